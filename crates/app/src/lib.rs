@@ -1,1 +1,111 @@
-//! Skeleton.
+//! The use cases, one file each.
+//!
+//! A use case takes the [`App`], a [`Ctx`] (which exists only for an
+//! authenticated, authorised caller within its limits) and validated input; it
+//! returns an outcome or an [`Error`] whose public half is fit for any caller. It
+//! knows no HTTP and writes no SQL.
+
+pub mod audit;
+pub mod companies;
+pub mod credentials;
+pub mod customers;
+mod error;
+pub mod exchange;
+pub mod idempotency;
+pub mod keys;
+mod keys_at_hand;
+pub mod limits;
+pub mod quota;
+
+use std::sync::Arc;
+
+use domain::clock::Clock;
+use domain::random::Random;
+use domain::seal::{IndexKey, KeyRing};
+use store::Store;
+
+pub use error::{Code, Error, FieldProblem, Problem, Result};
+pub use keys_at_hand::KeysAtHand;
+
+use audit::{Checkpoints, Recorder};
+use credentials::{Caller, Directory};
+use exchange::Exchange;
+
+/// Everything a use case works with.
+pub struct App {
+    /// The records.
+    pub store: Arc<Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// For look-ups of what is sealed.
+    pub index_key: Arc<IndexKey>,
+    /// The master keys.
+    pub key_ring: Arc<KeyRing>,
+    /// Data keys in frequent use.
+    pub keys: Arc<KeysAtHand>,
+    /// Companies and keys.
+    pub directory: Directory,
+    /// The audit log.
+    pub recorder: Recorder,
+    /// Its checkpoints.
+    pub checkpoints: Checkpoints,
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// The open database.
+    pub store: Arc<Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// `INDEX_KEY`.
+    pub index_key: IndexKey,
+    /// `ENCRYPTION_KEYS`.
+    pub key_ring: KeyRing,
+}
+
+impl App {
+    /// Puts the parts together and reads the directory.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn open(parts: Parts) -> Result<Self> {
+        let Parts { store, clock, random, index_key, key_ring } = parts;
+        let (index_key, key_ring) = (Arc::new(index_key), Arc::new(key_ring));
+        let keys = Arc::new(KeysAtHand::new(store.clone(), key_ring.clone(), random.clone()));
+        Ok(Self {
+            directory: Directory::open(store.clone()).await?,
+            recorder: Recorder::new(
+                store.clone(),
+                clock.clone(),
+                random.clone(),
+                index_key.clone(),
+                keys.clone(),
+            ),
+            checkpoints: Checkpoints::new(
+                store.clone(),
+                clock.clone(),
+                key_ring.clone(),
+                random.clone(),
+            ),
+            store,
+            clock,
+            random,
+            index_key,
+            key_ring,
+            keys,
+        })
+    }
+}
+
+/// The proof that a caller was authenticated, authorised and within its limits.
+#[derive(Clone)]
+pub struct Ctx {
+    /// Who calls.
+    pub caller: Caller,
+    /// The request.
+    pub exchange: Arc<Exchange>,
+}

@@ -5,5 +5,6 @@
 //! crate decides, the other crates carry out.
 
 pub mod audit;
+pub mod clock;
 pub mod random;
 pub mod seal;

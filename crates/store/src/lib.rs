@@ -1,1 +1,313 @@
-//! Skeleton.
+//! Bonafide's records in SQLite or PostgreSQL, behind one [`Store`].
+//!
+//! Guarantees:
+//! - a [`Unit`] of work is committed whole, with its audit records, or not at all;
+//! - an answer of [`Store::write`] or [`Store::append`] means *durable*;
+//! - busy, locked, disconnected and conflicting transactions are tried again here,
+//!   for as long as a caller has patience (2 s), and by nobody else;
+//! - no statement crosses from one company to another.
+//!
+//! It knows no HTTP and no rule of business.
+
+mod error;
+mod ledger;
+mod migrate;
+pub mod postgres;
+mod row;
+pub mod sqlite;
+pub mod tables;
+mod tx;
+mod value;
+mod work;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::audit::Record;
+use domain::clock::Clock;
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+
+pub use error::{Error, Result};
+pub use row::Row;
+pub use tx::Tx;
+pub use value::Value;
+pub use work::{Lane, Unit, Written};
+
+use tables::customers::{Found, Key};
+use work::Work;
+
+/// How long a caller waits for a database that is away.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Works that may wait for one writer; beyond that it is hopelessly behind.
+const QUEUE: usize = 16_384;
+
+pub(crate) type StoreClock = Arc<dyn Clock>;
+
+/// Which database.
+#[derive(Clone)]
+pub enum Location {
+    /// A SQLite file; created when it is missing.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(Box<postgres::Target>),
+}
+
+/// How many connections a store keeps.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections {
+    /// For reading.
+    pub readers: usize,
+    /// For writing; SQLite has one whatever is said here.
+    pub writers: usize,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self { readers: 2, writers: 2 }
+    }
+}
+
+/// The open database.
+pub struct Store {
+    engine: Engine,
+}
+
+enum Engine {
+    Sqlite {
+        readers: sqlite::Readers,
+        writer: mpsc::Sender<Work>,
+        thread: std::thread::JoinHandle<()>,
+    },
+    Postgres {
+        link: Arc<postgres::Link>,
+        by_email: postgres::Coalescer<Key, Found>,
+        by_phone: postgres::Coalescer<Key, Found>,
+        writers: postgres::Writers,
+        tasks: Vec<tokio::task::JoinHandle<()>>,
+    },
+}
+
+impl Location {
+    /// Brings the database up to date; returns how many migrations were applied.
+    /// Safe to call from many instances at once.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or refuses.
+    pub async fn migrate(&self) -> Result<usize> {
+        match self {
+            Self::Sqlite(path) => {
+                let path = path.clone();
+                in_background(move || migrate::sqlite(&mut sqlite::Connection::open(&path)?)).await
+            }
+            Self::Postgres(target) => {
+                migrate::postgres(&mut postgres::Connection::open(target).await?).await
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Opens a database that is up to date. PostgreSQL is connected to when it is
+    /// first needed.
+    ///
+    /// # Errors
+    /// When the SQLite file cannot be opened.
+    pub async fn open(location: &Location, connections: Connections, clock: Arc<dyn Clock>) -> Result<Self> {
+        let engine = match location {
+            Location::Sqlite(path) => {
+                let path = path.clone();
+                in_background(move || open_sqlite(&path, connections, clock)).await?
+            }
+            Location::Postgres(target) => open_postgres(target, connections, &clock),
+        };
+        Ok(Self { engine })
+    }
+
+    /// Runs a unit of work and returns its output once it is durable.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database was away for longer than a
+    /// caller's patience; what the unit itself answered otherwise.
+    pub async fn write<U: Unit>(&self, unit: U) -> Result<U::Output> {
+        let lane = unit.lane();
+        let (unit, answer) = work::pending(unit);
+        self.send(Work::Unit { lane, since: Instant::now(), unit })?;
+        answered(answer).await
+    }
+
+    /// Appends an audit record of its own and returns once it is durable.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it could not be written in time.
+    pub async fn append(&self, record: Record) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Work::Record { since: Instant::now(), record: Box::new(record), reply })?;
+        answered(answer).await
+    }
+
+    /// Runs a read that may take its time, outside any transaction.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn read<T, F>(&self, read: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(Tx<'t>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => {
+                let readers = readers.clone();
+                in_background(move || readers.read(|connection| ready(read(Tx::Sqlite(connection))))).await
+            }
+            Engine::Postgres { link, .. } => {
+                link.read(async |connection: Arc<postgres::Connection>| {
+                    read(Tx::Postgres(&connection)).await
+                })
+                .await
+            }
+        }
+    }
+
+    /// A customer's standing by e-mail index.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn find_customer_by_email(&self, key: Key) -> Result<Option<Found>> {
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => {
+                readers.read(|connection| tables::customers::sqlite::by_email(connection, &key))
+            }
+            Engine::Postgres { by_email, .. } => by_email.find(key).await,
+        }
+    }
+
+    /// A customer's standing by phone index; of several customers with one phone,
+    /// the one that was updated last.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn find_customer_by_phone(&self, key: Key) -> Result<Option<Found>> {
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => {
+                readers.read(|connection| tables::customers::sqlite::by_phone(connection, &key))
+            }
+            Engine::Postgres { by_phone, .. } => by_phone.find(key).await,
+        }
+    }
+
+    /// The standing of many customers by e-mail index, in the order of `keys`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn find_customers(&self, keys: &[Key]) -> Result<Vec<Option<Found>>> {
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => readers.read(|connection| {
+                keys.iter().map(|key| tables::customers::sqlite::by_email(connection, key)).collect()
+            }),
+            Engine::Postgres { link, .. } => {
+                link.read(async |connection: Arc<postgres::Connection>| {
+                    tables::customers::postgres::by_email(&connection, keys).await
+                })
+                .await
+            }
+        }
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn ping(&self) -> Result<()> {
+        self.read(|mut tx| Box::pin(async move { tx.query("SELECT 1", &[]).await.map(drop) })).await
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn engine(&self) -> &'static str {
+        match &self.engine {
+            Engine::Sqlite { .. } => "sqlite",
+            Engine::Postgres { .. } => "postgres",
+        }
+    }
+
+    /// Commits everything that waits and closes the database.
+    pub async fn close(self) {
+        match self.engine {
+            Engine::Sqlite { writer, thread, readers } => {
+                drop((writer, readers));
+                if tokio::task::spawn_blocking(|| thread.join()).await.is_err() {
+                    tracing::warn!("the writer thread did not end in order");
+                }
+            }
+            Engine::Postgres { writers, tasks, .. } => {
+                drop(writers);
+                for task in tasks {
+                    if task.await.is_err() {
+                        tracing::warn!("a writer did not end in order");
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&self, work: Work) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite { writer, .. } => writer
+                .try_send(work)
+                .map_err(|_| Error::Unavailable("too many writes are waiting".into())),
+            Engine::Postgres { writers, .. } => writers.send(work),
+        }
+    }
+}
+
+fn open_sqlite(path: &std::path::Path, connections: Connections, clock: StoreClock) -> Result<Engine> {
+    let writing = sqlite::Connection::open(path)?;
+    let readers = sqlite::Readers::open(path, connections.readers)?;
+    let (writer, queue) = mpsc::channel(QUEUE);
+    let thread = sqlite::start_writer(writing, queue, clock)?;
+    Ok(Engine::Sqlite { readers, writer, thread })
+}
+
+fn open_postgres(target: &postgres::Target, connections: Connections, clock: &StoreClock) -> Engine {
+    let links: Vec<_> = (0..connections.readers.max(1))
+        .map(|_| Arc::new(postgres::Link::new(target.clone())))
+        .collect();
+    let (writers, tasks) = postgres::start_writers(target, connections.writers, clock);
+    Engine::Postgres {
+        by_email: postgres::Coalescer::start(&links, |connection, keys| {
+            Box::pin(tables::customers::postgres::by_email(connection, keys))
+        }),
+        by_phone: postgres::Coalescer::start(&links, |connection, keys| {
+            Box::pin(tables::customers::postgres::by_phone(connection, keys))
+        }),
+        link: Arc::new(postgres::Link::new(target.clone())),
+        writers,
+        tasks,
+    }
+}
+
+async fn answered<T>(answer: oneshot::Receiver<Result<T>>) -> Result<T> {
+    // The writer gives up after the same time; the margin lets it say why.
+    match tokio::time::timeout(PATIENCE + PATIENCE / 4, answer).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Error::Unavailable("the writer has stopped".into())),
+        Err(_) => Err(Error::Unavailable("no answer in time".into())),
+    }
+}
+
+fn ready<T>(future: BoxFuture<'_, Result<T>>) -> Result<T> {
+    use futures_util::FutureExt as _;
+    future
+        .now_or_never()
+        .unwrap_or_else(|| Err(Error::Refused("a read waited inside SQLite".into())))
+}
+
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Error::Unavailable("a background thread ended early".into()))?
+}

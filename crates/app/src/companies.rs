@@ -1,0 +1,281 @@
+//! Companies (tenants): creating, changing, showing.
+
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use domain::access::CompanyId;
+use domain::random::{self, Random, uuid_v7};
+use domain::seal::{DataKey, Place};
+use jiff::{SignedDuration, Timestamp};
+use store::tables::companies::{self, Company};
+use store::tables::webhook_secrets::{self, WebhookSecret};
+use store::tables::change_counter;
+use store::{Lane, Tx, Unit, Written};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::audit::Draft;
+use crate::exchange::Exchange;
+use crate::idempotency::Reply;
+use crate::{App, Code, Error, Result};
+
+/// Changes of companies and keys follow one another.
+pub(crate) fn lane() -> Lane {
+    Lane::of(b"credentials")
+}
+
+/// A company to be created.
+#[derive(Debug, Clone)]
+pub struct NewCompany {
+    /// Its id.
+    pub company_id: CompanyId,
+    /// For people.
+    pub name: String,
+    /// Where its webhooks go.
+    pub webhook_url: Option<String>,
+    /// The scheme of its own app's links.
+    pub app_link: Option<String>,
+}
+
+/// What is to change; `None` leaves a field as it is, `Some(None)` empties it.
+#[derive(Debug, Clone, Default)]
+pub struct CompanyChange {
+    /// For people.
+    pub name: Option<String>,
+    /// Where its webhooks go.
+    pub webhook_url: Option<Option<String>>,
+    /// The scheme of its own app's links.
+    pub app_link: Option<Option<String>>,
+    /// Whether its credentials are accepted.
+    pub is_active: Option<bool>,
+    /// Make a new webhook secret; the present one signs for this long beside it.
+    pub rotate_secret: Option<Duration>,
+}
+
+/// A company, and its new webhook secret, which is shown this once.
+#[derive(Clone)]
+pub struct WithSecret {
+    /// The company.
+    pub company: Company,
+    /// `whsec_…` (Standard Webhooks), when one was made.
+    pub webhook_secret: Option<Zeroizing<String>>,
+}
+
+/// Creates a company with its first webhook secret.
+///
+/// # Errors
+/// [`Code::Conflict`] when the id is taken.
+pub async fn create(
+    app: &App,
+    exchange: &Exchange,
+    new: NewCompany,
+    reply: Reply<WithSecret>,
+) -> Result<WithSecret> {
+    let now = app.clock.now();
+    let secret = seal_secret(app, new.company_id.as_str(), now).await?;
+    let company = Company {
+        id: uuid_v7(now, app.random.as_ref()),
+        company_id: new.company_id.as_str().to_owned(),
+        name: new.name,
+        webhook_url: new.webhook_url,
+        app_link: new.app_link,
+        is_active: true,
+        created_at: now,
+        updated_at: now,
+        revision: 0,
+    };
+    exchange.note_detail(format!("company={}", company.company_id));
+    let draft = app.recorder.draft(exchange).await?;
+    let created = app.store.write(Create { company, secret, draft, reply }).await?;
+    let created = created.ok_or_else(|| Error::new(Code::Conflict, "There is a company of that id already."))?;
+    exchange.mark_recorded();
+    app.directory.refresh().await?;
+    Ok(created)
+}
+
+/// Changes a company.
+///
+/// # Errors
+/// [`Code::NotFound`] when there is none of that id.
+pub async fn change(
+    app: &App,
+    exchange: &Exchange,
+    company_id: &str,
+    change: CompanyChange,
+    reply: Reply<WithSecret>,
+) -> Result<WithSecret> {
+    let now = app.clock.now();
+    let secret = match change.rotate_secret {
+        None => None,
+        Some(grace) => {
+            get(app, company_id).await?;
+            Some((seal_secret(app, company_id, now).await?, after(now, grace)?))
+        }
+    };
+    exchange.note_detail(format!("company={company_id}"));
+    let draft = app.recorder.draft(exchange).await?;
+    let unit = Change { company_id: company_id.to_owned(), change, secret, now, draft, reply };
+    let changed = app.store.write(unit).await?.ok_or_else(not_found)?;
+    exchange.mark_recorded();
+    app.directory.refresh().await?;
+    Ok(changed)
+}
+
+/// One company.
+///
+/// # Errors
+/// [`Code::NotFound`] when there is none of that id.
+pub async fn get(app: &App, company_id: &str) -> Result<Company> {
+    let company_id = company_id.to_owned();
+    app.store
+        .read(move |mut tx| {
+            let company_id = company_id.clone();
+            Box::pin(async move { companies::find(&mut tx, &company_id).await })
+        })
+        .await?
+        .ok_or_else(not_found)
+}
+
+/// All companies, by id.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list(app: &App) -> Result<Vec<Company>> {
+    Ok(app.store.read(|mut tx| Box::pin(async move { companies::list(&mut tx).await })).await?)
+}
+
+fn not_found() -> Error {
+    Error::new(Code::NotFound, "There is no company of that id.")
+}
+
+/// `now` plus a duration a caller chose.
+pub(crate) fn after(now: Timestamp, duration: Duration) -> Result<Timestamp> {
+    SignedDuration::try_from(duration)
+        .and_then(|duration| now.checked_add(duration))
+        .map_err(|_| Error::invalid_field("grace", "must not reach beyond the year 9999"))
+}
+
+#[derive(Clone)]
+struct Secret {
+    shown: Zeroizing<String>,
+    stored: WebhookSecret,
+}
+
+/// A fresh webhook secret of 32 random bytes, shown and sealed.
+async fn seal_secret(app: &App, company: &str, now: Timestamp) -> Result<Secret> {
+    let key = app.keys.of_company(company, now).await?;
+    let random = app.random.as_ref();
+    let bytes = Zeroizing::new(random::bytes::<32>(random));
+    let id = uuid_v7(now, random);
+    Ok(Secret {
+        shown: Zeroizing::new(format!("whsec_{}", BASE64.encode(bytes.as_slice()))),
+        stored: stored_secret(&key, id, bytes.as_slice(), company, now, random)?,
+    })
+}
+
+fn stored_secret(
+    key: &DataKey,
+    id: Uuid,
+    secret: &[u8],
+    company: &str,
+    now: Timestamp,
+    random: &dyn Random,
+) -> Result<WebhookSecret> {
+    let place = Place { table: "webhook_secrets", column: "secret", row: id.as_bytes() };
+    Ok(WebhookSecret {
+        id,
+        company_id: company.to_owned(),
+        data_key: key.id(),
+        secret: key.seal(place, secret, random)?,
+        created_at: now,
+        expires_at: None,
+    })
+}
+
+struct Create {
+    company: Company,
+    secret: Secret,
+    draft: Draft,
+    reply: Reply<WithSecret>,
+}
+
+impl Unit for Create {
+    type Output = Option<WithSecret>;
+
+    fn lane(&self) -> Lane {
+        lane()
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
+        if companies::find(tx, &self.company.company_id).await?.is_some() {
+            return Ok(Written { output: None, records: Vec::new() });
+        }
+        self.company.revision = change_counter::next(tx).await?;
+        if !companies::insert(tx, &self.company).await? {
+            return Err(store::Error::Conflict("company created elsewhere".into()));
+        }
+        webhook_secrets::insert(tx, &self.secret.stored).await?;
+        let output = WithSecret {
+            company: self.company.clone(),
+            webhook_secret: Some(self.secret.shown.clone()),
+        };
+        self.reply.store(tx, &output).await?;
+        let records = vec![self.draft.finish("ok", 201, None)];
+        Ok(Written { output: Some(output), records })
+    }
+}
+
+struct Change {
+    company_id: String,
+    change: CompanyChange,
+    secret: Option<(Secret, Timestamp)>,
+    now: Timestamp,
+    draft: Draft,
+    reply: Reply<WithSecret>,
+}
+
+impl Unit for Change {
+    type Output = Option<WithSecret>;
+
+    fn lane(&self) -> Lane {
+        lane()
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
+        let revision = change_counter::next(tx).await?;
+        let Some(mut company) = companies::find(tx, &self.company_id).await? else {
+            return Ok(Written { output: None, records: Vec::new() });
+        };
+        self.apply(&mut company);
+        company.revision = revision;
+        companies::update(tx, &company).await?;
+        if let Some((secret, until)) = &self.secret {
+            webhook_secrets::expire_all(tx, &self.company_id, *until).await?;
+            webhook_secrets::insert(tx, &secret.stored).await?;
+        }
+        let webhook_secret = self.secret.as_ref().map(|(secret, _)| secret.shown.clone());
+        let output = WithSecret { company, webhook_secret };
+        self.reply.store(tx, &output).await?;
+        let records = vec![self.draft.finish("ok", 200, None)];
+        Ok(Written { output: Some(output), records })
+    }
+}
+
+impl Change {
+    fn apply(&self, company: &mut Company) {
+        let change = &self.change;
+        if let Some(name) = &change.name {
+            company.name.clone_from(name);
+        }
+        if let Some(url) = &change.webhook_url {
+            company.webhook_url.clone_from(url);
+        }
+        if let Some(link) = &change.app_link {
+            company.app_link.clone_from(link);
+        }
+        if let Some(active) = change.is_active {
+            company.is_active = active;
+        }
+        company.updated_at = self.now;
+    }
+}

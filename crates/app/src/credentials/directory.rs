@@ -1,0 +1,239 @@
+//! Companies and keys in memory.
+//!
+//! Authentication asks no database. The directory is refreshed a few times a
+//! second with whatever changed since the revision it knows, and at once by the
+//! instance that made a change: a key that is revoked anywhere is dead everywhere
+//! within a second.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use domain::access::{ApiKey, CompanyId, Credential, KeyHash, KeyId, Principal, Scope, Scopes};
+use jiff::Timestamp;
+use store::Store;
+use store::tables::api_keys::{self, ApiKeyRow};
+use store::tables::change_counter;
+use store::tables::companies::{self, Company};
+
+use super::{Caller, KeyLimits};
+use crate::limits;
+use crate::{Error, Result};
+
+/// Why a credential is not accepted. The reasons are for the audit log; callers
+/// learn only that it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// There was none.
+    Missing,
+    /// Neither a key of ours nor a token.
+    Malformed,
+    /// No key of that id, or its secret is another.
+    Unknown,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+    /// Its company is switched off, or there is none of that name.
+    InactiveCompany,
+    /// A token whose signature or claims do not hold.
+    BadToken,
+}
+
+impl Refusal {
+    /// For the audit log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "no credential",
+            Self::Malformed => "malformed credential",
+            Self::Unknown => "unknown key",
+            Self::Expired => "expired key",
+            Self::Revoked => "revoked key",
+            Self::InactiveCompany => "inactive company",
+            Self::BadToken => "bad token",
+        }
+    }
+}
+
+/// What a token says, once its signature and its times have been checked.
+#[derive(Debug, Clone)]
+pub struct Claims {
+    /// `sub`.
+    pub subject: String,
+    /// `company`; `default` when absent.
+    pub company: Option<String>,
+    /// `scope`.
+    pub scope: Option<String>,
+    /// `role`.
+    pub role: Option<String>,
+    /// The key it was made from, for tokens of our own endpoint.
+    pub key: Option<String>,
+}
+
+/// The directory.
+pub struct Directory {
+    store: Arc<Store>,
+    known: ArcSwap<Known>,
+    refreshing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default, Clone)]
+struct Known {
+    revision: i64,
+    companies: HashMap<String, bool>,
+    keys: HashMap<KeyId, Arc<KnownKey>>,
+}
+
+struct KnownKey {
+    hash: KeyHash,
+    company: CompanyId,
+    scopes: Scopes,
+    expires_at: Option<Timestamp>,
+    revoked: bool,
+    caller: Caller,
+}
+
+impl Directory {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn open(store: Arc<Store>) -> Result<Self> {
+        let directory = Self {
+            store,
+            known: ArcSwap::from_pointee(Known { revision: -1, ..Known::default() }),
+            refreshing: tokio::sync::Mutex::default(),
+        };
+        directory.refresh().await?;
+        Ok(directory)
+    }
+
+    /// Takes in what has changed.
+    ///
+    /// # Errors
+    /// When the database is away; what is known stays in force.
+    pub async fn refresh(&self) -> Result<()> {
+        let _one_at_a_time = self.refreshing.lock().await;
+        let known = self.known.load_full();
+        let after = known.revision;
+        let changes = self
+            .store
+            .read(move |mut tx| {
+                Box::pin(async move {
+                    let revision = change_counter::current(&mut tx).await?;
+                    if revision == after {
+                        return Ok(None);
+                    }
+                    let companies = companies::list_changed(&mut tx, after).await?;
+                    let keys = api_keys::list_changed(&mut tx, after).await?;
+                    Ok(Some((revision, companies, keys)))
+                })
+            })
+            .await?;
+        let Some((revision, companies, keys)) = changes else { return Ok(()) };
+        let mut next = Known::clone(&known);
+        next.revision = revision;
+        next.take_in(&companies, &keys)?;
+        self.known.store(Arc::new(next));
+        Ok(())
+    }
+
+    /// Checks a presented API key.
+    ///
+    /// # Errors
+    /// Why it is not accepted.
+    pub fn authenticate_key(&self, presented: &str, now: Timestamp) -> Result<Caller, Refusal> {
+        let (id, _) = ApiKey::parse(presented).ok_or(Refusal::Malformed)?;
+        let known = self.known.load();
+        let key = known.keys.get(&id).ok_or(Refusal::Unknown)?;
+        if !key.hash.matches(presented) {
+            return Err(Refusal::Unknown);
+        }
+        known.alive(key, now)?;
+        Ok(key.caller.clone())
+    }
+
+    /// The caller whom a token speaks for.
+    ///
+    /// # Errors
+    /// Why it is not accepted.
+    pub fn authenticate_claims(&self, claims: &Claims, now: Timestamp) -> Result<Caller, Refusal> {
+        let known = self.known.load();
+        let company = match &claims.company {
+            None => CompanyId::default(),
+            Some(name) => CompanyId::parse(name).map_err(|_| Refusal::InactiveCompany)?,
+        };
+        known.active(&company)?;
+        let scopes = Scopes::of_token(claims.scope.as_deref(), claims.role.as_deref());
+        let role_admin = claims.role.as_deref() == Some("admin");
+        let (key, limits) = match &claims.key {
+            None => (None, KeyLimits::new()),
+            Some(id) => {
+                let id = KeyId::parse(id).map_err(|_| Refusal::BadToken)?;
+                let key = known.keys.get(&id).ok_or(Refusal::Unknown)?;
+                known.alive(key, now)?;
+                let within = key.company == company
+                    && !role_admin
+                    && (scopes.is_subset(key.scopes) || key.scopes.contains(Scope::Admin));
+                if !within {
+                    return Err(Refusal::BadToken);
+                }
+                (Some(id), key.caller.own_limits().clone())
+            }
+        };
+        let credential = Credential::Token { subject: claims.subject.as_str().into(), key };
+        Ok(Caller::new(Principal { company, credential, scopes, role_admin }, limits))
+    }
+}
+
+impl Known {
+    fn take_in(&mut self, companies: &[Company], keys: &[ApiKeyRow]) -> Result<()> {
+        for company in companies {
+            self.companies.insert(company.company_id.clone(), company.is_active);
+        }
+        for row in keys {
+            let (id, key) = KnownKey::read(row)?;
+            self.keys.insert(id, Arc::new(key));
+        }
+        Ok(())
+    }
+
+    fn active(&self, company: &CompanyId) -> Result<(), Refusal> {
+        match self.companies.get(company.as_str()) {
+            Some(true) => Ok(()),
+            _ => Err(Refusal::InactiveCompany),
+        }
+    }
+
+    fn alive(&self, key: &KnownKey, now: Timestamp) -> Result<(), Refusal> {
+        if key.revoked {
+            return Err(Refusal::Revoked);
+        }
+        if key.expires_at.is_some_and(|end| end <= now) {
+            return Err(Refusal::Expired);
+        }
+        self.active(&key.company)
+    }
+}
+
+impl KnownKey {
+    fn read(row: &ApiKeyRow) -> Result<(KeyId, Self)> {
+        let corrupt = |column: &str| Error::internal(format!("corrupt api_keys.{column} of {}", row.id));
+        let id = KeyId::parse(&row.id).map_err(|_| corrupt("id"))?;
+        let company = CompanyId::parse(&row.company_id).map_err(|_| corrupt("company_id"))?;
+        let scopes = Scopes::parse(row.scopes.split_whitespace()).map_err(|_| corrupt("scopes"))?;
+        let limits = limits::parse_all(&row.limits).map_err(|_| corrupt("limits"))?;
+        let credential = Credential::Key(id);
+        let principal =
+            Principal { company: company.clone(), credential, scopes, role_admin: false };
+        let key = Self {
+            hash: KeyHash::from_bytes(row.hash),
+            company,
+            scopes,
+            expires_at: row.expires_at,
+            revoked: row.revoked_at.is_some(),
+            caller: Caller::new(principal, limits),
+        };
+        Ok((id, key))
+    }
+}

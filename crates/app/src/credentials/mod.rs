@@ -1,0 +1,7 @@
+//! Who is calling: credentials in memory, and what they are made of.
+
+mod caller;
+mod directory;
+
+pub use caller::{Caller, KeyLimits};
+pub use directory::{Claims, Directory, Refusal};

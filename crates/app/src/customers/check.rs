@@ -1,0 +1,62 @@
+//! Is this customer bona fide?
+
+use domain::contact::{E164, Email};
+use domain::standing::Standing;
+use store::tables::customers::{Found, Key};
+
+use super::{email_index, phone_index};
+use crate::{App, Ctx, Result};
+
+/// Whom to look for: by e-mail first, then by phone.
+#[derive(Debug, Clone)]
+pub enum Question {
+    /// By e-mail address alone.
+    Email(Email),
+    /// By phone number alone.
+    Phone(E164),
+    /// By e-mail address, and by phone number when nobody has that address.
+    Both(Email, E164),
+}
+
+/// What is known of a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// Whether there is such a customer at all.
+    pub found: bool,
+    /// What is proven; nothing for an unknown customer.
+    pub standing: Standing,
+    /// Whether everything is proven.
+    pub all_verified: bool,
+}
+
+impl Checked {
+    pub(super) fn of(found: Option<Found>) -> Self {
+        let standing = found.as_ref().map(|found| found.standing).unwrap_or_default();
+        Self { found: found.is_some(), standing, all_verified: standing.all_verified(false) }
+    }
+}
+
+/// Answers the question.
+///
+/// # Errors
+/// [`crate::Code::Unavailable`] when the database is away.
+pub async fn check(app: &App, ctx: &Ctx, question: &Question) -> Result<Checked> {
+    let company = ctx.caller.company_id();
+    let (email, phone) = match question {
+        Question::Email(email) => (Some(email), None),
+        Question::Phone(phone) => (None, Some(phone)),
+        Question::Both(email, phone) => (Some(email), Some(phone)),
+    };
+    let mut found = None;
+    if let Some(email) = email {
+        let index = email_index(&app.index_key, company, email);
+        ctx.exchange.note_subject(index);
+        found = app.store.find_customer_by_email(Key { company: company.clone(), index }).await?;
+    }
+    if let (None, Some(phone)) = (&found, phone) {
+        let index = phone_index(&app.index_key, company, phone);
+        ctx.exchange.note_subject(index);
+        found = app.store.find_customer_by_phone(Key { company: company.clone(), index }).await?;
+    }
+    Ok(Checked::of(found))
+}

@@ -1,0 +1,266 @@
+//! A proof is given or withdrawn.
+//!
+//! The customer, the evidence, the audit record and (when the caller sent an
+//! idempotency key) the stored answer are committed together or not at all.
+
+use std::sync::Arc;
+
+use domain::access::CompanyId;
+use domain::contact::{E164, Email};
+use domain::random::{Random, uuid_v7};
+use domain::seal::{BlindIndex, DataKey, KeyRing, Place, SealError};
+use domain::standing::{Applied, Change, Proof, Standing};
+use jiff::Timestamp;
+use store::tables::customers::{self, Customer};
+use store::tables::data_keys::{self, Purpose};
+use store::tables::evidence::{self, Evidence};
+use store::{Lane, Tx, Unit, Written};
+
+use super::{email_index, phone_index};
+use crate::audit::Draft;
+use crate::idempotency::Reply;
+use crate::{App, Ctx, Result};
+
+/// What has happened.
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// Whose proof.
+    pub email: Email,
+    /// The customer's phone number, when it is known.
+    pub phone: Option<E164>,
+    /// Which proof.
+    pub proof: Proof,
+    /// Given, or withdrawn.
+    pub status: bool,
+    /// What came with it.
+    pub metadata: Metadata,
+    /// When it happened; now, unless the sender knows better.
+    pub occurred_at: Option<Timestamp>,
+}
+
+/// What is kept, sealed, as evidence.
+#[derive(Clone, Default, serde::Serialize)]
+pub struct Metadata {
+    /// The customer's IP address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<String>,
+    /// The customer's browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// The provider's name for the verification.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification_id: Option<String>,
+}
+
+impl std::fmt::Debug for Metadata {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Metadata(…)")
+    }
+}
+
+/// What became of it.
+#[derive(Debug, Clone)]
+pub struct Updated {
+    /// The customer's address, canonical.
+    pub email: Email,
+    /// Which proof.
+    pub proof: Proof,
+    /// Whether the standing changed, or something newer was known.
+    pub applied: Applied,
+    /// When we took it in.
+    pub at: Timestamp,
+}
+
+/// Takes a change in.
+///
+/// # Errors
+/// [`crate::Code::Unavailable`] when the database is away.
+pub async fn update(
+    app: &App,
+    ctx: &Ctx,
+    update: Update,
+    reply: Reply<Updated>,
+) -> Result<Updated> {
+    let company = ctx.caller.company_id().clone();
+    let index = email_index(&app.index_key, &company, &update.email);
+    ctx.exchange.note_subject(index);
+    let unit = Apply {
+        ring: app.key_ring.clone(),
+        random: app.random.clone(),
+        email_index: index,
+        phone_index: update.phone.as_ref().map(|phone| phone_index(&app.index_key, &company, phone)),
+        source: ctx.caller.credential(&app.index_key),
+        request_id: ctx.exchange.request_id.clone(),
+        metadata: serde_json::to_vec(&update.metadata).map_err(crate::Error::internal)?,
+        now: app.clock.now(),
+        draft: app.recorder.draft(&ctx.exchange).await?,
+        company,
+        update,
+        reply,
+    };
+    let updated = app.store.write(unit).await?;
+    ctx.exchange.mark_recorded();
+    Ok(updated)
+}
+
+struct Apply {
+    ring: Arc<KeyRing>,
+    random: Arc<dyn Random>,
+    company: CompanyId,
+    email_index: BlindIndex,
+    phone_index: Option<BlindIndex>,
+    update: Update,
+    source: String,
+    request_id: String,
+    metadata: Vec<u8>,
+    now: Timestamp,
+    draft: Draft,
+    reply: Reply<Updated>,
+}
+
+impl Unit for Apply {
+    type Output = Updated;
+
+    fn lane(&self) -> Lane {
+        Lane::of(self.email_index.as_bytes())
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Updated>> {
+        let applied = match customers::find_for_update(tx, self.company.as_str(), self.email_index).await? {
+            Some(known) => {
+                let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
+                self.change(tx, &key, known.standing).await?
+            }
+            None => self.create(tx).await?,
+        };
+        let output = Updated {
+            email: self.update.email.clone(),
+            proof: self.update.proof,
+            applied,
+            at: self.now,
+        };
+        self.reply.store(tx, &output).await?;
+        let record = self.draft.finish("ok", 200, Some(self.detail(applied)));
+        Ok(Written { output, records: vec![record] })
+    }
+}
+
+impl Apply {
+    async fn create(&self, tx: &mut Tx<'_>) -> store::Result<Applied> {
+        let id = uuid_v7(self.now, self.random.as_ref());
+        let key = DataKey::generate(id, self.random.as_ref()).map_err(sealing)?;
+        let wrapped = self.ring.wrap(&key, self.random.as_ref()).map_err(sealing)?;
+        let company = self.company.as_str();
+        data_keys::insert(tx, company, Purpose::Person, None, &wrapped, self.now).await?;
+        let mut standing = Standing::default();
+        let applied = standing.apply(self.update.proof, self.as_change());
+        let email = self.seal(&key, "email", self.update.email.as_str())?;
+        let phone = self.sealed_phone(&key)?;
+        if !customers::insert(tx, &self.customer(&key, &email, phone.as_ref(), &standing)).await? {
+            return Err(store::Error::Conflict("customer created elsewhere".into()));
+        }
+        self.keep_evidence(tx, &key, applied).await?;
+        Ok(applied)
+    }
+
+    async fn change(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &DataKey,
+        mut standing: Standing,
+    ) -> store::Result<Applied> {
+        let applied = standing.apply(self.update.proof, self.as_change());
+        let phone = self.sealed_phone(key)?;
+        if applied == Applied::Changed || phone.is_some() {
+            let customer = self.customer(key, &[], phone.as_ref(), &standing);
+            if !customers::update(tx, &customer).await? {
+                return Err(store::Error::Conflict("customer erased elsewhere".into()));
+            }
+        }
+        self.keep_evidence(tx, key, applied).await?;
+        Ok(applied)
+    }
+
+    fn customer<'a>(
+        &'a self,
+        key: &DataKey,
+        email: &'a [u8],
+        phone: Option<&'a (BlindIndex, Vec<u8>)>,
+        standing: &'a Standing,
+    ) -> Customer<'a> {
+        Customer {
+            company_id: self.company.as_str(),
+            email_index: self.email_index,
+            data_key: key.id(),
+            email,
+            phone: phone.map(|(index, sealed)| (*index, sealed.as_slice())),
+            standing,
+            created_at: self.now,
+            updated_at: self.now,
+        }
+    }
+
+    async fn keep_evidence(&self, tx: &mut Tx<'_>, key: &DataKey, applied: Applied) -> store::Result<()> {
+        let id = uuid_v7(self.now, self.random.as_ref());
+        let place = Place { table: "evidence", column: "metadata", row: id.as_bytes() };
+        let metadata = key.seal(place, &self.metadata, self.random.as_ref()).map_err(sealing)?;
+        let evidence = Evidence {
+            company_id: self.company.as_str(),
+            email_index: self.email_index,
+            id,
+            proof: self.update.proof.as_str(),
+            status: self.update.status,
+            applied: applied == Applied::Changed,
+            assurance: assurance(self.update.proof),
+            source: &self.source,
+            occurred_at: self.as_change().occurred_at,
+            recorded_at: self.now,
+            request_id: &self.request_id,
+            data_key: key.id(),
+            metadata: &metadata,
+        };
+        evidence::insert(tx, &evidence).await
+    }
+
+    fn as_change(&self) -> Change {
+        Change {
+            status: self.update.status,
+            occurred_at: self.update.occurred_at.unwrap_or(self.now),
+        }
+    }
+
+    fn sealed_phone(&self, key: &DataKey) -> store::Result<Option<(BlindIndex, Vec<u8>)>> {
+        let (Some(index), Some(phone)) = (self.phone_index, &self.update.phone) else {
+            return Ok(None);
+        };
+        Ok(Some((index, self.seal(key, "phone", phone.as_str())?)))
+    }
+
+    fn seal(&self, key: &DataKey, column: &'static str, value: &str) -> store::Result<Vec<u8>> {
+        let place =
+            Place { table: "customer_verification", column, row: self.email_index.as_bytes() };
+        key.seal(place, value.as_bytes(), self.random.as_ref()).map_err(sealing)
+    }
+
+    fn detail(&self, applied: Applied) -> String {
+        let word = match applied {
+            Applied::Changed => "applied",
+            Applied::Stale => "stale",
+        };
+        format!("{}={} {word}", self.update.proof.as_str(), self.update.status)
+    }
+}
+
+/// How strong the evidence is: an ID was decided on by the provider that saw it;
+/// the others are the customer's own word.
+fn assurance(proof: Proof) -> &'static str {
+    match proof {
+        Proof::Veriff => "provider",
+        Proof::Membership | Proof::EmailOptin => "self_declared",
+    }
+}
+
+/// Sealing fails when keys are missing or data was moved: a fault, not a refusal.
+fn sealing(error: SealError) -> store::Error {
+    store::Error::Corrupt { place: "data_keys".into(), problem: error.to_string() }
+}

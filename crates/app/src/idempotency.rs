@@ -1,0 +1,241 @@
+//! Idempotency keys: a request that is sent again gets the answer it got before.
+//!
+//! The key is taken in a transaction of its own before the work begins; the
+//! answer is stored in the transaction that does the work. A request that died in
+//! between leaves a key without an answer, which is free again after a minute.
+
+use std::sync::Arc;
+
+use domain::random::Random;
+use domain::seal::{BlindIndex, DataKey, Place};
+use jiff::{SignedDuration, Timestamp};
+use store::tables::idempotency::{self, Entry, SealedAnswer};
+use store::{Lane, Tx, Unit, Written};
+
+use crate::{App, Code, Ctx, Error, Result};
+
+/// How long an answer is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a request may be under way before its key is free again.
+const UNDER_WAY: SignedDuration = SignedDuration::from_secs(60);
+
+/// A key as a caller sent it, and what it was sent with.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey {
+    /// The key.
+    pub key: String,
+    /// The path it was used on: the same key on another path is another key.
+    pub route: &'static str,
+    /// SHA-256 of the body.
+    pub fingerprint: [u8; 32],
+}
+
+/// What to do with a request that carries a key.
+pub enum Begun {
+    /// It is the first: do the work and store the answer with this ticket.
+    First(Ticket),
+    /// It was answered before, like this.
+    Replay {
+        /// HTTP status.
+        status: u16,
+        /// The body.
+        body: Vec<u8>,
+    },
+}
+
+/// The right to store the answer of one key.
+#[derive(Clone)]
+pub struct Ticket {
+    company: String,
+    key: BlindIndex,
+    data_key: Arc<DataKey>,
+    random: Arc<dyn Random>,
+    expires_at: Timestamp,
+}
+
+/// How a use case stores its answer together with its work: not at all, or under
+/// a ticket, as the surface renders it.
+pub struct Reply<T> {
+    ticket: Option<Ticket>,
+    render: fn(&T) -> (u16, Vec<u8>),
+}
+
+impl<T> Reply<T> {
+    /// Under a ticket, if there is one.
+    pub fn new(ticket: Option<Ticket>, render: fn(&T) -> (u16, Vec<u8>)) -> Self {
+        Self { ticket, render }
+    }
+
+    /// For callers that send no keys.
+    pub fn unkept() -> Self {
+        Self { ticket: None, render: |_| (200, Vec::new()) }
+    }
+
+    /// Stores the answer, inside the transaction of the work.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn store(&self, tx: &mut Tx<'_>, output: &T) -> store::Result<()> {
+        let Some(ticket) = &self.ticket else { return Ok(()) };
+        let (status, body) = (self.render)(output);
+        ticket.store(tx, status, &body).await
+    }
+}
+
+impl Ticket {
+    async fn store(&self, tx: &mut Tx<'_>, status: u16, body: &[u8]) -> store::Result<()> {
+        let sealed = self
+            .data_key
+            .seal(place(&self.key), body, self.random.as_ref())
+            .map_err(|error| store::Error::Refused(error.to_string()))?;
+        let answer =
+            SealedAnswer { status: i64::from(status), data_key: self.data_key.id(), body: sealed };
+        idempotency::complete(tx, &self.company, self.key, &answer, self.expires_at).await
+    }
+}
+
+fn place(key: &BlindIndex) -> Place<'_> {
+    Place { table: "idempotency_keys", column: "answer", row: key.as_bytes() }
+}
+
+/// Begins a request that carries a key.
+///
+/// # Errors
+/// [`Code::IdempotencyInProgress`], [`Code::IdempotencyKeyReused`], or the
+/// database is away.
+pub async fn begin(app: &App, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> {
+    let company = ctx.caller.company();
+    let now = app.clock.now();
+    let index = app.index_key.index(key.route, company, &key.key);
+    let data_key = app.keys.of_company(company, now).await?;
+    let unit = Begin { company: company.to_owned(), key: index, fingerprint: key.fingerprint, now };
+    match app.store.write(unit).await? {
+        Taken::First => Ok(Begun::First(Ticket {
+            company: company.to_owned(),
+            key: index,
+            data_key,
+            random: app.random.clone(),
+            expires_at: now.saturating_add(KEPT).map_err(Error::internal)?,
+        })),
+        Taken::UnderWay => Err(Error::new(
+            Code::IdempotencyInProgress,
+            "The first request with this Idempotency-Key is still under way.",
+        )
+        .retry_after(std::time::Duration::from_secs(1))),
+        Taken::Other => Err(Error::new(
+            Code::IdempotencyKeyReused,
+            "This Idempotency-Key was used before with another request.",
+        )),
+        Taken::Answered(answer) => {
+            let body = data_key.open(place(&index), &answer.body)?.to_vec();
+            ctx.exchange.note_detail("idempotency: stored answer");
+            Ok(Begun::Replay { status: u16::try_from(answer.status).unwrap_or(200), body })
+        }
+    }
+}
+
+
+/// Frees a key whose request came to nothing.
+///
+/// # Errors
+/// When the database is away; the key is then free after a minute.
+pub async fn release(app: &App, ticket: Ticket) -> Result<()> {
+    Ok(app.store.write(Release { company: ticket.company, key: ticket.key }).await?)
+}
+
+/// Forgets keys whose time is over; returns how many.
+///
+/// # Errors
+/// When the database is away.
+pub async fn clean_up(app: &App) -> Result<u64> {
+    Ok(app.store.write(CleanUp(app.clock.now())).await?)
+}
+
+enum Taken {
+    First,
+    UnderWay,
+    Other,
+    Answered(SealedAnswer),
+}
+
+struct Begin {
+    company: String,
+    key: BlindIndex,
+    fingerprint: [u8; 32],
+    now: Timestamp,
+}
+
+impl Begin {
+    fn judge(&self, entry: Entry) -> Option<Taken> {
+        let stale = entry.expires_at <= self.now
+            || (entry.answer.is_none() && self.now.duration_since(entry.created_at) >= UNDER_WAY);
+        match entry {
+            _ if stale => None,
+            Entry { fingerprint, .. } if fingerprint != self.fingerprint => Some(Taken::Other),
+            Entry { answer: Some(answer), .. } => Some(Taken::Answered(answer)),
+            Entry { answer: None, .. } => Some(Taken::UnderWay),
+        }
+    }
+}
+
+impl Unit for Begin {
+    type Output = Taken;
+
+    fn lane(&self) -> Lane {
+        Lane::of(self.key.as_bytes())
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Taken>> {
+        let records = Vec::new();
+        if let Some(entry) = idempotency::find(tx, &self.company, self.key).await? {
+            if let Some(output) = self.judge(entry) {
+                return Ok(Written { output, records });
+            }
+            idempotency::delete(tx, &self.company, self.key).await?;
+        }
+        let expires_at = self
+            .now
+            .saturating_add(KEPT)
+            .map_err(|error| store::Error::Refused(error.to_string()))?;
+        let first =
+            idempotency::insert(tx, &self.company, self.key, &self.fingerprint, self.now, expires_at)
+                .await?;
+        // Another instance took it a moment ago: its request is under way.
+        let output = if first { Taken::First } else { Taken::UnderWay };
+        Ok(Written { output, records })
+    }
+}
+
+struct Release {
+    company: String,
+    key: BlindIndex,
+}
+
+impl Unit for Release {
+    type Output = ();
+
+    fn lane(&self) -> Lane {
+        Lane::of(self.key.as_bytes())
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
+        idempotency::delete(tx, &self.company, self.key).await?;
+        Ok(Written { output: (), records: Vec::new() })
+    }
+}
+
+struct CleanUp(Timestamp);
+
+impl Unit for CleanUp {
+    type Output = u64;
+
+    fn lane(&self) -> Lane {
+        Lane::of(b"idempotency clean-up")
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<u64>> {
+        let output = idempotency::delete_expired(tx, self.0).await?;
+        Ok(Written { output, records: Vec::new() })
+    }
+}

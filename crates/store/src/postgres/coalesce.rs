@@ -1,0 +1,79 @@
+//! Concurrent look-ups of one kind share a round trip.
+//!
+//! A caller hands in one key and waits; whatever keys wait together go out as one
+//! set-based statement. While one statement is under way the next fills; nobody
+//! waits for a timer.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::{Connection, Link};
+use crate::{Error, PATIENCE, Result};
+
+/// How many keys one statement takes along at most.
+const BATCH: usize = 512;
+
+/// Look-ups that may wait; beyond that the database is hopelessly behind.
+const WAITING: usize = 16_384;
+
+/// Finds the values of many keys, in their order.
+pub(crate) type Lookup<K, V> =
+    for<'c> fn(&'c Connection, &'c [K]) -> BoxFuture<'c, Result<Vec<Option<V>>>>;
+
+type Asked<K, V> = (K, oneshot::Sender<Result<Option<V>>>);
+
+/// Look-ups from `K` to `V`.
+pub(crate) struct Coalescer<K, V>(mpsc::Sender<Asked<K, V>>);
+
+impl<K: Send + Sync + 'static, V: Send + 'static> Coalescer<K, V> {
+    /// Starts one task per link; each has at most one statement under way.
+    pub fn start(links: &[Arc<Link>], lookup: Lookup<K, V>) -> Self {
+        let (ask, asked) = mpsc::channel(WAITING);
+        let asked = Arc::new(Mutex::new(asked));
+        for link in links {
+            tokio::spawn(answer_all(link.clone(), asked.clone(), lookup));
+        }
+        Self(ask)
+    }
+
+    /// The value of one key.
+    pub async fn find(&self, key: K) -> Result<Option<V>> {
+        let (reply, answer) = oneshot::channel();
+        self.0
+            .try_send((key, reply))
+            .map_err(|_| Error::Unavailable("too many look-ups are waiting".into()))?;
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Error::Unavailable("the reader has stopped".into())),
+            Err(_) => Err(Error::Unavailable("no answer in time".into())),
+        }
+    }
+}
+
+async fn answer_all<K: Send + Sync + 'static, V: Send + 'static>(
+    link: Arc<Link>,
+    asked: Arc<Mutex<mpsc::Receiver<Asked<K, V>>>>,
+    lookup: Lookup<K, V>,
+) {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while asked.lock().await.recv_many(&mut waiting, BATCH).await > 0 {
+        // Whoever stopped waiting is not looked up.
+        waiting.retain(|(_, reply): &Asked<K, V>| !reply.is_closed());
+        let (keys, replies): (Vec<K>, Vec<_>) = waiting.drain(..).unzip();
+        let found = link.read(async |connection: Arc<Connection>| lookup(&connection, &keys).await).await;
+        match found {
+            Ok(values) => {
+                for (reply, value) in replies.into_iter().zip(values) {
+                    drop(reply.send(Ok(value)));
+                }
+            }
+            Err(error) => {
+                for reply in replies {
+                    drop(reply.send(Err(error.clone())));
+                }
+            }
+        }
+    }
+}

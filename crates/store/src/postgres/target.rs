@@ -1,0 +1,157 @@
+//! Where the database is, and how to reach it.
+//!
+//! The driver knows `sslmode=disable|prefer|require` only; the stricter modes of
+//! libpq are accepted here because every TLS connection of ours verifies the
+//! server's certificate anyway.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::{Error, Result};
+
+/// How long one attempt to connect may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A parsed `DATABASE_URL`.
+#[derive(Clone)]
+pub struct Target {
+    config: tokio_postgres::Config,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Target {
+    /// Parses `postgres://…`. `ca_file` holds the certificates (PEM) of a private
+    /// authority; `sslrootcert=` in the URL does the same.
+    ///
+    /// # Errors
+    /// A sentence for the operator, without the URL (it holds a password).
+    pub fn parse(url: &str, ca_file: Option<&Path>) -> Result<Self, String> {
+        let mut url = url::Url::parse(url).map_err(|error| format!("not a URL: {error}"))?;
+        let mut root = ca_file.map(Path::to_path_buf);
+        let mut mode = SslMode::Prefer;
+        let mut kept = Vec::new();
+        for (name, value) in url.query_pairs() {
+            match name.as_ref() {
+                "sslmode" => mode = ssl_mode(&value)?,
+                "sslrootcert" => root = Some(PathBuf::from(value.as_ref())),
+                _ => kept.push((name.into_owned(), value.into_owned())),
+            }
+        }
+        url.set_query(None);
+        if !kept.is_empty() {
+            url.query_pairs_mut().extend_pairs(kept);
+        }
+        let mut config: tokio_postgres::Config = url
+            .as_str()
+            .parse()
+            .map_err(|_| "not understood; expected postgres://user:password@host:port/database".to_owned())?;
+        config
+            .ssl_mode(mode)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .keepalives_idle(Duration::from_secs(10))
+            .tcp_user_timeout(Duration::from_secs(10))
+            .application_name("bonafide");
+        let tls = match mode {
+            SslMode::Disable => None,
+            _ => Some(connector(root.as_deref())?),
+        };
+        Ok(Self { config, tls })
+    }
+
+    /// Connects and lets the connection run in the background.
+    pub(crate) async fn connect(&self) -> Result<tokio_postgres::Client> {
+        tokio::time::timeout(CONNECT_TIMEOUT * 2, self.connect_patiently())
+            .await
+            .map_err(|_| Error::Unavailable("connecting took too long".into()))?
+    }
+
+    async fn connect_patiently(&self) -> Result<tokio_postgres::Client> {
+        match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                drive(connection);
+                Ok(client)
+            }
+            None => {
+                let (client, connection) = self.config.connect(tokio_postgres::NoTls).await?;
+                drive(connection);
+                Ok(client)
+            }
+        }
+    }
+}
+
+fn drive<C>(connection: C)
+where
+    C: Future<Output = std::result::Result<(), tokio_postgres::Error>> + Send + 'static,
+{
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "database connection ended");
+        }
+    });
+}
+
+fn ssl_mode(value: &str) -> Result<SslMode, String> {
+    match value {
+        "disable" => Ok(SslMode::Disable),
+        "allow" | "prefer" => Ok(SslMode::Prefer),
+        "require" | "verify-ca" | "verify-full" => Ok(SslMode::Require),
+        _ => Err("sslmode must be disable, prefer, require, verify-ca or verify-full".into()),
+    }
+}
+
+/// Trusts the given authority, or else the machine's own.
+fn connector(root: Option<&Path>) -> Result<MakeRustlsConnect, String> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let config = match root {
+        Some(path) => builder.with_root_certificates(roots(path)?),
+        None => {
+            let verifier = rustls_platform_verifier::Verifier::new(provider)
+                .map_err(|error| format!("no certificate authorities found: {error}"))?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        }
+    };
+    Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
+}
+
+fn roots(path: &Path) -> Result<rustls::RootCertStore, String> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        format!("the authority's certificate file cannot be used: {error}")
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
+        let certificate = certificate.map_err(|error| unreadable(&error))?;
+        roots.add(certificate).map_err(|error| unreadable(&error))?;
+    }
+    Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ssl_mode_of_libpq_is_understood() {
+        for mode in ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] {
+            let url = format!("postgres://u:p@localhost/db?sslmode={mode}&application_name=x");
+            assert!(Target::parse(&url, None).is_ok(), "{mode}");
+        }
+        assert!(Target::parse("postgres://localhost/db?sslmode=maybe", None).is_err());
+    }
+
+    #[test]
+    fn a_refusal_never_shows_the_url() {
+        let refusal = Target::parse("postgres://u:hunter2@localhost/db?nonsense=1", None).err();
+        assert!(!refusal.unwrap().contains("hunter2"));
+    }
+}

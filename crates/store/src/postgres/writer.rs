@@ -1,0 +1,306 @@
+//! A few writers, each with a connection and an audit log of its own.
+//!
+//! A batch is one transaction: the units' statements are pipelined in *waves* (no
+//! two units of a wave share a lane), then the audit batch is inserted and the
+//! transaction committed. When anything in it fails, it is undone and its works
+//! run again one by one, so that only the guilty one is refused.
+//!
+//! A connection lost while committing leaves the outcome in doubt. The next
+//! connection claims the same log, which is possible only once the old session
+//! is gone, and looks whether the batch is there: so nothing is done twice.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use domain::audit::Head;
+use futures_util::future::try_join_all;
+use tokio::sync::mpsc;
+
+use super::{Connection, Target};
+use crate::work::{Lane, Work};
+use crate::{Error, PATIENCE, QUEUE, Result, StoreClock, Tx, ledger};
+
+/// How many works one commit takes along at most.
+const BATCH: usize = 512;
+
+/// Pause between attempts while the database is away.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// How long a transaction may take before its connection counts as dead.
+const STUCK: Duration = Duration::from_secs(5);
+
+/// First half of the advisory lock that claims a log; the second is its number.
+const LOG_LOCK: i64 = 0x626f_6e61;
+
+/// Logs that are tried before giving up: more than there can be connections.
+const LOGS: i64 = 10_000;
+
+/// The queues of all writers.
+pub(crate) struct Writers {
+    queues: Vec<Queue>,
+}
+
+struct Queue {
+    works: mpsc::Sender<Work>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Starts `count` writers.
+pub(crate) fn start(
+    target: &Target,
+    count: usize,
+    clock: &StoreClock,
+) -> (Writers, Vec<tokio::task::JoinHandle<()>>) {
+    let mut tasks = Vec::new();
+    let mut queues = Vec::new();
+    for _ in 0..count.max(1) {
+        let (works, queue) = mpsc::channel(QUEUE);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let writer = Writer {
+            target: target.clone(),
+            clock: clock.clone(),
+            session: None,
+            log: None,
+        };
+        tasks.push(tokio::spawn(writer.work_off(queue, waiting.clone())));
+        queues.push(Queue { works, waiting });
+    }
+    (Writers { queues }, tasks)
+}
+
+impl Writers {
+    /// Units of one lane always go to the same writer; a record goes to the one
+    /// that has least to do.
+    pub fn send(&self, work: Work) -> Result<()> {
+        let queue = match &work {
+            Work::Unit { lane, .. } => self.queues.get(lane.spread(self.queues.len())),
+            Work::Record { .. } => {
+                self.queues.iter().min_by_key(|queue| queue.waiting.load(Ordering::Relaxed))
+            }
+        };
+        let queue = queue.ok_or_else(|| Error::Unavailable("no writer".into()))?;
+        queue.waiting.fetch_add(1, Ordering::Relaxed);
+        queue.works.try_send(work).map_err(|_| {
+            queue.waiting.fetch_sub(1, Ordering::Relaxed);
+            Error::Unavailable("too many writes are waiting".into())
+        })
+    }
+}
+
+/// A connection that has claimed a log.
+struct Session {
+    connection: Connection,
+    log: i64,
+    head: Head,
+}
+
+struct Writer {
+    target: Target,
+    clock: StoreClock,
+    session: Option<Session>,
+    /// The log of the last session, claimed again by the next.
+    log: Option<i64>,
+}
+
+/// The head that a commit whose answer was lost would have left.
+type Doubt = Option<Head>;
+
+impl Writer {
+    async fn work_off(mut self, mut queue: mpsc::Receiver<Work>, waiting: Arc<AtomicUsize>) {
+        let mut works = Vec::with_capacity(BATCH);
+        loop {
+            let received = queue.recv_many(&mut works, BATCH).await;
+            if received == 0 {
+                return;
+            }
+            self.commit(std::mem::take(&mut works)).await;
+            waiting.fetch_sub(received, Ordering::Relaxed);
+        }
+    }
+
+    /// Sees a batch through: committed, or refused when patience ends.
+    async fn commit(&mut self, mut works: Vec<Work>) {
+        let mut alone = false;
+        let mut doubt = None;
+        while !works.is_empty() {
+            if alone && works.len() > 1 {
+                return self.commit_one_by_one(works).await;
+            }
+            let Err(error) = self.attempt(&mut works, &mut doubt).await else {
+                return works.into_iter().for_each(Work::succeed);
+            };
+            tracing::debug!(%error, works = works.len(), "transaction failed");
+            // When it was not the connection, somebody in this batch is to blame.
+            alone = !matches!(error, Error::Unavailable(_));
+            works = give_up_on_the_impatient(works, &error);
+            if error.is_transient() {
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+
+    async fn commit_one_by_one(&mut self, works: Vec<Work>) {
+        for work in works {
+            Box::pin(self.commit(vec![work])).await;
+        }
+    }
+
+    async fn attempt(&mut self, works: &mut [Work], doubt: &mut Doubt) -> Result<()> {
+        let mut session = self.connected(doubt.is_some()).await?;
+        // The session holds the log, so nobody can still be committing to it.
+        if doubt.take() == Some(session.head) {
+            self.session = Some(session);
+            return Ok(());
+        }
+        let transaction = session.transaction(works, doubt, &self.clock);
+        let outcome = match tokio::time::timeout(STUCK, transaction).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Unavailable("a transaction took too long".into())),
+        };
+        if !matches!(outcome, Err(Error::Unavailable(_))) {
+            self.session = Some(session);
+        }
+        outcome
+    }
+
+    /// The session, taken out; a fresh one when the last has ended. `same_log`
+    /// waits for the last session's log instead of taking another.
+    async fn connected(&mut self, same_log: bool) -> Result<Session> {
+        if let Some(session) = self.session.take()
+            && !session.connection.is_closed()
+        {
+            return Ok(session);
+        }
+        let connection = Connection::open(&self.target).await?;
+        let log = match self.log {
+            Some(log) if same_log => claim_again(&connection, log).await?,
+            last => claim(&connection, last).await?,
+        };
+        self.log = Some(log);
+        let rows = connection.query(ledger::HEAD, &[log.into()]).await?;
+        let head = ledger::head(rows.first())?;
+        Ok(Session { connection, log, head })
+    }
+}
+
+impl Session {
+    async fn transaction(
+        &mut self,
+        works: &mut [Work],
+        doubt: &mut Doubt,
+        clock: &StoreClock,
+    ) -> Result<()> {
+        let connection = &self.connection;
+        let has_units = works.iter().any(|work| matches!(work, Work::Unit { .. }));
+        if has_units && let Err(error) = run_units(connection, works).await {
+            connection.control("ROLLBACK").await?;
+            return Err(error);
+        }
+        let records: Vec<_> = works.iter().flat_map(Work::records).collect();
+        if records.is_empty() {
+            return connection.control("COMMIT").await;
+        }
+        let batch = ledger::close(self.log, self.head, &records, clock.now());
+        let insert = ledger::postgres::insert(connection, &batch, &records);
+        *doubt = Some(batch.as_head());
+        let committed = if has_units {
+            let (inserted, committed) = tokio::join!(insert, connection.control("COMMIT"));
+            inserted.and(committed)
+        } else {
+            insert.await
+        };
+        match committed {
+            Ok(()) => self.head = batch.as_head(),
+            Err(Error::Unavailable(_)) => return committed,
+            Err(_) => {}
+        }
+        *doubt = None;
+        committed
+    }
+}
+
+/// Runs all units in one transaction, wave by wave. The first wave's statements
+/// travel with the `BEGIN`.
+async fn run_units(connection: &Connection, works: &mut [Work]) -> Result<()> {
+    let mut begun = false;
+    for mut wave in waves(works) {
+        let run = try_join_all(wave.iter_mut().map(|work| match work {
+            Work::Unit { unit, .. } => unit.run(Tx::Postgres(connection)),
+            Work::Record { .. } => Box::pin(std::future::ready(Ok(()))),
+        }));
+        if begun {
+            run.await?;
+        } else {
+            begun = true;
+            tokio::try_join!(connection.control("BEGIN"), run)?;
+        }
+    }
+    Ok(())
+}
+
+/// Splits works so that no two units of a wave share a lane and units of one lane
+/// keep their order. Within a wave units stand in the order of their lanes, so
+/// that two instances lock the same rows in the same order.
+fn waves(works: &mut [Work]) -> Vec<Vec<&mut Work>> {
+    let mut waves: Vec<(HashSet<Lane>, Vec<&mut Work>)> = Vec::new();
+    for work in works {
+        let Work::Unit { lane, .. } = work else { continue };
+        let lane = *lane;
+        let wave = waves.iter().position(|(lanes, _)| !lanes.contains(&lane));
+        match wave.and_then(|wave| waves.get_mut(wave)) {
+            Some((lanes, members)) => {
+                lanes.insert(lane);
+                members.push(work);
+            }
+            None => waves.push((HashSet::from([lane]), vec![work])),
+        }
+    }
+    waves
+        .into_iter()
+        .map(|(_, mut members)| {
+            members.sort_by_key(|work| match work {
+                Work::Unit { lane, .. } => Some(*lane),
+                Work::Record { .. } => None,
+            });
+            members
+        })
+        .collect()
+}
+
+/// Refuses those whose callers no longer wait, and everybody when trying again
+/// is no use.
+fn give_up_on_the_impatient(works: Vec<Work>, error: &Error) -> Vec<Work> {
+    let hopeless = !error.is_transient() && works.len() == 1;
+    let (refused, patient): (Vec<_>, Vec<_>) = works
+        .into_iter()
+        .partition(|work| hopeless || work.since().elapsed() > PATIENCE);
+    for work in refused {
+        work.fail(error);
+    }
+    patient
+}
+
+/// Claims the preferred log if it is free, else the first free one.
+async fn claim(connection: &Connection, preferred: Option<i64>) -> Result<i64> {
+    for log in preferred.into_iter().chain(1..=LOGS) {
+        let rows = connection
+            .query("SELECT pg_try_advisory_lock($1::bigint::int, $2::bigint::int)", &[LOG_LOCK.into(), log.into()])
+            .await?;
+        if rows.first().map(|row| row.bool(0, "pg_try_advisory_lock")).transpose()? == Some(true) {
+            return Ok(log);
+        }
+    }
+    Err(Error::Unavailable("every audit log is taken".into()))
+}
+
+/// Claims one log, waiting until whoever holds it is gone.
+async fn claim_again(connection: &Connection, log: i64) -> Result<i64> {
+    let lock = connection
+        .query("SELECT pg_advisory_lock($1::bigint::int, $2::bigint::int)::text", &[LOG_LOCK.into(), log.into()]);
+    tokio::time::timeout(STUCK, lock)
+        .await
+        .map_err(|_| Error::Unavailable("the last session has not ended yet".into()))??;
+    Ok(log)
+}

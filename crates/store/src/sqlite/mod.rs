@@ -1,0 +1,13 @@
+//! SQLite: one writer thread that commits in groups, a few readers in place.
+//!
+//! The file is in WAL mode with `synchronous=FULL`: what was committed survives
+//! the loss of power. Other processes (the command line beside a running server)
+//! may write too; whoever comes second waits.
+
+mod connection;
+mod reader;
+mod writer;
+
+pub use connection::Connection;
+pub(crate) use reader::Readers;
+pub(crate) use writer::start as start_writer;

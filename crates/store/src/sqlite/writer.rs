@@ -1,0 +1,140 @@
+//! The writer thread: whatever waits is committed together.
+
+use std::time::Duration;
+
+use domain::audit::Head;
+use futures_util::FutureExt as _;
+use tokio::sync::mpsc;
+
+use super::Connection;
+use crate::ledger::{self, SQLITE_LOG};
+use crate::work::Work;
+use crate::{Error, PATIENCE, Result, StoreClock, Tx};
+
+/// How many works one commit takes along at most.
+const BATCH: usize = 1024;
+
+/// Starts the thread. It ends, with everything committed, when every sender of
+/// `queue` is gone.
+pub(crate) fn start(
+    connection: Connection,
+    queue: mpsc::Receiver<Work>,
+    clock: StoreClock,
+) -> Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("sqlite-writer".into())
+        .spawn(move || Writer { connection, clock }.work_off(queue))
+        .map_err(|error| Error::Unavailable(error.to_string()))
+}
+
+struct Writer {
+    connection: Connection,
+    clock: StoreClock,
+}
+
+impl Writer {
+    fn work_off(mut self, mut queue: mpsc::Receiver<Work>) {
+        let mut waiting = Vec::with_capacity(BATCH);
+        while queue.blocking_recv_many(&mut waiting, BATCH) > 0 {
+            self.commit(std::mem::take(&mut waiting));
+        }
+    }
+
+    /// Commits a batch, trying again while the database is busy and somebody may
+    /// still be waiting.
+    fn commit(&mut self, mut works: Vec<Work>) {
+        loop {
+            match self.attempt(works) {
+                Ok(()) => return,
+                Err((error, undone)) => {
+                    works = undone;
+                    let (expired, patient): (Vec<_>, Vec<_>) = works
+                        .into_iter()
+                        .partition(|work| !error.is_transient() || work.since().elapsed() > PATIENCE);
+                    for work in expired {
+                        work.fail(&error);
+                    }
+                    if patient.is_empty() {
+                        return;
+                    }
+                    works = patient;
+                    pause();
+                }
+            }
+        }
+    }
+
+    /// One transaction. Units that fail alone are answered and left out; when the
+    /// transaction fails, the others come back.
+    fn attempt(&mut self, works: Vec<Work>) -> Result<(), (Error, Vec<Work>)> {
+        if let Err(error) = self.connection.control("BEGIN IMMEDIATE") {
+            return Err((error, works));
+        }
+        let mut ready = Vec::with_capacity(works.len());
+        let mut works = works.into_iter();
+        while let Some(mut work) = works.next() {
+            match self.run(&mut work) {
+                Ok(()) => ready.push(work),
+                Err(error) if error.is_transient() => {
+                    ready.push(work);
+                    ready.extend(works);
+                    return Err((self.undo(error), ready));
+                }
+                Err(error) => work.fail(&error),
+            }
+        }
+        match self.finish(&ready) {
+            Ok(()) => {
+                ready.into_iter().for_each(Work::succeed);
+                Ok(())
+            }
+            Err(error) => Err((self.undo(error), ready)),
+        }
+    }
+
+    /// Runs one unit between savepoints, so that its failure is its own.
+    fn run(&mut self, work: &mut Work) -> Result<()> {
+        let Work::Unit { unit, .. } = work else { return Ok(()) };
+        self.connection.control("SAVEPOINT unit")?;
+        let outcome = unit
+            .run(Tx::Sqlite(&mut self.connection))
+            .now_or_never()
+            .unwrap_or_else(|| Err(Error::Refused("a unit waited inside SQLite".into())));
+        if outcome.is_err() {
+            self.connection.control("ROLLBACK TO unit")?;
+        }
+        self.connection.control("RELEASE unit")?;
+        outcome
+    }
+
+    fn finish(&mut self, ready: &[Work]) -> Result<()> {
+        let records: Vec<_> = ready.iter().flat_map(Work::records).collect();
+        if !records.is_empty() {
+            // Another process may have written since: the head is read each time.
+            let head = self.head()?;
+            let batch = ledger::close(SQLITE_LOG, head, &records, self.clock.now());
+            ledger::sqlite::insert(&mut self.connection, &batch, &records)?;
+        }
+        self.connection.control("COMMIT")
+    }
+
+    fn head(&mut self) -> Result<Head> {
+        let rows = self.connection.query(ledger::HEAD, &[SQLITE_LOG.into()])?;
+        ledger::head(rows.first())
+    }
+
+    fn undo(&mut self, error: Error) -> Error {
+        // After some failures SQLite has rolled back by itself.
+        if let Err(rollback) = self.connection.control("ROLLBACK") {
+            tracing::debug!(%rollback, "nothing left to roll back");
+        }
+        error
+    }
+}
+
+/// Waits a moment for another process to finish its transaction, or for the
+/// disk to have room again.
+fn pause() {
+    std::thread::park_timeout(Duration::from_millis(20));
+}
+

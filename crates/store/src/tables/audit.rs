@@ -1,0 +1,256 @@
+//! Reading the audit log, and its checkpoints. Records are written by the
+//! store's writers alone.
+
+use domain::audit::{Batch, Checkpoint, Head, LogHead, Outcome, Record};
+use domain::seal::BlindIndex;
+use uuid::Uuid;
+
+use crate::{Error, Result, Row, Tx};
+
+/// A record and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The log.
+    pub log: i64,
+    /// The batch in that log.
+    pub batch: i64,
+    /// The place in that batch, from 0.
+    pub position: i64,
+    /// The record.
+    pub record: Record,
+}
+
+/// A checkpoint with its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// What is stated.
+    pub checkpoint: Checkpoint,
+    /// The name of the key that signed.
+    pub signing_key: Uuid,
+    /// The signature.
+    pub signature: Vec<u8>,
+}
+
+/// Every log that has a batch or a record, by number. Logs are numbered from 1
+/// without large gaps, so each is one step in an index.
+///
+/// # Errors
+/// Those of the database.
+pub async fn logs(tx: &mut Tx<'_>) -> Result<Vec<i64>> {
+    let mut logs = Vec::new();
+    let mut after = i64::MIN;
+    loop {
+        let row = tx
+            .find(
+                "SELECT MIN(log) FROM (SELECT MIN(log) AS log FROM audit_batches WHERE log > $1 \
+                 UNION ALL SELECT MIN(log) FROM audit_records WHERE log > $1) AS next",
+                &[after.into()],
+            )
+            .await?;
+        match row.map(|row| row.find_int(0, "audit_batches.log")).transpose()?.flatten() {
+            Some(log) => {
+                logs.push(log);
+                after = log;
+            }
+            None => return Ok(logs),
+        }
+    }
+}
+
+/// The end of each log.
+///
+/// # Errors
+/// Those of the database.
+pub async fn heads(tx: &mut Tx<'_>) -> Result<Vec<LogHead>> {
+    let mut heads = Vec::new();
+    for log in logs(tx).await? {
+        let row = tx.find(crate::ledger::HEAD, &[log.into()]).await?;
+        heads.push(LogHead { log, head: crate::ledger::head(row.as_ref())? });
+    }
+    Ok(heads)
+}
+
+/// Up to `limit` batches of a log after batch `after`, in order.
+///
+/// # Errors
+/// Those of the database; [`Error::Corrupt`] when a digest has the wrong length.
+pub async fn batches(tx: &mut Tx<'_>, log: i64, after: i64, limit: i64) -> Result<Vec<Batch>> {
+    tx.query(
+        "SELECT log, batch, size, committed_at, previous, root, head, leaves FROM audit_batches \
+         WHERE log = $1 AND batch > $2 ORDER BY batch LIMIT $3",
+        &[log.into(), after.into(), limit.into()],
+    )
+    .await?
+    .iter()
+    .map(batch)
+    .collect()
+}
+
+/// The records of a log in batches `from` up to and including `to`, in order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn records(tx: &mut Tx<'_>, log: i64, from: i64, to: i64) -> Result<Vec<Located>> {
+    tx.query(
+        "SELECT log, batch, position, at, request_id, company_id, credential, action, subject, \
+         outcome, status, latency, occurrences, data_key, client, detail FROM audit_records \
+         WHERE log = $1 AND batch >= $2 AND batch <= $3 ORDER BY batch, position",
+        &[log.into(), from.into(), to.into()],
+    )
+    .await?
+    .iter()
+    .map(located)
+    .collect()
+}
+
+/// Inserts a checkpoint; `false` when another instance has made this number.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_checkpoint(tx: &mut Tx<'_>, signed: &Signed) -> Result<bool> {
+    let checkpoint = &signed.checkpoint;
+    let inserted = tx
+        .execute(
+            "INSERT INTO audit_checkpoints (number, at, previous, heads, signing_key, signature) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+            &[
+                checkpoint.number.into(),
+                checkpoint.at.into(),
+                (&checkpoint.previous).into(),
+                (&encode(&checkpoint.heads)).into(),
+                signed.signing_key.into(),
+                (&signed.signature).into(),
+            ],
+        )
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// Up to `limit` checkpoints after number `after`, in order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn checkpoints(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Signed>> {
+    tx.query(
+        "SELECT number, at, previous, heads, signing_key, signature FROM audit_checkpoints \
+         WHERE number > $1 ORDER BY number LIMIT $2",
+        &[after.into(), limit.into()],
+    )
+    .await?
+    .iter()
+    .map(signed)
+    .collect()
+}
+
+/// The newest checkpoint.
+///
+/// # Errors
+/// Those of the database.
+pub async fn newest_checkpoint(tx: &mut Tx<'_>) -> Result<Option<Signed>> {
+    tx.find(
+        "SELECT number, at, previous, heads, signing_key, signature FROM audit_checkpoints \
+         ORDER BY number DESC LIMIT 1",
+        &[],
+    )
+    .await?
+    .as_ref()
+    .map(signed)
+    .transpose()
+}
+
+fn batch(row: &Row) -> Result<Batch> {
+    let leaves = row.bytes(7, "audit_batches.leaves")?;
+    let (leaves, rest) = leaves.as_chunks::<32>();
+    if !rest.is_empty() {
+        return Err(Error::corrupt("audit_batches.leaves", "not whole digests"));
+    }
+    Ok(Batch {
+        log: row.int(0, "audit_batches.log")?,
+        number: row.int(1, "audit_batches.batch")?,
+        size: row.int(2, "audit_batches.size")?,
+        committed_at: row.time(3, "audit_batches.committed_at")?,
+        previous: row.array(4, "audit_batches.previous")?,
+        root: row.array(5, "audit_batches.root")?,
+        head: row.array(6, "audit_batches.head")?,
+        leaves: leaves.to_vec(),
+    })
+}
+
+fn located(row: &Row) -> Result<Located> {
+    let subject = row
+        .find_bytes(8, "audit_records.subject")?
+        .map(|bytes| {
+            BlindIndex::from_bytes(&bytes)
+                .ok_or_else(|| Error::corrupt("audit_records.subject", "wrong length"))
+        })
+        .transpose()?;
+    Ok(Located {
+        log: row.int(0, "audit_records.log")?,
+        batch: row.int(1, "audit_records.batch")?,
+        position: row.int(2, "audit_records.position")?,
+        record: Record {
+            at: row.time(3, "audit_records.at")?,
+            request_id: row.text(4, "audit_records.request_id")?,
+            company: row.text(5, "audit_records.company_id")?,
+            credential: row.text(6, "audit_records.credential")?,
+            action: row.text(7, "audit_records.action")?,
+            subject,
+            outcome: Outcome {
+                code: row.text(9, "audit_records.outcome")?,
+                status: row.int(10, "audit_records.status")?,
+            },
+            latency: row.int(11, "audit_records.latency")?,
+            occurrences: row.int(12, "audit_records.occurrences")?,
+            data_key: row.find_uuid(13, "audit_records.data_key")?,
+            client: row.find_bytes(14, "audit_records.client")?,
+            detail: row.find_text(15, "audit_records.detail")?,
+        },
+    })
+}
+
+fn signed(row: &Row) -> Result<Signed> {
+    Ok(Signed {
+        checkpoint: Checkpoint {
+            number: row.int(0, "audit_checkpoints.number")?,
+            at: row.time(1, "audit_checkpoints.at")?,
+            previous: row.array(2, "audit_checkpoints.previous")?,
+            heads: decode(&row.bytes(3, "audit_checkpoints.heads")?)?,
+        },
+        signing_key: row.uuid(4, "audit_checkpoints.signing_key")?,
+        signature: row.bytes(5, "audit_checkpoints.signature")?,
+    })
+}
+
+/// Heads are stored as log (8 bytes), batch (8 bytes) and digest (32 bytes) each.
+fn encode(heads: &[LogHead]) -> Vec<u8> {
+    heads
+        .iter()
+        .flat_map(|LogHead { log, head }| {
+            log.to_be_bytes().into_iter().chain(head.batch.to_be_bytes()).chain(head.hash)
+        })
+        .collect()
+}
+
+fn decode(bytes: &[u8]) -> Result<Vec<LogHead>> {
+    let (heads, rest) = bytes.as_chunks::<48>();
+    if !rest.is_empty() {
+        return Err(Error::corrupt("audit_checkpoints.heads", "not whole heads"));
+    }
+    Ok(heads.iter().map(decode_head).collect())
+}
+
+fn decode_head(bytes: &[u8; 48]) -> LogHead {
+    let (numbers, digest) = bytes.split_at(16);
+    let number = |at: usize| {
+        let mut number = [0; 8];
+        for (to, from) in number.iter_mut().zip(numbers.iter().skip(at)) {
+            *to = *from;
+        }
+        i64::from_be_bytes(number)
+    };
+    let mut hash = [0; 32];
+    for (to, from) in hash.iter_mut().zip(digest) {
+        *to = *from;
+    }
+    LogHead { log: number(0), head: Head { batch: number(8), hash } }
+}

@@ -1,0 +1,298 @@
+//! Customers and their standing: one row per company and e-mail address.
+
+
+use domain::access::CompanyId;
+use domain::seal::{BlindIndex, WrappedKey};
+use domain::standing::{ProofState, Standing};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::data_keys;
+use crate::{Result, Row, Tx};
+
+/// What a customer is looked up by: an e-mail or a phone index of one company.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Whose customer.
+    pub company: CompanyId,
+    /// The keyed hash of the address or number.
+    pub index: BlindIndex,
+}
+
+/// What a look-up finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What is proven.
+    pub standing: Standing,
+    /// When anything of it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A customer to be written.
+#[derive(Debug, Clone)]
+pub struct Customer<'a> {
+    /// Whose customer.
+    pub company_id: &'a str,
+    /// The keyed hash of the e-mail address.
+    pub email_index: BlindIndex,
+    /// The person's data key.
+    pub data_key: Uuid,
+    /// The sealed e-mail address.
+    pub email: &'a [u8],
+    /// The keyed hash of the phone number and the sealed number.
+    pub phone: Option<(BlindIndex, &'a [u8])>,
+    /// What is proven.
+    pub standing: &'a Standing,
+    /// When the customer was first heard of.
+    pub created_at: Timestamp,
+    /// Now.
+    pub updated_at: Timestamp,
+}
+
+/// A customer as found for an update: locked until the transaction ends.
+#[derive(Debug, Clone)]
+pub struct ForUpdate {
+    /// What is proven so far.
+    pub standing: Standing,
+    /// The person's data key.
+    pub data_key: WrappedKey,
+}
+
+macro_rules! standing_columns {
+    () => {
+        "c.veriff_approved, c.veriff_date, c.veriff_changed_at, c.membership_signed, \
+         c.membership_date, c.membership_changed_at, c.email_optin, c.optin_date, \
+         c.optin_changed_at"
+    };
+}
+
+/// How many columns a standing has.
+const STANDING: usize = 9;
+
+fn standing(row: &Row) -> Result<Standing> {
+    let proof = |at: usize, name: &str| {
+        Ok(ProofState {
+            given: row.bool(at, name)?,
+            date: row.find_time(at + 1, name)?,
+            occurred_at: row.find_time(at + 2, name)?,
+        })
+    };
+    Ok(Standing {
+        veriff: proof(0, "customer_verification.veriff_*")?,
+        membership: proof(3, "customer_verification.membership_*")?,
+        email_optin: proof(6, "customer_verification.optin_*")?,
+    })
+}
+
+fn found(row: &Row) -> Result<Found> {
+    Ok(Found {
+        standing: standing(row)?,
+        updated_at: row.time(STANDING, "customer_verification.updated_at")?,
+    })
+}
+
+/// Finds a customer and locks the row.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_for_update(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+) -> Result<Option<ForUpdate>> {
+    tx.find(
+        concat!(
+            "SELECT ",
+            standing_columns!(),
+            ", k.id, k.master_key, k.wrapped FROM customer_verification c \
+             JOIN data_keys k ON k.id = c.data_key \
+             WHERE c.company_id = $1 AND c.email_index = $2 FOR UPDATE"
+        ),
+        &[company_id.into(), email_index.as_bytes().into()],
+    )
+    .await?
+    .map(|row| {
+        Ok(ForUpdate {
+            standing: standing(&row)?,
+            data_key: data_keys::from_row_at(&row, STANDING)?,
+        })
+    })
+    .transpose()
+}
+
+/// Inserts a customer; `false` when another transaction was first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
+    let Standing { veriff, membership, email_optin } = customer.standing;
+    let inserted = tx
+        .execute(
+            "INSERT INTO customer_verification (company_id, email_index, data_key, email, \
+             phone_index, phone, veriff_approved, veriff_date, veriff_changed_at, \
+             membership_signed, membership_date, membership_changed_at, email_optin, optin_date, \
+             optin_changed_at, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+             ON CONFLICT DO NOTHING",
+            &[
+                customer.company_id.into(),
+                customer.email_index.as_bytes().into(),
+                customer.data_key.into(),
+                customer.email.into(),
+                customer.phone.as_ref().map(|(index, _)| index.as_bytes().as_slice()).into(),
+                customer.phone.as_ref().map(|(_, sealed)| *sealed).into(),
+                veriff.given.into(),
+                veriff.date.into(),
+                veriff.occurred_at.into(),
+                membership.given.into(),
+                membership.date.into(),
+                membership.occurred_at.into(),
+                email_optin.given.into(),
+                email_optin.date.into(),
+                email_optin.occurred_at.into(),
+                customer.created_at.into(),
+                customer.updated_at.into(),
+            ],
+        )
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// Writes a customer's standing, and the phone number when there is a new one.
+/// The row was locked by [`find_for_update`]; `false` when it is gone.
+///
+/// # Errors
+/// Those of the database.
+pub async fn update(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
+    let Standing { veriff, membership, email_optin } = customer.standing;
+    let updated = tx
+        .execute(
+            "UPDATE customer_verification SET veriff_approved = $3, veriff_date = $4, \
+             veriff_changed_at = $5, membership_signed = $6, membership_date = $7, \
+             membership_changed_at = $8, email_optin = $9, optin_date = $10, \
+             optin_changed_at = $11, updated_at = $12, \
+             phone_index = COALESCE($13, phone_index), phone = COALESCE($14, phone) \
+             WHERE company_id = $1 AND email_index = $2",
+            &[
+                customer.company_id.into(),
+                customer.email_index.as_bytes().into(),
+                veriff.given.into(),
+                veriff.date.into(),
+                veriff.occurred_at.into(),
+                membership.given.into(),
+                membership.date.into(),
+                membership.occurred_at.into(),
+                email_optin.given.into(),
+                email_optin.date.into(),
+                email_optin.occurred_at.into(),
+                customer.updated_at.into(),
+                customer.phone.as_ref().map(|(index, _)| index.as_bytes().as_slice()).into(),
+                customer.phone.as_ref().map(|(_, sealed)| *sealed).into(),
+            ],
+        )
+        .await?;
+    Ok(updated == 1)
+}
+
+/// How many customers a company has.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count(tx: &mut Tx<'_>, company_id: &str) -> Result<i64> {
+    let row = tx
+        .find(
+            "SELECT COUNT(*) FROM customer_verification WHERE company_id = $1",
+            &[company_id.into()],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| row.int(0, "customer_verification.count"))
+}
+
+pub(crate) mod sqlite {
+    //! Point look-ups in place.
+
+    use super::{Found, Key, Result, found};
+    use crate::sqlite::Connection;
+
+    const BY_EMAIL: &str = concat!(
+        "SELECT ",
+        standing_columns!(),
+        ", c.updated_at FROM customer_verification c WHERE c.company_id = $1 AND c.email_index = $2"
+    );
+
+    const BY_PHONE: &str = concat!(
+        "SELECT ",
+        standing_columns!(),
+        ", c.updated_at FROM customer_verification c WHERE c.company_id = $1 \
+         AND c.phone_index = $2 ORDER BY c.updated_at DESC LIMIT 1"
+    );
+
+    pub fn by_email(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {
+        find(connection, BY_EMAIL, key)
+    }
+
+    pub fn by_phone(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {
+        find(connection, BY_PHONE, key)
+    }
+
+    fn find(connection: &mut Connection, sql: &'static str, key: &Key) -> Result<Option<Found>> {
+        let values = [key.company.as_str().into(), key.index.as_bytes().into()];
+        connection.query(sql, &values)?.first().map(found).transpose()
+    }
+}
+
+pub(crate) mod postgres {
+    //! Set-based look-ups: many keys, one statement.
+
+    use super::{Found, Key, Result, STANDING, found};
+    use crate::postgres::Connection;
+    use crate::{Error, Row};
+
+    const BY_EMAIL: &str = concat!(
+        "SELECT ",
+        standing_columns!(),
+        ", c.updated_at, asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
+         AS asked(company_id, email_index, row) JOIN customer_verification c \
+         ON c.company_id = asked.company_id AND c.email_index = asked.email_index"
+    );
+
+    const BY_PHONE: &str = concat!(
+        "SELECT ",
+        standing_columns!(),
+        ", c.updated_at, asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
+         AS asked(company_id, phone_index, row) JOIN customer_verification c \
+         ON c.company_id = asked.company_id AND c.phone_index = asked.phone_index"
+    );
+
+    pub async fn by_email(connection: &Connection, keys: &[Key]) -> Result<Vec<Option<Found>>> {
+        find(connection, BY_EMAIL, keys).await
+    }
+
+    pub async fn by_phone(connection: &Connection, keys: &[Key]) -> Result<Vec<Option<Found>>> {
+        find(connection, BY_PHONE, keys).await
+    }
+
+    async fn find(
+        connection: &Connection,
+        sql: &'static str,
+        keys: &[Key],
+    ) -> Result<Vec<Option<Found>>> {
+        let companies: Vec<&str> = keys.iter().map(|key| key.company.as_str()).collect();
+        let indexes: Vec<&[u8]> = keys.iter().map(|key| key.index.as_bytes().as_slice()).collect();
+        let mut answers: Vec<Option<Found>> = vec![None; keys.len()];
+        for row in connection.query_native(sql, &[&companies, &indexes]).await? {
+            let row = Row::Postgres(row);
+            let found = found(&row)?;
+            let asked = row.int(STANDING + 1, "customer_verification.row")?;
+            let answer = usize::try_from(asked - 1)
+                .ok()
+                .and_then(|at| answers.get_mut(at))
+                .ok_or_else(|| Error::corrupt("customer_verification", "unasked row"))?;
+            // Of several customers with one phone, the one that changed last.
+            if answer.as_ref().is_none_or(|other| other.updated_at < found.updated_at) {
+                *answer = Some(found);
+            }
+        }
+        Ok(answers)
+    }
+}

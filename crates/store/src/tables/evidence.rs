@@ -1,0 +1,67 @@
+//! The evidence behind every proof: what kind, how strong, from where, when.
+
+use domain::seal::BlindIndex;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{Result, Tx};
+
+/// One piece of evidence.
+#[derive(Debug, Clone)]
+pub struct Evidence<'a> {
+    /// Whose customer.
+    pub company_id: &'a str,
+    /// Which customer.
+    pub email_index: BlindIndex,
+    /// Its name; later ones sort behind.
+    pub id: Uuid,
+    /// What it proves: `veriff`, `membership`, `email_optin`.
+    pub proof: &'a str,
+    /// Given, or withdrawn.
+    pub status: bool,
+    /// Whether it changed the customer's standing, or came too late to.
+    pub applied: bool,
+    /// How strong: `self_declared`, `document`, `provider`.
+    pub assurance: &'a str,
+    /// Who told us: the credential.
+    pub source: &'a str,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// When we learnt of it.
+    pub recorded_at: Timestamp,
+    /// The request that brought it.
+    pub request_id: &'a str,
+    /// The person's data key.
+    pub data_key: Uuid,
+    /// What came with it, sealed.
+    pub metadata: &'a [u8],
+}
+
+/// Inserts a piece of evidence.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert(tx: &mut Tx<'_>, evidence: &Evidence<'_>) -> Result<()> {
+    tx.execute(
+        "INSERT INTO evidence (company_id, email_index, id, proof, status, applied, assurance, \
+         source, occurred_at, recorded_at, request_id, data_key, metadata) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        &[
+            evidence.company_id.into(),
+            evidence.email_index.as_bytes().into(),
+            evidence.id.into(),
+            evidence.proof.into(),
+            evidence.status.into(),
+            evidence.applied.into(),
+            evidence.assurance.into(),
+            evidence.source.into(),
+            evidence.occurred_at.into(),
+            evidence.recorded_at.into(),
+            evidence.request_id.into(),
+            evidence.data_key.into(),
+            evidence.metadata.into(),
+        ],
+    )
+    .await
+    .map(drop)
+}

@@ -1,0 +1,15 @@
+//! The tables, one file each: the only place where SQL text stands.
+//!
+//! Naming: `find` may find nothing, `get` must find, `list` finds many; an
+//! `insert` that can meet an existing row says whether it was the first.
+
+pub mod api_keys;
+pub mod audit;
+pub mod change_counter;
+pub mod companies;
+pub mod customers;
+pub mod data_keys;
+pub mod evidence;
+pub mod idempotency;
+pub mod signing_keys;
+pub mod webhook_secrets;

@@ -1,0 +1,143 @@
+//! What waits for the writer: units of work and audit records.
+
+use std::future::Future;
+use std::time::Instant;
+
+use domain::audit::Record;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use crate::{Error, Result, Tx};
+
+/// A change of state that is committed whole or not at all, together with the
+/// audit records that tell of it.
+///
+/// `run` may be called several times, in a fresh transaction each, until one
+/// commits: it has no effect outside its transaction. It decides before it
+/// writes: a refusal is an output, an error undoes everything it did.
+pub trait Unit: Send + 'static {
+    /// What the caller learns once the unit is durable.
+    type Output: Send + 'static;
+
+    /// Units of one lane run one after another, in the order of their arrival;
+    /// units that touch the same rows share a lane.
+    fn lane(&self) -> Lane;
+
+    /// Does the work inside the transaction.
+    fn run<'t>(
+        &'t mut self,
+        tx: &'t mut Tx<'_>,
+    ) -> impl Future<Output = Result<Written<Self::Output>>> + Send + 't;
+}
+
+/// What a unit wrote.
+pub struct Written<T> {
+    /// For the caller.
+    pub output: T,
+    /// For the audit log, committed with the unit.
+    pub records: Vec<Record>,
+}
+
+/// Which units must not overtake each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane(u64);
+
+impl Lane {
+    /// The lane of everything that bytes identify (a blind index, a name).
+    pub fn of(bytes: &[u8]) -> Self {
+        // FNV-1a: short inputs, no adversary (indexes are keyed hashes already).
+        let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self(hash)
+    }
+
+    pub(crate) fn spread(self, among: usize) -> usize {
+        usize::try_from(self.0 % among.max(1) as u64).unwrap_or(0)
+    }
+}
+
+/// Something waiting for the writer.
+pub(crate) enum Work {
+    Unit { lane: Lane, since: Instant, unit: Box<dyn Pending> },
+    Record { since: Instant, record: Box<Record>, reply: oneshot::Sender<Result<()>> },
+}
+
+impl Work {
+    pub fn since(&self) -> Instant {
+        match self {
+            Self::Unit { since, .. } | Self::Record { since, .. } => *since,
+        }
+    }
+
+    pub fn fail(self, error: &Error) {
+        match self {
+            Self::Unit { unit, .. } => unit.fail(error.clone()),
+            // A caller that stopped waiting needs no answer.
+            Self::Record { reply, .. } => drop(reply.send(Err(error.clone()))),
+        }
+    }
+
+    pub fn succeed(self) {
+        match self {
+            Self::Unit { unit, .. } => unit.succeed(),
+            Self::Record { reply, .. } => drop(reply.send(Ok(()))),
+        }
+    }
+
+    /// The records to commit; of a unit, those of its last run.
+    pub fn records(&self) -> &[Record] {
+        match self {
+            Self::Unit { unit, .. } => unit.records(),
+            Self::Record { record, .. } => std::slice::from_ref(record),
+        }
+    }
+}
+
+/// A unit whose output type is forgotten.
+pub(crate) trait Pending: Send {
+    fn run<'t>(&'t mut self, tx: Tx<'t>) -> BoxFuture<'t, Result<()>>;
+    fn records(&self) -> &[Record];
+    fn succeed(self: Box<Self>);
+    fn fail(self: Box<Self>, error: Error);
+}
+
+struct Typed<U: Unit> {
+    unit: U,
+    written: Option<Written<U::Output>>,
+    reply: oneshot::Sender<Result<U::Output>>,
+}
+
+/// A unit ready for the queue, and where its output will arrive.
+pub(crate) fn pending<U: Unit>(unit: U) -> (Box<dyn Pending>, oneshot::Receiver<Result<U::Output>>) {
+    let (reply, answer) = oneshot::channel();
+    (Box::new(Typed { unit, written: None, reply }), answer)
+}
+
+impl<U: Unit> Pending for Typed<U> {
+    fn run<'t>(&'t mut self, mut tx: Tx<'t>) -> BoxFuture<'t, Result<()>> {
+        self.written = None;
+        async move {
+            self.written = Some(self.unit.run(&mut tx).await?);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn records(&self) -> &[Record] {
+        self.written.as_ref().map_or(&[], |written| &written.records)
+    }
+
+    fn succeed(self: Box<Self>) {
+        let result = match self.written {
+            Some(written) => Ok(written.output),
+            None => Err(Error::Refused("a unit was committed without having run".into())),
+        };
+        drop(self.reply.send(result));
+    }
+
+    fn fail(self: Box<Self>, error: Error) {
+        drop(self.reply.send(Err(error)));
+    }
+}
