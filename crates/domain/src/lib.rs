@@ -5,5 +5,6 @@
 
 pub mod access;
 pub mod contact;
+pub mod rate;
 pub mod span;
 pub mod standing;
