@@ -2,9 +2,15 @@
 //!
 //! Everything here is pure: no input or output, no ambient clock, no ambient
 //! randomness (both are arguments), no wire format and no database. What this
-//! crate decides, the other crates carry out.
+//! crate decides, the other crates carry out. Values that name a person never
+//! show themselves in `Debug`.
 
+pub mod access;
 pub mod audit;
 pub mod clock;
+pub mod contact;
 pub mod random;
+pub mod rate;
 pub mod seal;
+pub mod span;
+pub mod standing;
