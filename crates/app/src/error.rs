@@ -39,12 +39,12 @@ pub struct FieldProblem {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $word:literal, $status:literal;)*) => {
+    ($(#[doc = $meaning:literal] $name:ident = $word:literal, $status:literal;)*) => {
         /// The machine words of failures. They are part of the contract: words are
         /// added, never changed.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code {
-            $($(#[$doc])* $name,)*
+            $(#[doc = $meaning] $name,)*
         }
 
         impl Code {
@@ -63,7 +63,7 @@ macro_rules! codes {
 
             /// What it means, for the documentation.
             pub const fn meaning(self) -> &'static str {
-                match self { $(Self::$name => concat!($($doc),*).trim_ascii(),)* }
+                match self { $(Self::$name => $meaning,)* }
             }
         }
     };

@@ -77,12 +77,11 @@ impl App {
         let (index_key, key_ring) = (Arc::new(index_key), Arc::new(key_ring));
         let keys = Arc::new(KeysAtHand::new(store.clone(), key_ring.clone(), random.clone()));
         Ok(Self {
-            directory: Directory::open(store.clone()).await?,
+            directory: Directory::open(store.clone(), index_key.clone()).await?,
             recorder: Recorder::new(
                 store.clone(),
                 clock.clone(),
                 random.clone(),
-                index_key.clone(),
                 keys.clone(),
             ),
             checkpoints: Checkpoints::new(

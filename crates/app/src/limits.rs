@@ -7,7 +7,7 @@ use std::sync::Arc;
 use domain::rate::Limit;
 
 use crate::credentials::{Caller, KeyLimits};
-use crate::quota::{Quota, QuotaKey, Verdict};
+use crate::quota::{Quota, Verdict};
 
 /// The names of limits, as in `--limit customers=6000/1m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,15 +111,7 @@ impl Limiter {
     pub async fn take_customers(&self, caller: &Caller, cost: u64) -> Option<Verdict> {
         let limit = caller.own_limit(LimitName::Customers).unwrap_or(self.limits.customers);
         let Limit::Rate(rate) = limit else { return None };
-        let key = match caller.key() {
-            Some(id) => QuotaKey::new(format!("customers:{}", id.as_str())),
-            None => QuotaKey::new(format!(
-                "customers:{}:{}",
-                caller.company(),
-                caller.token_subject().unwrap_or_default()
-            )),
-        };
-        Some(self.quota.take(&key, rate, cost).await)
+        Some(self.quota.take(caller.customers_quota(), rate, cost).await)
     }
 }
 

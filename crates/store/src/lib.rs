@@ -163,10 +163,7 @@ impl Store {
                 in_background(move || readers.read(|connection| ready(read(Tx::Sqlite(connection))))).await
             }
             Engine::Postgres { link, .. } => {
-                link.read(async |connection: Arc<postgres::Connection>| {
-                    read(Tx::Postgres(&connection)).await
-                })
-                .await
+                link.read(|connection| read(Tx::Postgres(connection))).await
             }
         }
     }
@@ -208,8 +205,10 @@ impl Store {
                 keys.iter().map(|key| tables::customers::sqlite::by_email(connection, key)).collect()
             }),
             Engine::Postgres { link, .. } => {
-                link.read(async |connection: Arc<postgres::Connection>| {
-                    tables::customers::postgres::by_email(&connection, keys).await
+                let keys: Arc<[Key]> = keys.into();
+                link.read(|connection| {
+                    let keys = keys.clone();
+                    Box::pin(async move { tables::customers::postgres::by_email(connection, &keys).await })
                 })
                 .await
             }

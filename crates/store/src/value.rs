@@ -26,7 +26,7 @@ macro_rules! value_from {
     ($($from:ty => $variant:ident),* $(,)?) => {$(
         impl<'a> From<$from> for Value<'a> {
             fn from(value: $from) -> Self {
-                Value::$variant(value.into())
+                Value::$variant(value)
             }
         }
         impl<'a> From<Option<$from>> for Value<'a> {
@@ -41,10 +41,20 @@ value_from! {
     bool => Bool,
     i64 => Int,
     &'a str => Text,
-    &'a String => Text,
     &'a [u8] => Bytes,
-    &'a Vec<u8> => Bytes,
     Uuid => Uuid,
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(value: &'a String) -> Self {
+        Value::Text(value)
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Value<'a> {
+    fn from(value: &'a Vec<u8>) -> Self {
+        Value::Bytes(value)
+    }
 }
 
 impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {

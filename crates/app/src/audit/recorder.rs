@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::audit::{Outcome, Record};
 use domain::clock::Clock;
 use domain::random::Random;
-use domain::seal::{DataKey, IndexKey, Place};
+use domain::seal::{DataKey, Place};
 use store::Store;
 
 use super::floods::{Advice, Ended, Floods, Kind};
@@ -20,7 +20,6 @@ pub struct Recorder {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    index_key: Arc<IndexKey>,
     keys: Arc<KeysAtHand>,
     floods: Floods,
 }
@@ -50,10 +49,9 @@ impl Recorder {
         store: Arc<Store>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
-        index_key: Arc<IndexKey>,
-        keys: Arc<KeysAtHand>,
+            keys: Arc<KeysAtHand>,
     ) -> Self {
-        Self { store, clock, random, index_key, keys, floods: Floods::default() }
+        Self { store, clock, random, keys, floods: Floods::default() }
     }
 
     /// Everything of an exchange's record that is known before its outcome.
@@ -69,7 +67,7 @@ impl Recorder {
             at: exchange.at,
             request_id: exchange.request_id.clone(),
             company: company.to_owned(),
-            credential: caller.map(|caller| caller.credential(&self.index_key)).unwrap_or_default(),
+            credential: caller.map(|caller| caller.credential().to_owned()).unwrap_or_default(),
             action: exchange.action().to_owned(),
             subject: exchange.subject(),
             outcome: Outcome { code: String::new(), status: 0 },

@@ -1,14 +1,15 @@
 //! An authenticated caller.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use domain::access::{CompanyId, Credential, KeyId, Principal, Scope};
 use domain::rate::Limit;
 use domain::seal::IndexKey;
 
 use crate::limits::LimitName;
+use crate::quota::QuotaKey;
 
 /// Whoever presented a good credential. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct Caller(Arc<Inner>);
 struct Inner {
     principal: Principal,
     limits: KeyLimits,
+    credential: String,
+    customers_quota: QuotaKey,
 }
 
 /// Limits that a key has of its own, in place of the general ones.
@@ -25,8 +28,13 @@ pub type KeyLimits = BTreeMap<LimitName, Limit>;
 
 impl Caller {
     /// A caller that has been authenticated.
-    pub fn new(principal: Principal, limits: KeyLimits) -> Self {
-        Self(Arc::new(Inner { principal, limits }))
+    pub fn new(principal: Principal, limits: KeyLimits, index_key: &IndexKey) -> Self {
+        let credential = name(&principal, index_key);
+        let customers_quota = match principal.credential.key() {
+            Some(id) => QuotaKey::new("customers", id.as_str()),
+            None => QuotaKey::new("customers", &credential),
+        };
+        Self(Arc::new(Inner { principal, limits, credential, customers_quota }))
     }
 
     /// Who it is.
@@ -66,22 +74,14 @@ impl Caller {
 
     /// How the audit log names the credential: a key by its id, a token by the
     /// keyed hash of its subject (which may be a person's address).
-    pub fn credential(&self, index_key: &IndexKey) -> String {
-        match &self.0.principal.credential {
-            Credential::Key(id) => format!("key:{}", id.as_str()),
-            Credential::Token { subject, key } => {
-                let index = index_key.index("token", self.company(), subject);
-                let mut name = String::from("token:");
-                for byte in index.as_bytes() {
-                    // Writing to a string cannot fail.
-                    let _ = write!(name, "{byte:02x}");
-                }
-                if let Some(key) = key {
-                    let _ = write!(name, " key:{}", key.as_str());
-                }
-                name
-            }
-        }
+    pub fn credential(&self) -> &str {
+        &self.0.credential
+    }
+
+    /// What its requests of Customers and Orders count against: the key, or for
+    /// tokens that come from no key the company and subject.
+    pub fn customers_quota(&self) -> &QuotaKey {
+        &self.0.customers_quota
     }
 
     /// The subject of its token.
@@ -89,6 +89,20 @@ impl Caller {
         match &self.0.principal.credential {
             Credential::Key(_) => None,
             Credential::Token { subject, .. } => Some(subject),
+        }
+    }
+}
+
+fn name(principal: &Principal, index_key: &IndexKey) -> String {
+    match &principal.credential {
+        Credential::Key(id) => format!("key:{id}"),
+        Credential::Token { subject, key } => {
+            let index = index_key.index("token", principal.company.as_str(), subject);
+            let subject = HEXLOWER.encode(index.as_bytes());
+            match key {
+                Some(key) => format!("token:{subject} key:{key}"),
+                None => format!("token:{subject}"),
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use domain::access::{ApiKey, CompanyId, Credential, KeyHash, KeyId, Principal, Scope, Scopes};
+use domain::seal::IndexKey;
 use jiff::Timestamp;
 use store::Store;
 use store::tables::api_keys::{self, ApiKeyRow};
@@ -73,6 +74,7 @@ pub struct Claims {
 /// The directory.
 pub struct Directory {
     store: Arc<Store>,
+    index_key: Arc<IndexKey>,
     known: ArcSwap<Known>,
     refreshing: tokio::sync::Mutex<()>,
 }
@@ -98,9 +100,10 @@ impl Directory {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn open(store: Arc<Store>) -> Result<Self> {
+    pub async fn open(store: Arc<Store>, index_key: Arc<IndexKey>) -> Result<Self> {
         let directory = Self {
             store,
+            index_key,
             known: ArcSwap::from_pointee(Known { revision: -1, ..Known::default() }),
             refreshing: tokio::sync::Mutex::default(),
         };
@@ -133,7 +136,7 @@ impl Directory {
         let Some((revision, companies, keys)) = changes else { return Ok(()) };
         let mut next = Known::clone(&known);
         next.revision = revision;
-        next.take_in(&companies, &keys)?;
+        next.take_in(&companies, &keys, &self.index_key)?;
         self.known.store(Arc::new(next));
         Ok(())
     }
@@ -182,17 +185,23 @@ impl Directory {
             }
         };
         let credential = Credential::Token { subject: claims.subject.as_str().into(), key };
-        Ok(Caller::new(Principal { company, credential, scopes, role_admin }, limits))
+        let principal = Principal { company, credential, scopes, role_admin };
+        Ok(Caller::new(principal, limits, &self.index_key))
     }
 }
 
 impl Known {
-    fn take_in(&mut self, companies: &[Company], keys: &[ApiKeyRow]) -> Result<()> {
+    fn take_in(
+        &mut self,
+        companies: &[Company],
+        keys: &[ApiKeyRow],
+        index_key: &IndexKey,
+    ) -> Result<()> {
         for company in companies {
             self.companies.insert(company.company_id.clone(), company.is_active);
         }
         for row in keys {
-            let (id, key) = KnownKey::read(row)?;
+            let (id, key) = KnownKey::read(row, index_key)?;
             self.keys.insert(id, Arc::new(key));
         }
         Ok(())
@@ -217,7 +226,7 @@ impl Known {
 }
 
 impl KnownKey {
-    fn read(row: &ApiKeyRow) -> Result<(KeyId, Self)> {
+    fn read(row: &ApiKeyRow, index_key: &IndexKey) -> Result<(KeyId, Self)> {
         let corrupt = |column: &str| Error::internal(format!("corrupt api_keys.{column} of {}", row.id));
         let id = KeyId::parse(&row.id).map_err(|_| corrupt("id"))?;
         let company = CompanyId::parse(&row.company_id).map_err(|_| corrupt("company_id"))?;
@@ -232,7 +241,7 @@ impl KnownKey {
             scopes,
             expires_at: row.expires_at,
             revoked: row.revoked_at.is_some(),
-            caller: Caller::new(principal, limits),
+            caller: Caller::new(principal, limits, index_key),
         };
         Ok((id, key))
     }

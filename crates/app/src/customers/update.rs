@@ -89,7 +89,7 @@ pub async fn update(
         random: app.random.clone(),
         email_index: index,
         phone_index: update.phone.as_ref().map(|phone| phone_index(&app.index_key, &company, phone)),
-        source: ctx.caller.credential(&app.index_key),
+        source: ctx.caller.credential().to_owned(),
         request_id: ctx.exchange.request_id.clone(),
         metadata: serde_json::to_vec(&update.metadata).map_err(crate::Error::internal)?,
         now: app.clock.now(),

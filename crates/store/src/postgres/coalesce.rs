@@ -62,7 +62,13 @@ async fn answer_all<K: Send + Sync + 'static, V: Send + 'static>(
         // Whoever stopped waiting is not looked up.
         waiting.retain(|(_, reply): &Asked<K, V>| !reply.is_closed());
         let (keys, replies): (Vec<K>, Vec<_>) = waiting.drain(..).unzip();
-        let found = link.read(async |connection: Arc<Connection>| lookup(&connection, &keys).await).await;
+        let keys = Arc::new(keys);
+        let found = link
+            .read(|connection| {
+                let keys = keys.clone();
+                Box::pin(async move { lookup(connection, &keys).await })
+            })
+            .await;
         match found {
             Ok(values) => {
                 for (reply, value) in replies.into_iter().zip(values) {

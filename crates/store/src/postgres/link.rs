@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::RwLock;
 
 use super::{Connection, Target};
@@ -38,10 +39,13 @@ impl Link {
 
     /// Runs a read, again and again while the database is away, for as long as a
     /// caller's patience lasts.
-    pub async fn read<T>(&self, read: impl AsyncFn(Arc<Connection>) -> Result<T>) -> Result<T> {
+    pub async fn read<T, F>(&self, read: F) -> Result<T>
+    where
+        F: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T>>,
+    {
         let since = Instant::now();
         loop {
-            let attempt = async { read(self.get().await?).await };
+            let attempt = async { read(self.get().await?.as_ref()).await };
             let result = match tokio::time::timeout(PATIENCE, attempt).await {
                 Ok(result) => result,
                 Err(_) => {

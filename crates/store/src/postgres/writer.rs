@@ -297,9 +297,8 @@ async fn claim(connection: &Connection, preferred: Option<i64>) -> Result<i64> {
 
 /// Claims one log, waiting until whoever holds it is gone.
 async fn claim_again(connection: &Connection, log: i64) -> Result<i64> {
-    let lock = connection
-        .query("SELECT pg_advisory_lock($1::bigint::int, $2::bigint::int)::text", &[LOG_LOCK.into(), log.into()]);
-    tokio::time::timeout(STUCK, lock)
+    const LOCK: &str = "SELECT pg_advisory_lock($1::bigint::int, $2::bigint::int)::text";
+    tokio::time::timeout(STUCK, connection.query(LOCK, &[LOG_LOCK.into(), log.into()]))
         .await
         .map_err(|_| Error::Unavailable("the last session has not ended yet".into()))??;
     Ok(log)

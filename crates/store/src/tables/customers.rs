@@ -70,7 +70,7 @@ macro_rules! standing_columns {
 const STANDING: usize = 9;
 
 fn standing(row: &Row) -> Result<Standing> {
-    let proof = |at: usize, name: &str| {
+    let proof = |at: usize, name: &str| -> Result<ProofState> {
         Ok(ProofState {
             given: row.bool(at, name)?,
             date: row.find_time(at + 1, name)?,
