@@ -1,2 +1,3 @@
-//! Skeleton.
+//! The program `bonafide`.
+
 fn main() {}
