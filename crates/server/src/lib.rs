@@ -3,6 +3,7 @@
 //! The program in `main.rs` only puts these parts together; tests use them one by one.
 //! Rules of the business (ages, attempts, expiry) and SQL have no place in this crate.
 
+pub mod cli;
 pub mod config;
 pub mod http;
 pub mod telemetry;

@@ -56,7 +56,9 @@ pub fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(false);
     let lines = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines
@@ -110,7 +112,9 @@ mod tests {
 
     #[test]
     fn json_lines_are_objects_with_a_time_in_utc() {
-        let text = log("info", LogFormat::Json, || tracing::info!(status = 200, "answered"));
+        let text = log("info", LogFormat::Json, || {
+            tracing::info!(status = 200, "answered")
+        });
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["level"], "INFO");
         assert_eq!(line["message"], "answered");
