@@ -1,0 +1,244 @@
+//! The command line: which commands there are, how they are asked for, how they fail.
+//!
+//! Exit codes: 0 fine; 1 failed, or a check that found something; 2 usage or configuration. An error
+//! is one line with a hint below it, on the standard error output.
+
+pub mod audit;
+pub mod companies;
+pub mod demo;
+pub mod doctor;
+pub mod failure;
+pub mod keys;
+pub mod migrate;
+pub mod output;
+pub mod serve;
+pub mod tokens;
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use failure::Failure;
+
+/// The words after the program's name.
+#[derive(Parser, Clone, Debug)]
+#[command(
+    name = "bonafide",
+    version,
+    about = "Is this customer bona fide? A verification server you run yourself.",
+    long_about = "Bonafide answers one question for a business that may not sell to just anyone: \
+                  is this customer bona fide?\n\nWithout a command it starts the server on \
+                  http://localhost:3000, with everything it needs in ./data.",
+    after_help = "First steps:\n  bonafide demo       a tour of one minute, nothing is kept\n  \
+                  bonafide            start the server\n  bonafide doctor     check the installation\n\n\
+                  Settings are variables of the environment, or lines of `.env`: see .env.example."
+)]
+pub struct CommandLine {
+    /// Print results as JSON, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program can do.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Start the server (this is what happens without a command)
+    Serve(serve::ServeArguments),
+    /// Bring the database up to date
+    Migrate(migrate::MigrateArguments),
+    /// Manage companies, their webhook address and its secret
+    #[command(subcommand)]
+    Companies(companies::CompaniesCommand),
+    /// Manage API keys
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Sign tokens
+    #[command(subcommand)]
+    Tokens(tokens::TokensCommand),
+    /// Check or export the audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Check configuration, database and surroundings, and say what to fix
+    Doctor(doctor::DoctorArguments),
+    /// Take a tour: start in memory, play through it over HTTP, stay up
+    Demo(demo::DemoArguments),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+impl CommandLine {
+    /// The command; starting the server if there is none.
+    pub fn into_command(self) -> Command {
+        self.command
+            .unwrap_or_else(|| Command::Serve(serve::ServeArguments::default()))
+    }
+}
+
+/// What an argument list asks for.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// A command.
+    For(CommandLine),
+    /// This text: the help or the version.
+    Text(String),
+}
+
+/// Reads the arguments of the program, its name first.
+///
+/// # Errors
+/// A [`Failure`] of usage, in one line with a hint.
+pub fn parse<A>(arguments: impl IntoIterator<Item = A>) -> Result<Asked, Failure>
+where
+    A: Into<OsString> + Clone,
+{
+    match CommandLine::try_parse_from(arguments) {
+        Ok(line) => Ok(Asked::For(line)),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Ok(Asked::Text(error.render().to_string()))
+            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let names = subcommands_in(&error.render().to_string());
+                Err(Failure::usage("a command is missing").with_hint(format!("one of: {names}")))
+            }
+            _ => Err(Failure::of_arguments(&error)),
+        },
+    }
+}
+
+/// The names that a help text lists under "Commands:".
+fn subcommands_in(help: &str) -> String {
+    help.lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The completions of `shell` as a script.
+pub fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut CommandLine::command(), "bonafide", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(arguments: &str) -> CommandLine {
+        match parse(std::iter::once("bonafide").chain(arguments.split_whitespace())) {
+            Ok(Asked::For(line)) => line,
+            other => panic!("{arguments}: {other:?}"),
+        }
+    }
+
+    fn failure(arguments: &str) -> String {
+        let failure =
+            parse(std::iter::once("bonafide").chain(arguments.split_whitespace())).unwrap_err();
+        assert_eq!(failure.exit_code(), 2);
+        failure.to_string()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_is_the_default() {
+        assert!(matches!(
+            line("").into_command(),
+            Command::Serve(arguments) if arguments.role == serve::Role::All
+        ));
+        assert!(matches!(
+            line("serve --role worker").into_command(),
+            Command::Serve(arguments) if arguments.role == serve::Role::Worker
+        ));
+    }
+
+    #[test]
+    fn json_may_stand_anywhere() {
+        assert!(line("--json companies list").json);
+        assert!(line("companies list --json").json);
+        assert!(!line("companies list").json);
+    }
+
+    #[test]
+    fn a_key_is_described_in_full() {
+        let line = line(
+            "keys create --company acme --name shop --scope customers:read --scope \
+             customers:write --limit customers=6000/1m --expires 90d",
+        );
+        let Command::Keys(keys::KeysCommand::Create(key)) = line.into_command() else {
+            panic!("another command");
+        };
+        assert_eq!(key.company.as_str(), "acme");
+        assert_eq!(key.scopes.len(), 2);
+        assert_eq!(key.limits.len(), 1);
+        assert_eq!(key.expires.unwrap().to_string(), "90d");
+    }
+
+    #[test]
+    fn mistakes_are_one_line_with_a_hint() {
+        for (arguments, expected) in [
+            ("keys create --company acme --name x", "required arguments"),
+            (
+                "keys create --company acme --name x --scope all",
+                "unknown scope",
+            ),
+            ("companies update acme", "required arguments"),
+            ("serv", "hint: a similar subcommand exists: 'serve'"),
+            ("keys", "hint: one of: create, list, rotate, revoke"),
+            ("tokens issue --subject u --ttl soon", "90s, 10m, 24h"),
+            ("serve --role none", "possible values"),
+        ] {
+            let text = failure(arguments);
+            assert!(
+                text.starts_with("error: ") && text.contains(expected),
+                "{text}"
+            );
+            assert_eq!(text.lines().count(), 2, "{text}");
+            assert!(text.contains("\nhint: "), "{text}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_no_failure() {
+        for (arguments, expected) in [
+            (&["bonafide", "--help"][..], "First steps:"),
+            (
+                &["bonafide", "keys", "create", "--help"],
+                "customers=6000/1m",
+            ),
+            (&["bonafide", "--version"], env!("CARGO_PKG_VERSION")),
+        ] {
+            let Ok(Asked::Text(text)) = parse(arguments) else {
+                panic!("{arguments:?}");
+            };
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn completions_know_the_commands() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let script = completions(shell);
+            assert!(script.contains("companies") && script.contains("rotate-secret"));
+        }
+    }
+}

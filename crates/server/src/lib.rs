@@ -1,0 +1,9 @@
+//! The server of Bonafide as a library: configuration, command line, the HTTP edge.
+//!
+//! The program in `main.rs` only puts these parts together; tests use them one by one.
+//! Rules of the business (ages, attempts, expiry) and SQL have no place in this crate.
+
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod telemetry;

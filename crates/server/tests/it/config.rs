@@ -1,0 +1,593 @@
+//! The configuration: what it gives, everything it objects to, and what it must not show.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Barrier};
+use std::time::Duration;
+
+use bonafide::config::document::{render_env_example, render_markdown};
+use bonafide::config::secrets::{FILE_NAME, stored};
+use bonafide::config::settings::{ALL, Otherwise};
+use bonafide::config::{
+    Config, DatabaseUrl, IdentityProofs, LogFormat, Outside, Problem, Problems, Secrets,
+    environment,
+};
+use domain::rate::Limit;
+use domain::span::Span;
+use tempfile::TempDir;
+
+/// 32 zero bytes, and 32 other ones.
+const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const OTHER_KEY: &str = "__________________________________________8";
+const LONG: &str = "a secret of at least thirty-two bytes";
+
+const SECRETS: [(&str, &str); 3] = [
+    (
+        "ENCRYPTION_KEYS",
+        "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    ),
+    ("INDEX_KEY", LONG),
+    ("JWT_SECRET", LONG),
+];
+
+fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn no_file(_: &Path) -> io::Result<String> {
+    Err(io::ErrorKind::NotFound.into())
+}
+
+fn nothing_stored(_: &Path) -> Result<Secrets, Problem> {
+    panic!("nothing may be generated here")
+}
+
+fn load(variables: &[(&str, &str)]) -> Result<Config, Problems> {
+    let outside = Outside {
+        read_file: &no_file,
+        stored_secrets: &nothing_stored,
+    };
+    Config::load(owned(variables), &outside)
+}
+
+/// Loads these variables with all secrets given.
+fn sound(variables: &[(&str, &str)]) -> Config {
+    load(&[&SECRETS, variables].concat()).unwrap()
+}
+
+/// What is wrong with these variables, with all secrets given.
+fn problems(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    load(&[&SECRETS, variables].concat())
+        .unwrap_err()
+        .0
+        .into_iter()
+        .map(|Problem { name, text }| (name, text))
+        .collect()
+}
+
+/// The single problem with one value.
+fn problem(name: &str, value: &str) -> String {
+    let problems = problems(&[(name, value)]);
+    assert_eq!(problems.len(), 1, "{name}={value}: {problems:?}");
+    assert_eq!(problems[0].0, name);
+    problems[0].1.clone()
+}
+
+#[test]
+fn defaults_hold_for_what_is_not_set() {
+    let config = sound(&[("REDIS_URL", ""), ("PORT", " ")]);
+    assert_eq!(
+        config.storage.database,
+        DatabaseUrl::Sqlite(PathBuf::from("data/bonafide.db"))
+    );
+    assert!(config.storage.auto_migrate);
+    assert!(config.redis.is_empty());
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:3000");
+    assert_eq!(config.http.base_url.as_str(), "http://localhost:3000");
+    assert!(!config.http.require_https);
+    assert_eq!(config.http.shutdown_timeout, Duration::from_secs(25));
+    assert_eq!(config.limits.customers, Limit::parse("100/1m").unwrap());
+    assert_eq!(config.identity_proofs, IdentityProofs::Veriff);
+    assert_eq!(config.ages.minimum, 21);
+    assert_eq!(config.ages.validity, Span::years(1));
+    assert_eq!(config.audit_retention, Span::years(7));
+    assert_eq!(config.orders.reminders.len(), 4);
+    assert_eq!(config.webhooks.backoff.len(), 7);
+    assert_eq!(config.telemetry.log_format, LogFormat::Text);
+    assert_eq!(config.integration_company, "default");
+    assert!(config.lightspeed.is_none() && config.square.is_none());
+    assert!(config.veriff.is_none() && config.bigquery.is_none());
+}
+
+#[test]
+fn every_setting_can_be_set() {
+    let config = sound(&[
+        ("DATABASE_URL", "postgresql://u:p@db/bonafide"),
+        ("DATABASE_CA_FILE", "/ca.pem"),
+        ("AUTO_MIGRATE", "false"),
+        ("REDIS_URL", "rediss://:pw@one:6379, rediss://two"),
+        ("BIND", "::"),
+        ("PORT", "8080"),
+        ("API_BASE_URL", "https://verify.example.com/base/"),
+        ("TLS_CERT_FILE", "/cert.pem"),
+        ("TLS_KEY_FILE", "/key.pem"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7,2001:db8::/32"),
+        (
+            "CORS_ORIGINS",
+            "https://shop.example.com,http://localhost:8080/",
+        ),
+        ("WEBHOOK_TIMEOUT", "30"),
+        ("LIMIT_CUSTOMERS", "off"),
+        ("LIMIT_SUBMIT", "7/2m"),
+        ("IDENTITY_PROOFS", "age, veriff"),
+        ("JWT_JWKS_URL", "https://id.example.com/jwks.json"),
+        ("SMTP_URL", "smtps://u:p@mail.example.com"),
+        ("MAIL_FROM", "Shop <verify@example.com>"),
+        ("LOG_LEVEL", "warn,bonafide=debug"),
+        ("LOG_FORMAT", "json"),
+        ("METRICS_BIND", "127.0.0.1:9090"),
+        ("SENTRY_DSN", "https://key@sentry.example.com/1"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
+        ("LIGHTSPEED_STORE_ID", "1003"),
+        ("LIGHTSPEED_TOKEN", "t"),
+        ("LIGHTSPEED_CLIENT_SECRET", "s"),
+        ("SQUARE_ACCESS_TOKEN", "t"),
+        ("SQUARE_SIGNATURE_KEY", "s"),
+        (
+            "SQUARE_NOTIFICATION_URL",
+            "https://verify.example.com/hooks/square",
+        ),
+        ("VERIFF_API_KEY", "k"),
+        ("VERIFF_SHARED_SECRET", "s"),
+        ("BIGQUERY_ENABLED", "true"),
+        ("BIGQUERY_PROJECT", "p"),
+        ("BIGQUERY_DATASET", "d"),
+    ]);
+    assert!(
+        matches!(config.storage.database, DatabaseUrl::Postgres(ref url)
+        if url.expose() == "postgresql://u:p@db/bonafide")
+    );
+    assert!(!config.storage.auto_migrate);
+    assert_eq!(config.redis.len(), 2);
+    assert_eq!(config.redis[1].expose(), "rediss://two");
+    assert_eq!(config.http.listen.to_string(), "[::]:8080");
+    assert_eq!(
+        config.http.base_url.as_str(),
+        "https://verify.example.com/base"
+    );
+    assert!(
+        config.http.require_https,
+        "on whenever the address is https"
+    );
+    assert_eq!(config.http.tls.unwrap().key, PathBuf::from("/key.pem"));
+    let proxies: Vec<String> = config
+        .http
+        .trusted_proxies
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]);
+    assert_eq!(
+        config.http.cors_origins,
+        ["https://shop.example.com", "http://localhost:8080"]
+    );
+    assert_eq!(config.webhooks.timeout, Duration::from_secs(30));
+    assert_eq!(config.limits.customers, Limit::parse("off").unwrap());
+    assert_eq!(config.identity_proofs, IdentityProofs::VeriffOrAge);
+    assert_eq!(
+        config.lightspeed.unwrap().api_url.as_str(),
+        "https://app.ecwid.com/api/v3"
+    );
+    assert_eq!(config.square.unwrap().signature_key.expose(), "s");
+    assert_eq!(config.veriff.unwrap().shared_secret.expose(), "s");
+    assert_eq!(config.bigquery.unwrap().dataset, "d");
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let wrong = load(&[
+        ("DATABASE_URL", "postgres://u:hunter2@db/bonafide"),
+        ("INDEX_KEY", "hunter3-too-short"),
+        ("LIMIT_CUSTOMERS", "many"),
+        ("PORT", "http"),
+        ("AGE_MINIMUN", "21"),
+        ("REDIS_URI", "redis://localhost"),
+        ("TLS_CERT_FILE", "/cert.pem"),
+        ("VERIFF_API_KEY", "hunter4"),
+        ("BIGQUERY_ENABLED", "true"),
+    ])
+    .unwrap_err();
+    let mut names: Vec<&str> = wrong
+        .0
+        .iter()
+        .map(|problem| problem.name.as_str())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "AGE_MINIMUN",
+            "BIGQUERY_DATASET",
+            "BIGQUERY_PROJECT",
+            "ENCRYPTION_KEYS",
+            "INDEX_KEY",
+            "JWT_SECRET",
+            "LIMIT_CUSTOMERS",
+            "PORT",
+            "REDIS_URI",
+            "TLS_KEY_FILE",
+            "VERIFF_SHARED_SECRET",
+        ]
+    );
+    let text = wrong.to_string();
+    assert!(text.starts_with("the configuration has 11 problems\n"));
+    assert!(text.contains("AGE_MINIMUN is not a setting, did you mean AGE_MINIMUM?"));
+    assert!(text.contains("REDIS_URI is not a setting, did you mean REDIS_URL?"));
+    assert!(text.contains("PORT is not a port, 0 to 65535: `http`"));
+    assert!(!text.contains("hunter"), "{text}");
+}
+
+#[test]
+fn unknown_variables_count_only_when_they_are_ours() {
+    for (name, value) in [
+        ("PATH", "/bin"),
+        ("REDIS_PORT", "tcp://10.0.0.1:6379"),
+        ("REDIS_TLS_URL", "rediss://x"),
+        ("SESSION_MANAGER", "local/x"),
+        ("OTEL_SERVICE_NAME", "bonafide"),
+        ("SENTRY_RELEASE", "1"),
+        ("HOSTNAME", "x"),
+    ] {
+        sound(&[(name, value)]);
+    }
+    for name in [
+        "LIMIT_ORDERS",
+        "AGE_X",
+        "JWT_ALGORITHM",
+        "WEBHOOK_RETRIES",
+        "SQUARE_TOKEN",
+        "VERIFF_X",
+        "LIGHTSPEED_X",
+        "BIGQUERY_TABLE",
+        "SMTP_HOST",
+        "TLS_CERT",
+        "AUDIT_X",
+    ] {
+        assert!(problem(name, "1").starts_with("is not a setting"));
+    }
+}
+
+#[test]
+fn malformed_values_are_refused_with_words() {
+    for (name, value, words) in [
+        ("DATABASE_URL", "sqlite::memory:", "must name a file"),
+        ("DATABASE_URL", "sqlite://", "needs a file"),
+        ("DATABASE_URL", "sqlite://x.db?mode=rwc", "nothing after it"),
+        (
+            "DATABASE_URL",
+            "mysql://localhost",
+            "neither sqlite:// nor postgres://",
+        ),
+        ("REDIS_URL", "localhost:6379", "redis://"),
+        ("BIND", "localhost", "IP address"),
+        ("PORT", "65536", "0 to 65535"),
+        (
+            "API_BASE_URL",
+            "verify.example.com",
+            "https://verify.example.com",
+        ),
+        ("API_BASE_URL", "https://example.com/?x", "may hold no"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33", "networks"),
+        ("CORS_ORIGINS", "*", "one by one"),
+        ("CORS_ORIGINS", "https://example.com/path", "origins"),
+        ("AUTO_MIGRATE", "maybe", "neither true nor false"),
+        ("AGE_MINIMUM", "0", "from 1 to 120"),
+        ("MAX_CONNECTIONS", "0", "from 1"),
+        ("AGE_VALIDITY", "1 year", "duration"),
+        ("REMINDERS", "0h,soon", "duration"),
+        ("REQUEST_TIMEOUT", "0s", "longer than nothing"),
+        ("WEBHOOK_TIMEOUT", "1y", "shorter than a year"),
+        ("LIMIT_STATUS", "100", "is not a limit"),
+        ("LOG_LEVEL", "inof", "is not a level"),
+        ("LOG_FORMAT", "xml", "neither text nor json"),
+        ("IDENTITY_PROOFS", "age", "neither"),
+        ("SMTP_URL", "mail.example.com", "smtp://"),
+        ("SENTRY_DSN", "x", "http(s)"),
+        ("MAIL_FROM", "Shop", "is not a sender"),
+        ("METRICS_BIND", "9090", "address and port"),
+    ] {
+        let text = problem(name, value);
+        assert!(text.contains(words), "{name}={value}: {text}");
+    }
+}
+
+#[test]
+fn https_outside_cannot_be_contradicted() {
+    assert!(sound(&[("REQUIRE_HTTPS", "true")]).http.require_https);
+    let text = problems(&[
+        ("API_BASE_URL", "https://verify.example.com"),
+        ("REQUIRE_HTTPS", "false"),
+    ]);
+    assert_eq!(text.len(), 1);
+    assert_eq!(text[0].0, "REQUIRE_HTTPS");
+}
+
+#[test]
+fn encryption_keys_are_read_newest_first() {
+    let keys = |text: &str| {
+        load(&[
+            ("ENCRYPTION_KEYS", text),
+            ("INDEX_KEY", LONG),
+            ("JWT_SECRET", LONG),
+        ])
+    };
+    let config = keys(&format!("k2:{OTHER_KEY}, k1:{KEY}")).unwrap();
+    let ids: Vec<&str> = config
+        .secrets
+        .encryption_keys
+        .iter()
+        .map(|key| key.id.as_str())
+        .collect();
+    assert_eq!(ids, ["k2", "k1"]);
+    assert_eq!(config.secrets.encryption_keys[0].key, [0xFF; 32]);
+    assert_eq!(config.secrets.encryption_keys[1].key, [0; 32]);
+    for (text, words) in [
+        (format!("k1:{KEY},k1:{OTHER_KEY}"), "a different id"),
+        (KEY.to_owned(), "id:base64"),
+        (format!(":{KEY}"), "1 to 32 letters"),
+        ("k1:AAAA".to_owned(), "3 bytes instead of 32"),
+        ("k1:%%%%".to_owned(), "id:base64"),
+        (",".to_owned(), "at least one key"),
+    ] {
+        let problems = keys(&text).unwrap_err().to_string();
+        assert!(problems.contains(words), "{problems}");
+        assert!(!problems.contains(KEY));
+    }
+}
+
+#[test]
+fn a_value_can_come_from_a_file() {
+    let read_file = |path: &Path| match path.to_str() {
+        Some("/run/secrets/jwt") => Ok(format!(" {LONG}\r\n")),
+        Some("/run/secrets/empty") => Ok("\n".to_owned()),
+        _ => no_file(path),
+    };
+    let outside = Outside {
+        read_file: &read_file,
+        stored_secrets: &nothing_stored,
+    };
+    let load = |name: &str, file: &str, rest: &[(&str, &str)]| {
+        let given = [&SECRETS[..2], &[(name, file)], rest].concat();
+        Config::load(owned(&given), &outside)
+    };
+    let config = load("JWT_SECRET_FILE", "/run/secrets/jwt", &[]).unwrap();
+    assert_eq!(config.secrets.jwt_secret.expose(), format!(" {LONG}"));
+
+    for (file, rest, name, words) in [
+        (
+            "/run/secrets/none",
+            &[][..],
+            "JWT_SECRET_FILE",
+            "cannot be read",
+        ),
+        ("/run/secrets/empty", &[], "JWT_SECRET_FILE", "empty file"),
+        (
+            "/run/secrets/jwt",
+            &[("JWT_SECRET", LONG)],
+            "JWT_SECRET",
+            "both set",
+        ),
+    ] {
+        let wrong = load("JWT_SECRET_FILE", file, rest).unwrap_err();
+        assert_eq!(wrong.0.len(), 1, "{wrong}");
+        assert_eq!(wrong.0[0].name, name);
+        assert!(wrong.0[0].text.contains(words), "{wrong}");
+    }
+}
+
+#[test]
+fn nothing_secret_is_shown() {
+    let config = sound(&[
+        ("DATABASE_URL", "postgres://u:hunter2@db/bonafide"),
+        ("REDIS_URL", "redis://:hunter2@redis"),
+        ("SMTP_URL", "smtp://u:hunter2@mail.example.com"),
+        ("SENTRY_DSN", "https://hunter2@sentry.example.com/1"),
+        ("VERIFF_API_KEY", "hunter2"),
+        ("VERIFF_SHARED_SECRET", "hunter2"),
+    ]);
+    let shown = format!("{config:?}");
+    assert!(
+        !shown.contains("hunter2") && !shown.contains(LONG),
+        "{shown}"
+    );
+    assert!(!shown.contains("0, 0, 0"), "{shown}");
+}
+
+#[test]
+fn missing_secrets_come_from_the_data_directory_but_given_ones_win() {
+    let home = TempDir::new().unwrap();
+    let directory = home.path().join("data");
+    let data_dir = directory.to_str().unwrap();
+    let outside = Outside {
+        read_file: &no_file,
+        stored_secrets: &stored,
+    };
+    let load = |rest: &[(&str, &str)]| {
+        let given = [&[("DATA_DIR", data_dir)], rest].concat();
+        Config::load(owned(&given), &outside)
+    };
+
+    assert!(load(&[("PORT", "wrong")]).is_err());
+    assert!(!directory.exists(), "a failed start generates nothing");
+
+    let first = load(&[]).unwrap().secrets;
+    assert_eq!(load(&[]).unwrap().secrets, first);
+    assert!(first.encryption_keys[0].id.starts_with("k-"));
+    assert_ne!(first.index_key, first.jwt_secret);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700);
+    assert_eq!(mode(&directory.join(FILE_NAME)), 0o600);
+    assert_eq!(
+        fs::read_dir(&directory).unwrap().count(),
+        1,
+        "no draft is left"
+    );
+
+    let given = load(&[("JWT_SECRET", LONG)]).unwrap().secrets;
+    assert_eq!(given.jwt_secret.expose(), LONG);
+    assert_eq!(given.index_key, first.index_key);
+}
+
+#[test]
+fn processes_that_start_together_agree_on_the_secrets() {
+    let home = TempDir::new().unwrap();
+    let directory = home.path().join("data");
+    let barrier = Arc::new(Barrier::new(8));
+    let starting: Vec<_> = (0..8)
+        .map(|_| {
+            let (barrier, directory) = (Arc::clone(&barrier), directory.clone());
+            std::thread::spawn(move || {
+                barrier.wait();
+                stored(&directory).unwrap()
+            })
+        })
+        .collect();
+    let mut secrets = starting.into_iter().map(|thread| thread.join().unwrap());
+    let first = secrets.next().unwrap();
+    assert!(secrets.all(|other| other == first));
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+}
+
+#[test]
+fn a_bad_file_of_secrets_is_refused_with_words() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join(FILE_NAME);
+    let refused = |text: &str, mode: u32| {
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let problem = stored(home.path()).unwrap_err();
+        assert_eq!(problem.name, path.display().to_string());
+        problem.text
+    };
+    assert!(refused("", 0o644).contains("chmod 600"));
+    assert!(refused("hunter2", 0o600).contains("is not TOML"));
+    assert!(refused("INDEX_KEY = 'x'", 0o600).contains("has no ENCRYPTION_KEYS"));
+    let short = format!("ENCRYPTION_KEYS = 'k:{KEY}'\nINDEX_KEY = 'hunter2'");
+    let text = refused(&short, 0o600);
+    assert!(text.contains("INDEX_KEY is too short") && !text.contains("hunter2"));
+
+    let file = home.path().join("file");
+    fs::write(&file, "").unwrap();
+    let text = stored(&file.join("data")).unwrap_err().text;
+    assert!(text.contains("cannot be"), "{text}");
+}
+
+#[test]
+fn the_process_wins_over_the_file() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join(".env");
+    let process = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
+    let variables = |list: Vec<(OsString, OsString)>| environment::variables(&file, list);
+
+    assert_eq!(
+        variables(vec![]).unwrap(),
+        BTreeMap::new(),
+        "no file, no matter"
+    );
+
+    fs::write(
+        &file,
+        "# a comment\nPORT=4000\nexport BIND='0.0.0.0'\nLOG_LEVEL=debug\n",
+    )
+    .unwrap();
+    let given = variables(vec![process("PORT", "5000"), process("LOG_LEVEL", "")]).unwrap();
+    assert_eq!(given["PORT"], "5000");
+    assert_eq!(given["BIND"], "0.0.0.0");
+    assert_eq!(given["LOG_LEVEL"], "debug");
+
+    fs::write(&file, "PORT=4000\nJWT_SECRET=two words hunter2\n").unwrap();
+    let text = variables(vec![]).unwrap_err().to_string();
+    assert!(text.contains("malformed line after PORT"), "{text}");
+    assert!(!text.contains("hunter2"));
+
+    fs::write(&file, "").unwrap();
+    let no_text = OsString::from_vec(vec![0xFF]);
+    let mixed = vec![("PORT".into(), no_text.clone()), ("OTHER".into(), no_text)];
+    let text = variables(mixed).unwrap_err().to_string();
+    assert!(text.contains("PORT is not UTF-8") && !text.contains("OTHER"));
+}
+
+#[test]
+fn the_table_is_sound() {
+    let mut names: Vec<&str> = ALL.iter().map(|about| about.name).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count, "each name once");
+    for about in ALL {
+        assert!(about.help_text().ends_with('.'), "{}", about.name);
+        assert!(
+            !about.secret
+                || !matches!(about.otherwise, Otherwise::Default(value) if value.contains('@'))
+        );
+    }
+}
+
+/// Compares a checked-in file with what is generated; `UPDATE_GENERATED=1` writes it anew.
+fn compare(path: &str, generated: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path);
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, generated).unwrap();
+    }
+    let stands = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        stands == generated,
+        "{} is out of date: run `UPDATE_GENERATED=1 cargo test -p bonafide config`",
+        path.display()
+    );
+}
+
+#[test]
+fn the_documentation_is_up_to_date() {
+    compare(".env.example", &render_env_example());
+    compare("docs/configuration.md", &render_markdown());
+}
+
+#[test]
+fn the_example_changes_nothing_and_its_defaults_are_valid() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join(".env");
+    let example = render_env_example();
+    fs::write(&file, &example).unwrap();
+    assert!(environment::variables(&file, vec![]).unwrap().is_empty());
+
+    let set: String = example
+        .lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()))
+        .map(|line| match line.split_once('=') {
+            Some((name, value)) => format!("{name}=\"{value}\"\n"),
+            None => panic!("not a setting: {line}"),
+        })
+        .collect();
+    assert_eq!(set.lines().count(), ALL.len());
+    fs::write(&file, set).unwrap();
+    let mut variables = environment::variables(&file, vec![]).unwrap();
+    variables.extend(owned(&SECRETS));
+    let outside = Outside {
+        read_file: &no_file,
+        stored_secrets: &nothing_stored,
+    };
+    Config::load(variables, &outside).unwrap();
+}
