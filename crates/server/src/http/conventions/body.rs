@@ -1,0 +1,92 @@
+//! Reading JSON bodies: media type, size, syntax; then field by field.
+
+use app::{Code, Error, FieldProblem};
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::Deserialize;
+use serde_json::error::Category;
+
+use super::failure::{Failure, too_large, wrong_media_type};
+use super::fields::Fields;
+
+/// The largest body of most paths, in bytes.
+pub const SMALL: usize = 64 * 1024;
+
+/// The largest body of bulk paths, in bytes.
+pub const LARGE: usize = 256 * 1024;
+
+/// A body of at most `LIMIT` bytes that claims to be JSON.
+pub struct Body<const LIMIT: usize = SMALL> {
+    bytes: Bytes,
+}
+
+impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for Body<LIMIT> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let (parts, body) = request.into_parts();
+        let declared = is_json(&parts.headers);
+        let bytes = match Limited::new(body, LIMIT).collect().await {
+            Ok(collected) => collected.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => return Err(too_large().into()),
+            Err(_) => return Err(Error::new(Code::InvalidRequest, "The body ended early.").into()),
+        };
+        match declared {
+            Some(true) => Ok(Self { bytes }),
+            None if bytes.is_empty() => Ok(Self { bytes }),
+            _ => Err(wrong_media_type().into()),
+        }
+    }
+}
+
+impl<const LIMIT: usize> Body<LIMIT> {
+    /// Reads the body as an object and hands its fields to `read`, which reports
+    /// every unacceptable one; returns what it made of them.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the body, together.
+    pub fn read<'a, T: Deserialize<'a>, V>(
+        &'a self,
+        read: impl FnOnce(T, &mut Fields) -> Option<V>,
+    ) -> Result<V, Failure> {
+        let object = serde_json::from_slice(&self.bytes).map_err(|error| malformed(&error))?;
+        let mut fields = Fields::default();
+        let value = read(object, &mut fields);
+        Ok(fields.finish(value)?)
+    }
+
+    /// The bytes as they came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Whether the body is declared as JSON in UTF-8; `None` when nothing is said.
+fn is_json(headers: &HeaderMap) -> Option<bool> {
+    let value = headers.get(header::CONTENT_TYPE)?;
+    let Ok(value) = value.to_str() else { return Some(false) };
+    let mut parts = value.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    let utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
+            charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    Some(json && utf8)
+}
+
+/// The parser's own message may quote the body, so ours says only where.
+fn malformed(error: &serde_json::Error) -> Error {
+    let message = match error.classify() {
+        Category::Data => "must be a JSON object that names each field once".to_owned(),
+        Category::Eof | Category::Syntax | Category::Io => format!(
+            "must be valid JSON in UTF-8; see line {}, column {}",
+            error.line(),
+            error.column()
+        ),
+    };
+    Error::invalid(vec![FieldProblem { field: "body".into(), message }])
+}

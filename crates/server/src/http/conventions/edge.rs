@@ -1,0 +1,245 @@
+//! The outermost layer: every request comes in and every answer leaves here.
+//!
+//! In: the request id, the origin, the audit exchange. Around: the guards against
+//! panics and endless answers. Out: failures in the surface's shape, the limit
+//! headers, and the audit record, without which no answer leaves.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::quota::Permit;
+use app::{Code, Error, exchange::Exchange};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use domain::random::uuid_v7;
+use futures_util::FutureExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use ipnet::IpNet;
+
+use super::failure::{Carried, Failure, of_status};
+use super::surface::Surface;
+use super::visit::Visit;
+use super::{origin, surface};
+use crate::http::Shared;
+use crate::http::health::Finished;
+use crate::http::listener::Peer;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The longest request id that is taken over.
+const LONGEST_ID: usize = 128;
+
+/// The longest user agent that is recorded, in bytes.
+const LONGEST_AGENT: usize = 512;
+
+/// How the edge behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whose forwarded headers count.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether plain HTTP is refused.
+    pub require_https: bool,
+    /// The longest time an answer may take.
+    pub timeout: Duration,
+}
+
+/// The layer.
+pub async fn edge(State(server): State<Shared>, mut request: Request, next: Next) -> Response {
+    let settings = &server.edge;
+    let origin = origin::of(
+        request.extensions().get::<Peer>(),
+        request.headers(),
+        &settings.trusted_proxies,
+    );
+    let visit = open(&server, &request, &origin);
+    request.extensions_mut().insert(visit.clone());
+    let guard = Unfinished { server: &server, visit: &visit, armed: true };
+    let refused = settings.require_https && !origin.encrypted && !is_probe(request.uri().path());
+    let answer = if refused { https_required() } else { guarded(settings, next.run(request)).await };
+    let answer = finish(&server, &visit, answer).await;
+    guard.disarm();
+    let mut answer = answer;
+    if settings.require_https {
+        answer.headers_mut().insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+        );
+    }
+    answer
+}
+
+fn open(server: &Shared, request: &Request, origin: &origin::Origin) -> Visit {
+    let at = server.app.clock.now();
+    let id = request_id(request.headers())
+        .unwrap_or_else(|| uuid_v7(at, server.app.random.as_ref()).to_string());
+    let agent = request
+        .headers()
+        .get(header::USER_AGENT)
+        .map(|value| String::from_utf8_lossy(shortened(value.as_bytes())).replace('\n', " "));
+    let surface = surface::Surface::of(request.uri().path());
+    Visit::new(Exchange::new(id, at, origin.address, agent), surface)
+}
+
+/// A well-formed incoming request id.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let well_formed = (1..=LONGEST_ID).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    well_formed.then(|| id.to_owned())
+}
+
+fn shortened(agent: &[u8]) -> &[u8] {
+    agent.get(..LONGEST_AGENT).unwrap_or(agent)
+}
+
+/// Load balancers look at health from inside, without TLS.
+fn is_probe(path: &str) -> bool {
+    path == "/health" || path.starts_with("/health/")
+}
+
+fn https_required() -> Response {
+    let error = Error::new(Code::HttpsRequired, "This server answers only over HTTPS.");
+    Failure::from(error).into_response()
+}
+
+/// Runs the handler; a panic becomes 500, an endless answer 503.
+async fn guarded(settings: &Settings, handler: impl Future<Output = Response>) -> Response {
+    let handler = AssertUnwindSafe(handler).catch_unwind();
+    match tokio::time::timeout(settings.timeout, handler).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => Failure::from(Error::internal("a handler panicked")).into_response(),
+        Err(_) => {
+            let error = Error::new(Code::Timeout, "The answer took too long. Please try again.");
+            Failure::from(error.retry_after(Duration::from_secs(1))).into_response()
+        }
+    }
+}
+
+/// Gives the answer its shape and its record.
+async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response {
+    let (mut response, error) = split(response);
+    let code = error.as_ref().map_or("ok", |error| error.problem().code.as_str());
+    if let Some(error) = &error {
+        log_cause(visit, error);
+        shape(&mut response, visit.surface(), error, &visit.exchange().request_id);
+    }
+    if visit.surface().is_audited()
+        && let Err(unrecorded) = record(server, visit, code, response.status()).await
+    {
+        // An answer without a record does not leave.
+        log_cause(visit, &unrecorded);
+        let error = Error::unavailable("the audit record could not be written");
+        response = Failure::from(error.clone()).into_response();
+        shape(&mut response, visit.surface(), &error, &visit.exchange().request_id);
+    }
+    decorate(response.headers_mut(), visit);
+    log(server, visit, code, response.status());
+    response
+}
+
+async fn record(server: &Shared, visit: &Visit, code: &'static str, status: StatusCode) -> app::Result<()> {
+    server.app.recorder.record(visit.exchange(), code, status.as_u16()).await
+}
+
+/// The failure that a response stands for, if it stands for one.
+fn split(mut response: Response) -> (Response, Option<Arc<Error>>) {
+    let status = response.status();
+    let error = match response.extensions_mut().remove::<Carried>() {
+        Some(Carried(error)) => Some(error),
+        None if response.extensions().get::<Finished>().is_some() => None,
+        None if status.is_client_error() || status.is_server_error() => {
+            Some(Arc::new(of_status(status)))
+        }
+        None => None,
+    };
+    (response, error)
+}
+
+fn shape(response: &mut Response, surface: Surface, error: &Error, request_id: &str) {
+    *response.body_mut() = Body::from(surface.render(error.problem(), request_id));
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, JSON);
+}
+
+fn decorate(headers: &mut HeaderMap, visit: &Visit) {
+    if let Ok(id) = HeaderValue::from_str(&visit.exchange().request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(verdict) = visit.verdict() {
+        let Permit { rate, remaining, reset } = verdict.permit();
+        let seconds = reset.as_secs() + u64::from(reset.subsec_nanos() > 0);
+        let (limit, window) = (rate.limit(), rate.window().as_secs().max(1));
+        let policy = format!("\"customers\";q={limit};w={window}");
+        let state = format!("\"customers\";r={remaining};t={seconds}");
+        for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+fn log_cause(visit: &Visit, error: &Error) {
+    if let Some(cause) = error.cause() {
+        let request_id = visit.exchange().request_id.as_str();
+        match error.problem().code {
+            Code::Internal => tracing::error!(request_id, cause, "request failed"),
+            _ => tracing::warn!(request_id, cause, "request failed"),
+        }
+    }
+}
+
+/// One line a request, of documented fields that name nobody.
+fn log(server: &Shared, visit: &Visit, code: &str, status: StatusCode) {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
+    let exchange = visit.exchange();
+    let latency_us = server.app.clock.now().duration_since(exchange.at).as_micros();
+    tracing::info!(
+        request_id = exchange.request_id.as_str(),
+        action = exchange.action(),
+        company = exchange.caller().map_or("", |caller| caller.company()),
+        status = status.as_u16(),
+        code,
+        latency_us = u64::try_from(latency_us).unwrap_or(0),
+        "answered"
+    );
+}
+
+/// Records a request whose caller went away before its answer was ready.
+struct Unfinished<'a> {
+    server: &'a Shared,
+    visit: &'a Visit,
+    armed: bool,
+}
+
+impl Unfinished<'_> {
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.armed || !self.visit.surface().is_audited() {
+            return;
+        }
+        let (server, visit) = (self.server.clone(), self.visit.clone());
+        tokio::spawn(async move {
+            let recorded = server.app.recorder.record(visit.exchange(), "abandoned", 499).await;
+            if let Err(error) = recorded {
+                log_cause(&visit, &error);
+            }
+        });
+    }
+}

@@ -1,0 +1,146 @@
+//! The fields of a body, read one by one so that every mistake is reported.
+//!
+//! A wire type holds each field as it came ([`Raw`]); absent and `null` are the
+//! same. Messages never repeat what was sent.
+
+use app::{Error, FieldProblem};
+use domain::contact::{E164, Email};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// A field as it came.
+pub type Raw<'a> = Option<&'a RawValue>;
+
+/// The longest text that is read from a field that has no shorter limit, in
+/// characters.
+const LONGEST: usize = 1024;
+
+/// Collects what is wrong.
+#[derive(Default)]
+pub struct Fields {
+    prefix: String,
+    problems: Vec<FieldProblem>,
+}
+
+impl Fields {
+    /// Notes a problem with a field.
+    pub fn refuse(&mut self, field: &str, message: impl Into<String>) {
+        let field = format!("{}{field}", self.prefix);
+        self.problems.push(FieldProblem { field, message: message.into() });
+    }
+
+    /// The value, unless something was wrong.
+    ///
+    /// # Errors
+    /// Everything that was wrong.
+    pub fn finish<V>(self, value: Option<V>) -> Result<V, Error> {
+        match value {
+            Some(value) if self.problems.is_empty() => Ok(value),
+            _ => Err(Error::invalid(self.problems)),
+        }
+    }
+
+    /// A required field; says so when it is missing.
+    pub fn required<T>(&mut self, field: &str, value: Option<T>, raw: Raw<'_>) -> Option<T> {
+        if raw.is_none() {
+            self.refuse(field, "is required");
+        }
+        value
+    }
+
+    /// Text of at most 1,024 characters.
+    pub fn text(&mut self, field: &str, raw: Raw<'_>) -> Option<String> {
+        let text: String = self.typed(field, raw, "must be a string")?;
+        if text.chars().count() > LONGEST {
+            self.refuse(field, format!("must have at most {LONGEST} characters"));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// Text that is not blank, of at most `longest` characters, without control
+    /// characters.
+    pub fn name(&mut self, field: &str, raw: Raw<'_>, longest: usize) -> Option<String> {
+        let text = self.text(field, raw)?;
+        let text = text.trim();
+        if text.is_empty() || text.chars().count() > longest || text.chars().any(char::is_control) {
+            self.refuse(field, format!("must be 1 to {longest} printable characters"));
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// A truth value.
+    pub fn boolean(&mut self, field: &str, raw: Raw<'_>) -> Option<bool> {
+        self.typed(field, raw, "must be true or false")
+    }
+
+    /// An e-mail address.
+    pub fn email(&mut self, field: &str, raw: Raw<'_>) -> Option<Email> {
+        let text: String = self.typed(field, raw, "must be a string")?;
+        Email::parse(&text).map_err(|error| self.refuse(field, error.to_string())).ok()
+    }
+
+    /// An e-mail address in a list; its path is made only when it is refused.
+    pub fn indexed_email(&mut self, list: &str, at: usize, raw: Raw<'_>) -> Option<Email> {
+        let text: Option<std::borrow::Cow<'_, str>> =
+            raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let email = match &text {
+            None => Err("must be a string".to_owned()),
+            Some(text) => Email::parse(text).map_err(|error| error.to_string()),
+        };
+        email.map_err(|message| self.refuse(&format!("{list}[{at}]"), message)).ok()
+    }
+
+    /// A phone number.
+    pub fn phone(&mut self, field: &str, raw: Raw<'_>) -> Option<E164> {
+        let text: String = self.typed(field, raw, "must be a string")?;
+        E164::parse(&text).map_err(|error| self.refuse(field, error.to_string())).ok()
+    }
+
+    /// A time as in RFC 3339.
+    pub fn time(&mut self, field: &str, raw: Raw<'_>) -> Option<Timestamp> {
+        let text: String = self.typed(field, raw, "must be a string")?;
+        let time = text.parse().ok();
+        if time.is_none() {
+            self.refuse(field, "must be a time as in 2024-09-15T14:32:00Z");
+        }
+        time
+    }
+
+    /// An object within; `read` sees its fields under their full path.
+    pub fn object<'a, T: Deserialize<'a>, V>(
+        &mut self,
+        field: &str,
+        raw: Raw<'a>,
+        read: impl FnOnce(T, &mut Self) -> V,
+    ) -> Option<V> {
+        let object = self.typed(field, raw, "must be an object that names each field once")?;
+        let outer = self.prefix.len();
+        self.prefix.push_str(field);
+        self.prefix.push('.');
+        let value = read(object, self);
+        self.prefix.truncate(outer);
+        Some(value)
+    }
+
+    /// A list within.
+    pub fn list<'a>(&mut self, field: &str, raw: Raw<'a>) -> Option<Vec<Raw<'a>>> {
+        self.typed(field, raw, "must be a list")
+    }
+
+    /// A value of a JSON type.
+    pub fn typed<'a, T: Deserialize<'a>>(
+        &mut self,
+        field: &str,
+        raw: Raw<'a>,
+        expected: &str,
+    ) -> Option<T> {
+        let value = serde_json::from_str(raw?.get()).ok();
+        if value.is_none() {
+            self.refuse(field, expected);
+        }
+        value
+    }
+}

@@ -1,0 +1,12 @@
+//! What every surface has in common: how a request is received, authorised,
+//! limited and read, and how failures look.
+
+pub mod body;
+pub mod edge;
+pub mod failure;
+pub mod fields;
+pub mod once;
+pub mod origin;
+pub mod permit;
+pub mod surface;
+pub mod visit;

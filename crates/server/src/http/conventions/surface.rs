@@ -1,0 +1,96 @@
+//! The surfaces and the shape of their failures.
+
+use app::Problem;
+use serde::Serialize;
+
+/// Which dialect a path speaks, and whether its requests are audited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// Customers and administration: snake_case.
+    Customers,
+    /// The token endpoint: failures as in RFC 6749 §5.2.
+    Tokens,
+    /// Health, documentation: no surface of customer data, not audited.
+    Public,
+}
+
+impl Surface {
+    /// The surface of a path, known or unknown.
+    pub fn of(path: &str) -> Self {
+        match path {
+            "/api/v1/auth/token" => Self::Tokens,
+            _ if path.starts_with("/api/") => Self::Customers,
+            _ => Self::Public,
+        }
+    }
+
+    /// Whether each request leaves an audit record.
+    pub fn is_audited(self) -> bool {
+        !matches!(self, Self::Public)
+    }
+
+    /// The body of a failure.
+    pub fn render(self, problem: &Problem, request_id: &str) -> Vec<u8> {
+        let body = match self {
+            Self::Tokens => serde_json::to_vec(&TokenFailure {
+                error: token_error(problem),
+                error_description: &problem.message,
+            }),
+            Self::Customers | Self::Public => serde_json::to_vec(&Envelope {
+                error: Inner {
+                    code: problem.code.as_str(),
+                    message: &problem.message,
+                    request_id,
+                    details: problem
+                        .details
+                        .iter()
+                        .map(|detail| Detail { field: &detail.field, message: &detail.message })
+                        .collect(),
+                },
+            }),
+        };
+        // Texts always serialise.
+        body.unwrap_or_default()
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Inner<'a>,
+}
+
+#[derive(Serialize)]
+struct Inner<'a> {
+    code: &'a str,
+    message: &'a str,
+    request_id: &'a str,
+    details: Vec<Detail<'a>>,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    field: &'a str,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct TokenFailure<'a> {
+    error: &'a str,
+    error_description: &'a str,
+}
+
+/// The error words of RFC 6749 for what can go wrong around the token endpoint;
+/// its own failures carry theirs as the first detail's field.
+fn token_error(problem: &Problem) -> &str {
+    use app::Code;
+    match problem.code {
+        Code::Unauthenticated => "invalid_client",
+        Code::InvalidRequest => match problem.details.first() {
+            Some(detail) if detail.field.starts_with("error:") => detail.field.trim_start_matches("error:"),
+            _ => "invalid_request",
+        },
+        Code::Unavailable | Code::Timeout => "temporarily_unavailable",
+        Code::Internal => "server_error",
+        _ => "invalid_request",
+    }
+}

@@ -1,0 +1,6 @@
+//! Customers: is this customer bona fide, what has changed, and many at once.
+
+mod routes;
+mod wire;
+
+pub use routes::routes;
