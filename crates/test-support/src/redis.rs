@@ -1,4 +1,5 @@
-//! Redis servers for tests: private ones on free loopback ports, ended when dropped.
+//! Redis servers for tests: private ones on free loopback ports, which keep no data on disk and
+//! are killed when dropped.
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -126,10 +127,15 @@ impl RedisServer {
         assert!(ready, "redis-server ended before it was ready");
     }
 
+    /// What a cluster node insists on keeping, in the directory it runs in.
+    fn nodes_file(&self) -> String {
+        format!("bonafide-test-nodes-{}.conf", self.port)
+    }
+
     fn join_cluster(&self, command: &mut Command) {
         // By default the bus is 10,000 ports higher, where there may be none.
         let bus = free_port().to_string();
-        let nodes = format!("bonafide-test-nodes-{}.conf", self.port);
+        let nodes = self.nodes_file();
         command.args(["--cluster-enabled", "yes", "--cluster-port", &bus]);
         command.args(["--cluster-config-file", &nodes]);
     }
@@ -138,6 +144,10 @@ impl RedisServer {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
+        if self.is_cluster {
+            // Left behind at worst, where the system tidies up.
+            let _ = std::fs::remove_file(env::temp_dir().join(self.nodes_file()));
+        }
     }
 }
 

@@ -16,7 +16,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 
 /// Where Redis is.
 pub(super) enum Target {
-    Single(Client),
+    Single(Box<Client>),
     Cluster(Box<ClusterClient>),
 }
 
@@ -40,7 +40,7 @@ impl Target {
                 .build()?;
             return Ok(Self::Cluster(Box::new(client)));
         }
-        Client::open(url).map(Self::Single)
+        Client::open(url).map(Box::new).map(Self::Single)
     }
 
     pub(super) async fn connect(&self) -> RedisResult<Link> {

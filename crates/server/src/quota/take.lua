@@ -23,14 +23,14 @@ end
 
 -- A clock that was set back stands still, or goes on from where it was.
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + ahead
-if now + window < last then
-  ahead = ahead + last - now
-end
-now = math.max(now, last)
-
--- Forget what has left the window.
+local clock = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local changed = false
+if clock + ahead + window < last then
+  ahead, changed = last - clock, true
+end
+local now = math.max(clock + ahead, last)
+
+-- Forget what has left the window; an empty one starts on the clock again.
 local oldest, oldest_count = now, 0
 while head <= tail do
   oldest, oldest_count = run(head)
@@ -41,7 +41,7 @@ while head <= tail do
   total, head, changed = total - oldest_count, head + 1, true
 end
 if head > tail then
-  ahead = 0
+  ahead, now = 0, clock
 end
 
 -- Grant what fits.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use app::quota::{Quota, QuotaHealth, QuotaKey, Verdict};
 use bonafide::quota::redis::RedisQuota;
 use bonafide::quota::steady_clock;
-use domain::rate::Rate;
+use domain::rate::{Rate, SlidingWindow};
 use futures_util::future::join_all;
 use test_support::redis::{RedisServer, any_redis};
 use tokio::time::{interval, timeout};
@@ -215,5 +215,45 @@ async fn works_on_a_cluster() {
     let rate = rate("5/1m");
     for group in ["a", "b", "c"] {
         assert_eq!(granted(&[&quota], &key(group), rate, 20).await, 5);
+    }
+}
+
+/// The script with its clock in our hands must agree with the rules it was written from.
+#[tokio::test]
+async fn the_script_keeps_the_rules_of_the_domain() {
+    let redis = any_redis();
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let source = include_str!("../../src/quota/take.lua");
+    let timed = source.replace("redis.call('TIME')", "{ ARGV[5], ARGV[6] }");
+    assert_ne!(source, timed);
+    let script = redis::Script::new(&timed);
+
+    for _ in 0..20 {
+        let (mut window, mut now) = (SlidingWindow::default(), 1_700_000_000_000_u64);
+        let key = key("rules");
+        for _ in 0..100 {
+            let [kind, step, wanted, limit, ..] = random();
+            now = match kind {
+                0..8 => now - 200_000,
+                8..32 => now - u64::from(step),
+                32..128 => now + u64::from(step) / 8,
+                128..240 => now + u64::from(step) * 40,
+                240.. => now + 100_000,
+            };
+            let limit = if limit < 32 { "3/1m" } else { "9/1m" };
+            let (rate, wanted) = (rate(limit), u64::from(wanted % 4));
+            let mut call = script.key(key.as_str());
+            call.arg(rate.limit())
+                .arg(rate.window_ms())
+                .arg(rate.granule_ms())
+                .arg(wanted);
+            call.arg(now / 1000).arg(now % 1000 * 1000);
+            let answer: [u64; 4] = call.invoke_async(&mut connection).await.unwrap();
+            let taken = window.take(now, rate, wanted);
+            let (reset, retry) = (taken.reset.as_millis(), taken.retry_after.as_millis());
+            let expected = [taken.granted.into(), taken.remaining.into(), reset, retry];
+            assert_eq!(answer.map(u128::from), expected);
+        }
     }
 }
