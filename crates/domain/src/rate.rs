@@ -165,8 +165,7 @@ impl SlidingWindow {
     /// A clock that steps back stands still here until it has caught up; one that steps back by
     /// more than a window goes on from where it was. Neither lets anything pass early.
     pub fn take(&mut self, now: u64, rate: Rate, wanted: u64) -> Taken {
-        let now = self.steady(now, rate);
-        self.forget(now, rate);
+        let now = self.forget(now, rate);
         let granted = wanted.min(rate.limit.saturating_sub(self.total));
         self.record(now, rate, granted);
         let leaves =
@@ -189,25 +188,27 @@ impl SlidingWindow {
             .is_none_or(|run| run.last.saturating_add(window) <= now)
     }
 
-    fn steady(&mut self, now: u64, rate: Rate) -> u64 {
+    /// The time by the log's own reckoning, which never runs backwards.
+    fn steady(&mut self, clock: u64, rate: Rate) -> u64 {
         let last = self.runs.back().map_or(0, |run| run.last);
-        let mut steady = now.saturating_add(self.ahead);
-        if steady.saturating_add(rate.window_ms()) < last {
-            self.ahead += last - steady;
-            steady = last;
+        if clock + self.ahead + rate.window_ms() < last {
+            self.ahead = last - clock;
         }
-        steady.max(last)
+        last.max(clock + self.ahead)
     }
 
-    fn forget(&mut self, now: u64, rate: Rate) {
+    /// Forgets what has left the window and tells the time; an empty log starts on the clock again.
+    fn forget(&mut self, clock: u64, rate: Rate) -> u64 {
+        let now = self.steady(clock, rate);
         while let Some(oldest) = self.runs.front() {
             if oldest.last + rate.window_ms() > now {
-                return;
+                return now;
             }
             self.total -= oldest.count;
             self.runs.pop_front();
         }
         self.ahead = 0;
+        clock
     }
 
     fn record(&mut self, now: u64, rate: Rate, granted: u64) {

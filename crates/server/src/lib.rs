@@ -3,7 +3,10 @@
 //! The program in `main.rs` only puts these parts together; tests use them one by one.
 //! Rules of the business (ages, attempts, expiry) and SQL have no place in this crate.
 
+pub mod ambient;
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod quota;
+pub mod runtime;
 pub mod telemetry;

@@ -1,13 +1,14 @@
-//! The server's parts, from outside.
+//! The server's parts, from outside and against real neighbours.
 
-// What a test needs and does not get ends the test.
 #![allow(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what a test needs and does not get ends the test"
 )]
 
 mod config;
 mod listener;
+mod quota;
 mod tls;
