@@ -27,6 +27,7 @@ pub struct Exchange {
     caller: OnceLock<Caller>,
     subject: OnceLock<BlindIndex>,
     detail: OnceLock<String>,
+    command: AtomicBool,
     recorded: AtomicBool,
 }
 
@@ -47,6 +48,7 @@ impl Exchange {
             caller: OnceLock::new(),
             subject: OnceLock::new(),
             detail: OnceLock::new(),
+            command: AtomicBool::new(false),
             recorded: AtomicBool::new(false),
         }
     }
@@ -69,6 +71,20 @@ impl Exchange {
     /// Notes who asks.
     pub fn note_caller(&self, caller: Caller) {
         let _ = self.caller.set(caller);
+    }
+
+    /// Notes that it came from the command line of the operator.
+    pub fn note_command(&self) {
+        self.command.store(true, Ordering::Relaxed);
+    }
+
+    /// How the audit log names the credential.
+    pub fn credential(&self) -> &str {
+        match self.caller() {
+            Some(caller) => caller.credential(),
+            None if self.command.load(Ordering::Relaxed) => "command",
+            None => "",
+        }
     }
 
     /// Whom it concerns.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use bonafide::cli::failure::Failure;
-use bonafide::cli::{self, Asked, Command, output};
+use bonafide::cli::{self, Asked, output};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -20,9 +20,13 @@ fn run() -> Result<(), Failure> {
         Asked::For(line) => line,
         Asked::Text(text) => return output::print_line(text.trim_end()),
     };
-    match line.into_command() {
-        Command::Completions { shell } => output::print_line(&cli::completions(shell)),
-        _ => Err(Failure::usage("this build has no such command")
-            .with_hint("`bonafide completions SHELL` is what it can do")),
+    // One provider for every TLS connection, in and out.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return Err(Failure::failed("TLS has been set up twice"));
     }
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("no runtime: {error}")))?
+        .block_on(cli::run(*line))
 }

@@ -67,7 +67,7 @@ impl Recorder {
             at: exchange.at,
             request_id: exchange.request_id.clone(),
             company: company.to_owned(),
-            credential: caller.map(|caller| caller.credential().to_owned()).unwrap_or_default(),
+            credential: exchange.credential().to_owned(),
             action: exchange.action().to_owned(),
             subject: exchange.subject(),
             outcome: Outcome { code: String::new(), status: 0 },

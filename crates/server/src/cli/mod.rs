@@ -8,6 +8,7 @@ pub mod companies;
 pub mod demo;
 pub mod doctor;
 pub mod failure;
+pub mod first_start;
 pub mod keys;
 pub mod migrate;
 pub mod output;
@@ -21,6 +22,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use failure::Failure;
+
+use crate::config::environment;
 
 /// The words after the program's name.
 #[derive(Parser, Clone, Debug)]
@@ -134,6 +137,26 @@ pub fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut CommandLine::command(), "bonafide", &mut script);
     String::from_utf8_lossy(&script).into_owned()
+}
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// Why it was not done.
+pub async fn run(line: CommandLine) -> Result<(), Failure> {
+    match line.into_command() {
+        Command::Completions { shell } => output::print_line(&completions(shell)),
+        Command::Serve(arguments) => serve::run(&arguments, environment::load()?).await,
+        _ => Err(Failure::usage("this build has no such command")),
+    }
+}
+
+/// A failed use case, with what the operator may know of its cause.
+fn of_app(error: app::Error) -> Failure {
+    match error.cause() {
+        Some(cause) => Failure::failed(format!("{error} ({cause})")),
+        None => Failure::failed(error.to_string()),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,21 @@
-//! `bonafide serve`: its arguments.
+//! `bonafide serve`: the server's life from start to shutdown.
 
+use std::sync::Arc;
+
+use app::App;
 use clap::{Args, ValueEnum};
+use store::Connections;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::failure::Failure;
+use super::first_start;
+use crate::config::Config;
+use crate::http::listener::{self, Options};
+use crate::http::tls::TlsReloader;
+use crate::{http, runtime, telemetry};
 
 /// Start the server.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -20,4 +35,102 @@ pub enum Role {
     /// Both
     #[default]
     All,
+}
+
+impl Role {
+    fn answers(self) -> bool {
+        matches!(self, Self::Api | Self::All)
+    }
+
+    fn works(self) -> bool {
+        matches!(self, Self::Worker | Self::All)
+    }
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// When it cannot start, or had to cut connections off at the end.
+pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failure> {
+    let _log = telemetry::init(config.telemetry.log_level.clone(), config.telemetry.log_format)
+        .map_err(|error| Failure::failed(format!("logging cannot begin: {error}")))?;
+    let stop = stop_on_signals()?;
+    let location = runtime::location(&config)?;
+    if config.storage.auto_migrate {
+        let applied = runtime::migrate(&location).await?;
+        tracing::debug!(applied, "database is up to date");
+    }
+    let app = runtime::open(&config, &location, Connections::default()).await?;
+    let tasks = TaskTracker::new();
+    if arguments.role.works() {
+        runtime::start_workers(&app, &tasks, &stop);
+    }
+    let served = if arguments.role.answers() {
+        runtime::start_beside_requests(&app, &tasks, &stop);
+        answer(&config, app.clone(), stop.clone()).await
+    } else {
+        tracing::info!("working");
+        stop.cancelled().await;
+        Ok(())
+    };
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    runtime::finish(&app).await;
+    close(app).await;
+    tracing::info!("stopped");
+    served
+}
+
+async fn answer(config: &Config, app: Arc<App>, stop: CancellationToken) -> Result<(), Failure> {
+    let listener = TcpListener::bind(config.http.listen).await.map_err(|error| {
+        Failure::failed(format!("cannot listen on {}: {error}", config.http.listen))
+            .with_hint("PORT and BIND choose another address")
+    })?;
+    let tls = match &config.http.tls {
+        None => None,
+        Some(files) => Some(
+            TlsReloader::load(files.clone())
+                .map_err(|error| Failure::usage(format!("TLS: {error}")))?,
+        ),
+    };
+    let options = Options {
+        max_connections: config.http.max_connections as usize,
+        shutdown_timeout: config.http.shutdown_timeout,
+        ..Options::default()
+    };
+    let server = runtime::server(config, app).await?;
+    first_start::welcome(config, &server.app).await?;
+    tracing::info!(listen = %config.http.listen, database = server.app.store.engine(), "serving");
+    listener::serve(listener, tls, http::router(server), options, stop)
+        .await
+        .map_err(|abandoned| Failure::failed(abandoned.to_string()))
+}
+
+/// Waits for everything that is written and closes the database.
+async fn close(app: Arc<App>) {
+    let store = app.store.clone();
+    drop(app);
+    match Arc::try_unwrap(store) {
+        Ok(store) => store.close().await,
+        // Somebody still works; what it writes is committed before its answer.
+        Err(_) => tracing::debug!("the database is still in use"),
+    }
+}
+
+/// The token that SIGTERM and SIGINT trip; a second signal ends the process.
+fn stop_on_signals() -> Result<CancellationToken, Failure> {
+    let failed = |error: std::io::Error| Failure::failed(format!("signals cannot be heard: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let stop = CancellationToken::new();
+    let tripped = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("stopping");
+        tripped.cancel();
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        std::process::exit(1);
+    });
+    Ok(stop)
 }

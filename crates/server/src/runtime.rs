@@ -1,0 +1,204 @@
+//! Putting the parts together as the configuration says, and the work that goes
+//! on beside the requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::limits::{Limiter, Limits};
+use app::quota::Quota;
+use app::{App, Parts, idempotency};
+use domain::clock::Clock;
+use domain::random::Random;
+use domain::seal::{IndexKey, KeyRing};
+use futures_util::future::BoxFuture;
+use store::postgres::Target;
+use store::{Connections, Location, Store};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::ambient::{SystemClock, SystemRandom};
+use crate::cli::failure::Failure;
+use crate::config::{self, Config, DatabaseUrl};
+use crate::http::conventions::edge;
+use crate::http::{Server, Shared};
+use crate::quota::memory::MemoryQuota;
+use crate::quota::redis::RedisQuota;
+use crate::quota::steady_clock;
+
+/// How often changed credentials are taken in.
+const REFRESH: Duration = Duration::from_millis(250);
+
+/// How often the counts of floods are looked at.
+const FLOODS: Duration = Duration::from_secs(1);
+
+/// How often the audit log's heads are signed.
+const CHECKPOINTS: Duration = Duration::from_secs(60);
+
+/// How often idempotency keys whose time is over are cleared.
+const CLEARING: Duration = Duration::from_secs(60);
+
+/// How long a start waits for a database that is away.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which database the configuration names.
+///
+/// # Errors
+/// When its address is not understood.
+pub fn location(config: &Config) -> Result<Location, Failure> {
+    match &config.storage.database {
+        DatabaseUrl::Sqlite(path) => Ok(Location::Sqlite(path.clone())),
+        DatabaseUrl::Postgres(url) => {
+            let target = Target::parse(url.expose(), config.storage.ca_file.as_deref())
+                .map_err(|problem| Failure::usage(format!("DATABASE_URL: {problem}")))?;
+            Ok(Location::Postgres(Box::new(target)))
+        }
+    }
+}
+
+/// Brings the database up to date, waiting a while for one that is away.
+///
+/// # Errors
+/// When it stays away, or refuses.
+pub async fn migrate(location: &Location) -> Result<usize, Failure> {
+    if let Location::Sqlite(path) = location
+        && let Some(folder) = path.parent()
+    {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::failed(format!("the folder of the database cannot be made: {error}"))
+        })?;
+    }
+    let started = tokio::time::Instant::now();
+    loop {
+        match location.migrate().await {
+            Ok(applied) => return Ok(applied),
+            Err(error) if error.is_transient() && started.elapsed() < START_PATIENCE => {
+                tracing::warn!(%error, "the database is away, trying again");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            Err(error) => {
+                return Err(Failure::failed(format!("the database cannot be used: {error}"))
+                    .with_hint("`bonafide doctor` looks for the cause"));
+            }
+        }
+    }
+}
+
+/// Opens the use cases over an up-to-date database.
+///
+/// # Errors
+/// When the database is away or the keys are unusable.
+pub async fn open(
+    config: &Config,
+    location: &Location,
+    connections: Connections,
+) -> Result<Arc<App>, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let store = Store::open(location, connections, clock.clone())
+        .await
+        .map_err(|error| Failure::failed(format!("the database cannot be opened: {error}")))?;
+    let parts = Parts {
+        store: Arc::new(store),
+        clock,
+        random,
+        index_key: IndexKey::new(config.secrets.index_key.expose().as_bytes()),
+        key_ring: key_ring(config)?,
+    };
+    let app = App::open(parts).await.map_err(|error| {
+        let cause = error.cause().unwrap_or("no cause is known");
+        Failure::failed(format!("the database cannot be read: {cause}"))
+    })?;
+    Ok(Arc::new(app))
+}
+
+fn key_ring(config: &Config) -> Result<KeyRing, Failure> {
+    let keys = config.secrets.encryption_keys.iter().map(|key| (key.id.as_str(), &key.key));
+    KeyRing::new(keys).map_err(|error| Failure::usage(format!("ENCRYPTION_KEYS: {error}")))
+}
+
+/// What the routes work with.
+///
+/// # Errors
+/// When Redis' address is not understood.
+pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
+    let limits = Limits {
+        customers: config.limits.customers,
+        initiate: config.limits.initiate,
+        status: config.limits.status,
+        submit: config.limits.submit,
+    };
+    Ok(Arc::new(Server {
+        app,
+        limiter: Limiter::new(limits, quota(&config.redis).await?),
+        edge: edge::Settings {
+            trusted_proxies: config.http.trusted_proxies.clone(),
+            require_https: config.http.require_https,
+            timeout: config.http.request_timeout,
+        },
+    }))
+}
+
+async fn quota(nodes: &[config::Secret]) -> Result<Arc<dyn Quota>, Failure> {
+    if nodes.is_empty() {
+        return Ok(Arc::new(MemoryQuota::new(steady_clock())));
+    }
+    let url = nodes.iter().map(config::Secret::expose).collect::<Vec<_>>().join(",");
+    let quota = RedisQuota::connect(&url, steady_clock())
+        .await
+        .map_err(|error| Failure::usage(format!("REDIS_URL: {error}")))?;
+    Ok(Arc::new(quota))
+}
+
+/// Work that is done again and again beside the requests.
+type Chore = fn(&App) -> BoxFuture<'_, app::Result<()>>;
+
+/// Starts what an instance that answers requests needs beside them, until `stop`.
+pub fn start_beside_requests(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
+    let every = |period, failing, chore| tasks.spawn(again(app.clone(), stop.clone(), period, failing, chore));
+    every(REFRESH, "credentials are not refreshed", |app| Box::pin(app.directory.refresh()));
+    every(FLOODS, "floods are not recorded", |app| Box::pin(app.recorder.record_floods(false)));
+}
+
+/// Starts the work that no request waits for, until `stop`.
+pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
+    let every = |period, failing, chore| tasks.spawn(again(app.clone(), stop.clone(), period, failing, chore));
+    every(CHECKPOINTS, "checkpoints are not made", |app| {
+        Box::pin(async { app.checkpoints.make().await.map(drop) })
+    });
+    every(CLEARING, "idempotency keys are not cleared", |app| {
+        Box::pin(async { idempotency::clean_up(app).await.map(drop) })
+    });
+}
+
+/// Records what is still only counted, and signs the log's end.
+pub async fn finish(app: &App) {
+    for result in [app.recorder.record_floods(true).await, app.checkpoints.make().await.map(drop)] {
+        if let Err(error) = result {
+            tracing::warn!(cause = error.cause(), "the audit log's end is not signed");
+        }
+    }
+}
+
+async fn again(
+    app: Arc<App>,
+    stop: CancellationToken,
+    period: Duration,
+    failing: &'static str,
+    chore: Chore,
+) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut well = true;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let result = chore(&app).await;
+        // One line when it begins to fail, not one every time.
+        if let (Err(error), true) = (&result, well) {
+            tracing::warn!(cause = error.cause(), "{failing}");
+        }
+        well = result.is_ok();
+    }
+}
