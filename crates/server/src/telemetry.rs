@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn json_lines_are_objects_with_a_time_in_utc() {
         let text = log("info", LogFormat::Json, || {
-            tracing::info!(status = 200, "answered")
+            tracing::info!(status = 200, "answered");
         });
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["level"], "INFO");

@@ -92,7 +92,7 @@ impl CommandLine {
 #[derive(Clone, Debug)]
 pub enum Asked {
     /// A command.
-    For(CommandLine),
+    For(Box<CommandLine>),
     /// This text: the help or the version.
     Text(String),
 }
@@ -106,7 +106,7 @@ where
     A: Into<OsString> + Clone,
 {
     match CommandLine::try_parse_from(arguments) {
-        Ok(line) => Ok(Asked::For(line)),
+        Ok(line) => Ok(Asked::For(Box::new(line))),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 Ok(Asked::Text(error.render().to_string()))
@@ -165,7 +165,7 @@ mod tests {
 
     fn line(arguments: &str) -> CommandLine {
         match parse(std::iter::once("bonafide").chain(arguments.split_whitespace())) {
-            Ok(Asked::For(line)) => line,
+            Ok(Asked::For(line)) => *line,
             other => panic!("{arguments}: {other:?}"),
         }
     }
