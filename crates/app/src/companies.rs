@@ -7,9 +7,9 @@ use domain::access::CompanyId;
 use domain::random::{self, Random, uuid_v7};
 use domain::seal::{DataKey, Place};
 use jiff::{SignedDuration, Timestamp};
+use store::tables::change_counter;
 use store::tables::companies::{self, Company};
 use store::tables::webhook_secrets::{self, WebhookSecret};
-use store::tables::change_counter;
 use store::{Lane, Tx, Unit, Written};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -86,8 +86,17 @@ pub async fn create(
     };
     exchange.note_detail(format!("company={}", company.company_id));
     let draft = app.recorder.draft(exchange).await?;
-    let created = app.store.write(Create { company, secret, draft, reply }).await?;
-    let created = created.ok_or_else(|| Error::new(Code::Conflict, "There is a company of that id already."))?;
+    let created = app
+        .store
+        .write(Create {
+            company,
+            secret,
+            draft,
+            reply,
+        })
+        .await?;
+    let created = created
+        .ok_or_else(|| Error::new(Code::Conflict, "There is a company of that id already."))?;
     exchange.mark_recorded();
     app.directory.refresh().await?;
     Ok(created)
@@ -114,7 +123,14 @@ pub async fn change(
     };
     exchange.note_detail(format!("company={company_id}"));
     let draft = app.recorder.draft(exchange).await?;
-    let unit = Change { company_id: company_id.to_owned(), change, secret, now, draft, reply };
+    let unit = Change {
+        company_id: company_id.to_owned(),
+        change,
+        secret,
+        now,
+        draft,
+        reply,
+    };
     let changed = app.store.write(unit).await?.ok_or_else(not_found)?;
     exchange.mark_recorded();
     app.directory.refresh().await?;
@@ -141,7 +157,10 @@ pub async fn get(app: &App, company_id: &str) -> Result<Company> {
 /// # Errors
 /// When the database is away.
 pub async fn list(app: &App) -> Result<Vec<Company>> {
-    Ok(app.store.read(|mut tx| Box::pin(async move { companies::list(&mut tx).await })).await?)
+    Ok(app
+        .store
+        .read(|mut tx| Box::pin(async move { companies::list(&mut tx).await }))
+        .await?)
 }
 
 fn not_found() -> Error {
@@ -181,7 +200,11 @@ fn stored_secret(
     now: Timestamp,
     random: &dyn Random,
 ) -> Result<WebhookSecret> {
-    let place = Place { table: "webhook_secrets", column: "secret", row: id.as_bytes() };
+    let place = Place {
+        table: "webhook_secrets",
+        column: "secret",
+        row: id.as_bytes(),
+    };
     Ok(WebhookSecret {
         id,
         company_id: company.to_owned(),
@@ -207,8 +230,14 @@ impl Unit for Create {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
-        if companies::find(tx, &self.company.company_id).await?.is_some() {
-            return Ok(Written { output: None, records: Vec::new() });
+        if companies::find(tx, &self.company.company_id)
+            .await?
+            .is_some()
+        {
+            return Ok(Written {
+                output: None,
+                records: Vec::new(),
+            });
         }
         self.company.revision = change_counter::next(tx).await?;
         if !companies::insert(tx, &self.company).await? {
@@ -221,7 +250,10 @@ impl Unit for Create {
         };
         self.reply.store(tx, &output).await?;
         let records = vec![self.draft.finish("ok", 201, None)];
-        Ok(Written { output: Some(output), records })
+        Ok(Written {
+            output: Some(output),
+            records,
+        })
     }
 }
 
@@ -244,7 +276,10 @@ impl Unit for Change {
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         let revision = change_counter::next(tx).await?;
         let Some(mut company) = companies::find(tx, &self.company_id).await? else {
-            return Ok(Written { output: None, records: Vec::new() });
+            return Ok(Written {
+                output: None,
+                records: Vec::new(),
+            });
         };
         self.apply(&mut company);
         company.revision = revision;
@@ -254,10 +289,16 @@ impl Unit for Change {
             webhook_secrets::insert(tx, &secret.stored).await?;
         }
         let webhook_secret = self.secret.as_ref().map(|(secret, _)| secret.shown.clone());
-        let output = WithSecret { company, webhook_secret };
+        let output = WithSecret {
+            company,
+            webhook_secret,
+        };
         self.reply.store(tx, &output).await?;
         let records = vec![self.draft.finish("ok", 200, None)];
-        Ok(Written { output: Some(output), records })
+        Ok(Written {
+            output: Some(output),
+            records,
+        })
     }
 }
 

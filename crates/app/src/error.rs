@@ -107,8 +107,16 @@ codes! {
 impl Error {
     /// A failure with a sentence for the caller.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        let public = Problem { code, message: message.into(), details: Vec::new(), retry_after: None };
-        Self { public, internal: None }
+        let public = Problem {
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            retry_after: None,
+        };
+        Self {
+            public,
+            internal: None,
+        }
     }
 
     /// A request with unacceptable fields.
@@ -117,12 +125,21 @@ impl Error {
             [only] => format!("{}: {}", only.field, only.message),
             many => format!("{} fields are not acceptable", many.len()),
         };
-        Self { public: Problem { details, ..Self::new(Code::InvalidRequest, message).public }, internal: None }
+        Self {
+            public: Problem {
+                details,
+                ..Self::new(Code::InvalidRequest, message).public
+            },
+            internal: None,
+        }
     }
 
     /// A request of which one field is unacceptable.
     pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::invalid(vec![FieldProblem { field: field.into(), message: message.into() }])
+        Self::invalid(vec![FieldProblem {
+            field: field.into(),
+            message: message.into(),
+        }])
     }
 
     /// A fault of our own. `cause` is for the log.
@@ -135,8 +152,10 @@ impl Error {
 
     /// A part that is away. `cause` is for the log.
     pub fn unavailable(cause: impl std::fmt::Display) -> Self {
-        let mut error =
-            Self::new(Code::Unavailable, "The service is temporarily unavailable. Please try again.");
+        let mut error = Self::new(
+            Code::Unavailable,
+            "The service is temporarily unavailable. Please try again.",
+        );
         error.public.retry_after = Some(Duration::from_secs(1));
         error.internal = Some(cause.to_string());
         error
@@ -176,7 +195,11 @@ impl std::error::Error for Error {}
 
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
-        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
+        if error.is_transient() {
+            Self::unavailable(error)
+        } else {
+            Self::internal(error)
+        }
     }
 }
 
@@ -200,7 +223,8 @@ mod tests {
 
     #[test]
     fn every_code_has_its_own_word_and_a_meaning() {
-        let words: std::collections::HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        let words: std::collections::HashSet<_> =
+            Code::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(words.len(), Code::ALL.len());
         assert!(Code::ALL.iter().all(|code| code.meaning().ends_with('.')));
     }

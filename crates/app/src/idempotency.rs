@@ -69,7 +69,10 @@ impl<T> Reply<T> {
 
     /// For callers that send no keys.
     pub fn unkept() -> Self {
-        Self { ticket: None, render: |_| (200, Vec::new()) }
+        Self {
+            ticket: None,
+            render: |_| (200, Vec::new()),
+        }
     }
 
     /// Stores the answer, inside the transaction of the work.
@@ -77,7 +80,9 @@ impl<T> Reply<T> {
     /// # Errors
     /// Those of the database.
     pub async fn store(&self, tx: &mut Tx<'_>, output: &T) -> store::Result<()> {
-        let Some(ticket) = &self.ticket else { return Ok(()) };
+        let Some(ticket) = &self.ticket else {
+            return Ok(());
+        };
         let (status, body) = (self.render)(output);
         ticket.store(tx, status, &body).await
     }
@@ -89,14 +94,21 @@ impl Ticket {
             .data_key
             .seal(place(&self.key), body, self.random.as_ref())
             .map_err(|error| store::Error::Refused(error.to_string()))?;
-        let answer =
-            SealedAnswer { status: i64::from(status), data_key: self.data_key.id(), body: sealed };
+        let answer = SealedAnswer {
+            status: i64::from(status),
+            data_key: self.data_key.id(),
+            body: sealed,
+        };
         idempotency::complete(tx, &self.company, self.key, &answer, self.expires_at).await
     }
 }
 
 fn place(key: &BlindIndex) -> Place<'_> {
-    Place { table: "idempotency_keys", column: "answer", row: key.as_bytes() }
+    Place {
+        table: "idempotency_keys",
+        column: "answer",
+        row: key.as_bytes(),
+    }
 }
 
 /// Begins a request that carries a key.
@@ -109,7 +121,12 @@ pub async fn begin(app: &App, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> 
     let now = app.clock.now();
     let index = app.index_key.index(key.route, company, &key.key);
     let data_key = app.keys.of_company(company, now).await?;
-    let unit = Begin { company: company.to_owned(), key: index, fingerprint: key.fingerprint, now };
+    let unit = Begin {
+        company: company.to_owned(),
+        key: index,
+        fingerprint: key.fingerprint,
+        now,
+    };
     match app.store.write(unit).await? {
         Taken::First => Ok(Begun::First(Ticket {
             company: company.to_owned(),
@@ -130,18 +147,26 @@ pub async fn begin(app: &App, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> 
         Taken::Answered(answer) => {
             let body = data_key.open(place(&index), &answer.body)?.to_vec();
             ctx.exchange.note_detail("idempotency: stored answer");
-            Ok(Begun::Replay { status: u16::try_from(answer.status).unwrap_or(200), body })
+            Ok(Begun::Replay {
+                status: u16::try_from(answer.status).unwrap_or(200),
+                body,
+            })
         }
     }
 }
-
 
 /// Frees a key whose request came to nothing.
 ///
 /// # Errors
 /// When the database is away; the key is then free after a minute.
 pub async fn release(app: &App, ticket: Ticket) -> Result<()> {
-    Ok(app.store.write(Release { company: ticket.company, key: ticket.key }).await?)
+    Ok(app
+        .store
+        .write(Release {
+            company: ticket.company,
+            key: ticket.key,
+        })
+        .await?)
 }
 
 /// Forgets keys whose time is over; returns how many.
@@ -173,7 +198,10 @@ impl Begin {
         match entry {
             _ if stale => None,
             Entry { fingerprint, .. } if fingerprint != self.fingerprint => Some(Taken::Other),
-            Entry { answer: Some(answer), .. } => Some(Taken::Answered(answer)),
+            Entry {
+                answer: Some(answer),
+                ..
+            } => Some(Taken::Answered(answer)),
             Entry { answer: None, .. } => Some(Taken::UnderWay),
         }
     }
@@ -198,9 +226,15 @@ impl Unit for Begin {
             .now
             .saturating_add(KEPT)
             .map_err(|error| store::Error::Refused(error.to_string()))?;
-        let first =
-            idempotency::insert(tx, &self.company, self.key, &self.fingerprint, self.now, expires_at)
-                .await?;
+        let first = idempotency::insert(
+            tx,
+            &self.company,
+            self.key,
+            &self.fingerprint,
+            self.now,
+            expires_at,
+        )
+        .await?;
         // Another instance took it a moment ago: its request is under way.
         let output = if first { Taken::First } else { Taken::UnderWay };
         Ok(Written { output, records })
@@ -221,7 +255,10 @@ impl Unit for Release {
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
         idempotency::delete(tx, &self.company, self.key).await?;
-        Ok(Written { output: (), records: Vec::new() })
+        Ok(Written {
+            output: (),
+            records: Vec::new(),
+        })
     }
 }
 
@@ -236,6 +273,9 @@ impl Unit for CleanUp {
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<u64>> {
         let output = idempotency::delete_expired(tx, self.0).await?;
-        Ok(Written { output, records: Vec::new() })
+        Ok(Written {
+            output,
+            records: Vec::new(),
+        })
     }
 }

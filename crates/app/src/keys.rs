@@ -52,8 +52,17 @@ pub async fn create(
     let (key, row) = fresh(app, &new);
     exchange.note_detail(format!("key={}", row.id));
     let draft = app.recorder.draft(exchange).await?;
-    let created = app.store.write(Create { key, row, draft, reply }).await?;
-    let created = created.ok_or_else(|| Error::new(Code::NotFound, "There is no company of that id."))?;
+    let created = app
+        .store
+        .write(Create {
+            key,
+            row,
+            draft,
+            reply,
+        })
+        .await?;
+    let created =
+        created.ok_or_else(|| Error::new(Code::NotFound, "There is no company of that id."))?;
     exchange.mark_recorded();
     app.directory.refresh().await?;
     Ok(created)
@@ -77,8 +86,19 @@ pub async fn rotate(
     let key = ApiKey::generate(&random::bytes(app.random.as_ref()));
     exchange.note_detail(format!("key={id} replaced_by={}", key.id().as_str()));
     let draft = app.recorder.draft(exchange).await?;
-    let unit = Rotate { id: id.to_owned(), key, now, until, draft, reply };
-    let rotated = app.store.write(unit).await?.map_err(|why| why.into_error())?;
+    let unit = Rotate {
+        id: id.to_owned(),
+        key,
+        now,
+        until,
+        draft,
+        reply,
+    };
+    let rotated = app
+        .store
+        .write(unit)
+        .await?
+        .map_err(|why| why.into_error())?;
     exchange.mark_recorded();
     app.directory.refresh().await?;
     Ok(rotated)
@@ -96,7 +116,12 @@ pub async fn revoke(
 ) -> Result<ApiKeyRow> {
     exchange.note_detail(format!("key={id}"));
     let draft = app.recorder.draft(exchange).await?;
-    let unit = Revoke { id: id.to_owned(), now: app.clock.now(), draft, reply };
+    let unit = Revoke {
+        id: id.to_owned(),
+        now: app.clock.now(),
+        draft,
+        reply,
+    };
     let revoked = app.store.write(unit).await?.ok_or_else(not_found)?;
     exchange.mark_recorded();
     app.directory.refresh().await?;
@@ -162,14 +187,23 @@ impl Unit for Create {
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         if companies::find(tx, &self.row.company_id).await?.is_none() {
-            return Ok(Written { output: None, records: Vec::new() });
+            return Ok(Written {
+                output: None,
+                records: Vec::new(),
+            });
         }
         self.row.revision = change_counter::next(tx).await?;
         api_keys::insert(tx, &self.row).await?;
-        let output = CreatedKey { key: self.key.clone(), row: self.row.clone() };
+        let output = CreatedKey {
+            key: self.key.clone(),
+            row: self.row.clone(),
+        };
         self.reply.store(tx, &output).await?;
         let records = vec![self.draft.finish("ok", 201, None)];
-        Ok(Written { output: Some(output), records })
+        Ok(Written {
+            output: Some(output),
+            records,
+        })
     }
 }
 
@@ -227,10 +261,16 @@ impl Unit for Rotate {
         old.replaced_by = Some(row.id.clone());
         old.revision = revision;
         api_keys::update(tx, &old).await?;
-        let created = CreatedKey { key: self.key.clone(), row };
+        let created = CreatedKey {
+            key: self.key.clone(),
+            row,
+        };
         self.reply.store(tx, &created).await?;
         let records = vec![self.draft.finish("ok", 201, None)];
-        Ok(Written { output: Ok(created), records })
+        Ok(Written {
+            output: Ok(created),
+            records,
+        })
     }
 }
 
@@ -243,7 +283,10 @@ impl Rotate {
 }
 
 fn refused(why: Unrotatable) -> Written<Result<CreatedKey, Unrotatable>> {
-    Written { output: Err(why), records: Vec::new() }
+    Written {
+        output: Err(why),
+        records: Vec::new(),
+    }
 }
 
 struct Revoke {
@@ -263,7 +306,10 @@ impl Unit for Revoke {
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         let revision = change_counter::next(tx).await?;
         let Some(mut row) = api_keys::find(tx, &self.id).await? else {
-            return Ok(Written { output: None, records: Vec::new() });
+            return Ok(Written {
+                output: None,
+                records: Vec::new(),
+            });
         };
         if row.revoked_at.is_none() {
             row.revoked_at = Some(self.now);
@@ -272,6 +318,9 @@ impl Unit for Revoke {
         }
         self.reply.store(tx, &row).await?;
         let records = vec![self.draft.finish("ok", 200, None)];
-        Ok(Written { output: Some(row), records })
+        Ok(Written {
+            output: Some(row),
+            records,
+        })
     }
 }

@@ -31,7 +31,12 @@ pub struct KeysAtHand {
 impl KeysAtHand {
     /// None yet.
     pub fn new(store: Arc<Store>, ring: Arc<KeyRing>, random: Arc<dyn Random>) -> Self {
-        Self { store, ring, random, keys: RwLock::default() }
+        Self {
+            store,
+            ring,
+            random,
+            keys: RwLock::default(),
+        }
     }
 
     /// The key that seals the callers of `company` (empty: of nobody's requests)
@@ -41,7 +46,8 @@ impl KeysAtHand {
     /// When it must be made or fetched and the database is away.
     pub async fn of_callers(&self, company: &str, at: Timestamp) -> Result<Arc<DataKey>> {
         let day = at.as_second().div_euclid(86_400);
-        self.get((company.to_owned(), Purpose::Callers, day), at).await
+        self.get((company.to_owned(), Purpose::Callers, day), at)
+            .await
     }
 
     /// The key of a company's own secrets.
@@ -49,11 +55,17 @@ impl KeysAtHand {
     /// # Errors
     /// When it must be made or fetched and the database is away.
     pub async fn of_company(&self, company: &str, at: Timestamp) -> Result<Arc<DataKey>> {
-        self.get((company.to_owned(), Purpose::Company, 0), at).await
+        self.get((company.to_owned(), Purpose::Company, 0), at)
+            .await
     }
 
     async fn get(&self, name: Name, now: Timestamp) -> Result<Arc<DataKey>> {
-        let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        let known = self
+            .keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&name)
+            .cloned();
         match known {
             Some(key) => Ok(key),
             None => self.fetch(name, now).await,
@@ -63,7 +75,14 @@ impl KeysAtHand {
     async fn fetch(&self, name: Name, now: Timestamp) -> Result<Arc<DataKey>> {
         let fresh = DataKey::generate(uuid_v7(now, self.random.as_ref()), self.random.as_ref())?;
         let wrapped = self.ring.wrap(&fresh, self.random.as_ref())?;
-        let stored = self.store.write(Claim { name: name.clone(), wrapped, now }).await?;
+        let stored = self
+            .store
+            .write(Claim {
+                name: name.clone(),
+                wrapped,
+                now,
+            })
+            .await?;
         let key = Arc::new(self.ring.unwrap(&stored).map_err(Error::internal)?);
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= KEPT {
@@ -103,6 +122,9 @@ impl Unit for Claim {
                 self.wrapped.clone()
             }
         };
-        Ok(Written { output, records: Vec::new() })
+        Ok(Written {
+            output,
+            records: Vec::new(),
+        })
     }
 }

@@ -73,17 +73,22 @@ impl App {
     /// # Errors
     /// When the database is away.
     pub async fn open(parts: Parts) -> Result<Self> {
-        let Parts { store, clock, random, index_key, key_ring } = parts;
+        let Parts {
+            store,
+            clock,
+            random,
+            index_key,
+            key_ring,
+        } = parts;
         let (index_key, key_ring) = (Arc::new(index_key), Arc::new(key_ring));
-        let keys = Arc::new(KeysAtHand::new(store.clone(), key_ring.clone(), random.clone()));
+        let keys = Arc::new(KeysAtHand::new(
+            store.clone(),
+            key_ring.clone(),
+            random.clone(),
+        ));
         Ok(Self {
             directory: Directory::open(store.clone(), index_key.clone()).await?,
-            recorder: Recorder::new(
-                store.clone(),
-                clock.clone(),
-                random.clone(),
-                keys.clone(),
-            ),
+            recorder: Recorder::new(store.clone(), clock.clone(), random.clone(), keys.clone()),
             checkpoints: Checkpoints::new(
                 store.clone(),
                 clock.clone(),

@@ -67,13 +67,22 @@ pub fn parse_all(text: &str) -> Result<KeyLimits, String> {
 /// # Errors
 /// A sentence about what is not understood.
 pub fn parse(text: &str) -> Result<(LimitName, Limit), String> {
-    let (name, limit) = text.split_once('=').ok_or("expected NAME=COUNT/WINDOW, as in customers=6000/1m")?;
-    Ok((name.parse()?, Limit::parse(limit).map_err(|error| error.to_string())?))
+    let (name, limit) = text
+        .split_once('=')
+        .ok_or("expected NAME=COUNT/WINDOW, as in customers=6000/1m")?;
+    Ok((
+        name.parse()?,
+        Limit::parse(limit).map_err(|error| error.to_string())?,
+    ))
 }
 
 /// Writes limits as [`parse_all`] reads them.
 pub fn render_all(limits: &KeyLimits) -> String {
-    limits.iter().map(|(name, limit)| format!("{name}={limit}")).collect::<Vec<_>>().join(" ")
+    limits
+        .iter()
+        .map(|(name, limit)| format!("{name}={limit}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The general limits, for keys that have none of their own.
@@ -109,8 +118,12 @@ impl Limiter {
     /// Takes one request of a caller's customers quota (`cost` 1), or only looks
     /// (`cost` 0); `None` when it has no limit.
     pub async fn take_customers(&self, caller: &Caller, cost: u64) -> Option<Verdict> {
-        let limit = caller.own_limit(LimitName::Customers).unwrap_or(self.limits.customers);
-        let Limit::Rate(rate) = limit else { return None };
+        let limit = caller
+            .own_limit(LimitName::Customers)
+            .unwrap_or(self.limits.customers);
+        let Limit::Rate(rate) = limit else {
+            return None;
+        };
         Some(self.quota.take(caller.customers_quota(), rate, cost).await)
     }
 }

@@ -9,7 +9,10 @@ use jiff::Timestamp;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "this is the clock that is injected")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the clock that is injected"
+    )]
     fn now(&self) -> Timestamp {
         let now = Timestamp::now();
         // Stored times are microseconds; what is decided on must be what is stored.

@@ -21,7 +21,10 @@ fn run() -> Result<(), Failure> {
         Asked::Text(text) => return output::print_line(text.trim_end()),
     };
     // One provider for every TLS connection, in and out.
-    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
         return Err(Failure::failed("TLS has been set up twice"));
     }
     tokio::runtime::Builder::new_multi_thread()

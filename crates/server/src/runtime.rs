@@ -64,7 +64,9 @@ pub async fn migrate(location: &Location) -> Result<usize, Failure> {
         && let Some(folder) = path.parent()
     {
         std::fs::create_dir_all(folder).map_err(|error| {
-            Failure::failed(format!("the folder of the database cannot be made: {error}"))
+            Failure::failed(format!(
+                "the folder of the database cannot be made: {error}"
+            ))
         })?;
     }
     let started = tokio::time::Instant::now();
@@ -76,8 +78,10 @@ pub async fn migrate(location: &Location) -> Result<usize, Failure> {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
             Err(error) => {
-                return Err(Failure::failed(format!("the database cannot be used: {error}"))
-                    .with_hint("`bonafide doctor` looks for the cause"));
+                return Err(
+                    Failure::failed(format!("the database cannot be used: {error}"))
+                        .with_hint("`bonafide doctor` looks for the cause"),
+                );
             }
         }
     }
@@ -112,7 +116,11 @@ pub async fn open(
 }
 
 fn key_ring(config: &Config) -> Result<KeyRing, Failure> {
-    let keys = config.secrets.encryption_keys.iter().map(|key| (key.id.as_str(), &key.key));
+    let keys = config
+        .secrets
+        .encryption_keys
+        .iter()
+        .map(|key| (key.id.as_str(), &key.key));
     KeyRing::new(keys).map_err(|error| Failure::usage(format!("ENCRYPTION_KEYS: {error}")))
 }
 
@@ -142,7 +150,11 @@ async fn quota(nodes: &[config::Secret]) -> Result<Arc<dyn Quota>, Failure> {
     if nodes.is_empty() {
         return Ok(Arc::new(MemoryQuota::new(steady_clock())));
     }
-    let url = nodes.iter().map(config::Secret::expose).collect::<Vec<_>>().join(",");
+    let url = nodes
+        .iter()
+        .map(config::Secret::expose)
+        .collect::<Vec<_>>()
+        .join(",");
     let quota = RedisQuota::connect(&url, steady_clock())
         .await
         .map_err(|error| Failure::usage(format!("REDIS_URL: {error}")))?;
@@ -154,14 +166,22 @@ type Chore = fn(&App) -> BoxFuture<'_, app::Result<()>>;
 
 /// Starts what an instance that answers requests needs beside them, until `stop`.
 pub fn start_beside_requests(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
-    let every = |period, failing, chore| tasks.spawn(again(app.clone(), stop.clone(), period, failing, chore));
-    every(REFRESH, "credentials are not refreshed", |app| Box::pin(app.directory.refresh()));
-    every(FLOODS, "floods are not recorded", |app| Box::pin(app.recorder.record_floods(false)));
+    let every = |period, failing, chore| {
+        tasks.spawn(again(app.clone(), stop.clone(), period, failing, chore))
+    };
+    every(REFRESH, "credentials are not refreshed", |app| {
+        Box::pin(app.directory.refresh())
+    });
+    every(FLOODS, "floods are not recorded", |app| {
+        Box::pin(app.recorder.record_floods(false))
+    });
 }
 
 /// Starts the work that no request waits for, until `stop`.
 pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
-    let every = |period, failing, chore| tasks.spawn(again(app.clone(), stop.clone(), period, failing, chore));
+    let every = |period, failing, chore| {
+        tasks.spawn(again(app.clone(), stop.clone(), period, failing, chore))
+    };
     every(CHECKPOINTS, "checkpoints are not made", |app| {
         Box::pin(async { app.checkpoints.make().await.map(drop) })
     });
@@ -172,7 +192,10 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
 
 /// Records what is still only counted, and signs the log's end.
 pub async fn finish(app: &App) {
-    for result in [app.recorder.record_floods(true).await, app.checkpoints.make().await.map(drop)] {
+    for result in [
+        app.recorder.record_floods(true).await,
+        app.checkpoints.make().await.map(drop),
+    ] {
         if let Err(error) = result {
             tracing::warn!(cause = error.cause(), "the audit log's end is not signed");
         }

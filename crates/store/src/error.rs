@@ -30,7 +30,10 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn corrupt(place: &str, problem: impl std::fmt::Display) -> Self {
-        Self::Corrupt { place: place.to_owned(), problem: problem.to_string() }
+        Self::Corrupt {
+            place: place.to_owned(),
+            problem: problem.to_string(),
+        }
     }
 
     /// Whether the same call can succeed when it is simply made again.

@@ -24,7 +24,12 @@ pub(crate) fn head(row: Option<&Row>) -> Result<Head> {
 
 /// Closes a batch over records.
 pub(crate) fn close(log: i64, head: Head, records: &[&Record], at: Timestamp) -> Batch {
-    audit::close(log, head, records.iter().map(|record| record.leaf()).collect(), at)
+    audit::close(
+        log,
+        head,
+        records.iter().map(|record| record.leaf()).collect(),
+        at,
+    )
 }
 
 /// The columns of `audit_records`, in the order in which both engines write them.
@@ -35,8 +40,7 @@ macro_rules! record_columns {
     };
 }
 
-const INSERT_BATCH: &str =
-    "INSERT INTO audit_batches (log, batch, size, committed_at, previous, root, head, leaves) \
+const INSERT_BATCH: &str = "INSERT INTO audit_batches (log, batch, size, committed_at, previous, root, head, leaves) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 pub(crate) mod sqlite {
@@ -82,7 +86,11 @@ pub(crate) mod sqlite {
             (&record.company).into(),
             (&record.credential).into(),
             (&record.action).into(),
-            record.subject.as_ref().map(|subject| subject.as_bytes().as_slice()).into(),
+            record
+                .subject
+                .as_ref()
+                .map(|subject| subject.as_bytes().as_slice())
+                .into(),
             (&record.outcome.code).into(),
             record.outcome.status.into(),
             record.latency.into(),
@@ -127,8 +135,11 @@ pub(crate) mod postgres {
         let company = column(records, |r| r.company.as_str());
         let credential = column(records, |r| r.credential.as_str());
         let action = column(records, |r| r.action.as_str());
-        let subject =
-            column(records, |r| r.subject.as_ref().map(|subject| subject.as_bytes().as_slice()));
+        let subject = column(records, |r| {
+            r.subject
+                .as_ref()
+                .map(|subject| subject.as_bytes().as_slice())
+        });
         let outcome = column(records, |r| r.outcome.code.as_str());
         let status = column(records, |r| r.outcome.status);
         let latency = column(records, |r| r.latency);

@@ -66,7 +66,10 @@ pub struct Connections {
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { readers: 2, writers: 2 }
+        Self {
+            readers: 2,
+            writers: 2,
+        }
     }
 }
 
@@ -115,7 +118,11 @@ impl Store {
     ///
     /// # Errors
     /// When the SQLite file cannot be opened.
-    pub async fn open(location: &Location, connections: Connections, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub async fn open(
+        location: &Location,
+        connections: Connections,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
         let engine = match location {
             Location::Sqlite(path) => {
                 let path = path.clone();
@@ -134,7 +141,11 @@ impl Store {
     pub async fn write<U: Unit>(&self, unit: U) -> Result<U::Output> {
         let lane = unit.lane();
         let (unit, answer) = work::pending(unit);
-        self.send(Work::Unit { lane, since: Instant::now(), unit })?;
+        self.send(Work::Unit {
+            lane,
+            since: Instant::now(),
+            unit,
+        })?;
         answered(answer).await
     }
 
@@ -144,7 +155,11 @@ impl Store {
     /// [`Error::Unavailable`] when it could not be written in time.
     pub async fn append(&self, record: Record) -> Result<()> {
         let (reply, answer) = oneshot::channel();
-        self.send(Work::Record { since: Instant::now(), record: Box::new(record), reply })?;
+        self.send(Work::Record {
+            since: Instant::now(),
+            record: Box::new(record),
+            reply,
+        })?;
         answered(answer).await
     }
 
@@ -160,7 +175,10 @@ impl Store {
         match &self.engine {
             Engine::Sqlite { readers, .. } => {
                 let readers = readers.clone();
-                in_background(move || readers.read(|connection| ready(read(Tx::Sqlite(connection))))).await
+                in_background(move || {
+                    readers.read(|connection| ready(read(Tx::Sqlite(connection))))
+                })
+                .await
             }
             Engine::Postgres { link, .. } => {
                 link.read(|connection| read(Tx::Postgres(connection))).await
@@ -202,13 +220,17 @@ impl Store {
     pub async fn find_customers(&self, keys: &[Key]) -> Result<Vec<Option<Found>>> {
         match &self.engine {
             Engine::Sqlite { readers, .. } => readers.read(|connection| {
-                keys.iter().map(|key| tables::customers::sqlite::by_email(connection, key)).collect()
+                keys.iter()
+                    .map(|key| tables::customers::sqlite::by_email(connection, key))
+                    .collect()
             }),
             Engine::Postgres { link, .. } => {
                 let keys: Arc<[Key]> = keys.into();
                 link.read(|connection| {
                     let keys = keys.clone();
-                    Box::pin(async move { tables::customers::postgres::by_email(connection, &keys).await })
+                    Box::pin(async move {
+                        tables::customers::postgres::by_email(connection, &keys).await
+                    })
                 })
                 .await
             }
@@ -220,7 +242,8 @@ impl Store {
     /// # Errors
     /// Why not.
     pub async fn ping(&self) -> Result<()> {
-        self.read(|mut tx| Box::pin(async move { tx.query("SELECT 1", &[]).await.map(drop) })).await
+        self.read(|mut tx| Box::pin(async move { tx.query("SELECT 1", &[]).await.map(drop) }))
+            .await
     }
 
     /// `sqlite` or `postgres`.
@@ -234,7 +257,11 @@ impl Store {
     /// Commits everything that waits and closes the database.
     pub async fn close(self) {
         match self.engine {
-            Engine::Sqlite { writer, thread, readers } => {
+            Engine::Sqlite {
+                writer,
+                thread,
+                readers,
+            } => {
                 drop((writer, readers));
                 if tokio::task::spawn_blocking(|| thread.join()).await.is_err() {
                     tracing::warn!("the writer thread did not end in order");
@@ -261,15 +288,27 @@ impl Store {
     }
 }
 
-fn open_sqlite(path: &std::path::Path, connections: Connections, clock: StoreClock) -> Result<Engine> {
+fn open_sqlite(
+    path: &std::path::Path,
+    connections: Connections,
+    clock: StoreClock,
+) -> Result<Engine> {
     let writing = sqlite::Connection::open(path)?;
     let readers = sqlite::Readers::open(path, connections.readers)?;
     let (writer, queue) = mpsc::channel(QUEUE);
     let thread = sqlite::start_writer(writing, queue, clock)?;
-    Ok(Engine::Sqlite { readers, writer, thread })
+    Ok(Engine::Sqlite {
+        readers,
+        writer,
+        thread,
+    })
 }
 
-fn open_postgres(target: &postgres::Target, connections: Connections, clock: &StoreClock) -> Engine {
+fn open_postgres(
+    target: &postgres::Target,
+    connections: Connections,
+    clock: &StoreClock,
+) -> Engine {
     let links: Vec<_> = (0..connections.readers.max(1))
         .map(|_| Arc::new(postgres::Link::new(target.clone())))
         .collect();

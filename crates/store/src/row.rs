@@ -70,15 +70,15 @@ impl Row {
     pub fn find_time(&self, at: usize, name: &str) -> Result<Option<Timestamp>> {
         self.find_int(at, name)?
             .map(|value| {
-                Timestamp::from_microsecond(value)
-                    .map_err(|_| Error::corrupt(name, "not a time"))
+                Timestamp::from_microsecond(value).map_err(|_| Error::corrupt(name, "not a time"))
             })
             .transpose()
     }
 
     /// A time.
     pub fn time(&self, at: usize, name: &str) -> Result<Timestamp> {
-        self.find_time(at, name)?.ok_or_else(|| Error::corrupt(name, "missing"))
+        self.find_time(at, name)?
+            .ok_or_else(|| Error::corrupt(name, "missing"))
     }
 
     /// Bytes of one exact length.

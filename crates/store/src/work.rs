@@ -60,8 +60,16 @@ impl Lane {
 
 /// Something waiting for the writer.
 pub(crate) enum Work {
-    Unit { lane: Lane, since: Instant, unit: Box<dyn Pending> },
-    Record { since: Instant, record: Box<Record>, reply: oneshot::Sender<Result<()>> },
+    Unit {
+        lane: Lane,
+        since: Instant,
+        unit: Box<dyn Pending>,
+    },
+    Record {
+        since: Instant,
+        record: Box<Record>,
+        reply: oneshot::Sender<Result<()>>,
+    },
 }
 
 impl Work {
@@ -110,9 +118,18 @@ struct Typed<U: Unit> {
 }
 
 /// A unit ready for the queue, and where its output will arrive.
-pub(crate) fn pending<U: Unit>(unit: U) -> (Box<dyn Pending>, oneshot::Receiver<Result<U::Output>>) {
+pub(crate) fn pending<U: Unit>(
+    unit: U,
+) -> (Box<dyn Pending>, oneshot::Receiver<Result<U::Output>>) {
     let (reply, answer) = oneshot::channel();
-    (Box::new(Typed { unit, written: None, reply }), answer)
+    (
+        Box::new(Typed {
+            unit,
+            written: None,
+            reply,
+        }),
+        answer,
+    )
 }
 
 impl<U: Unit> Pending for Typed<U> {
@@ -126,13 +143,17 @@ impl<U: Unit> Pending for Typed<U> {
     }
 
     fn records(&self) -> &[Record] {
-        self.written.as_ref().map_or(&[], |written| &written.records)
+        self.written
+            .as_ref()
+            .map_or(&[], |written| &written.records)
     }
 
     fn succeed(self: Box<Self>) {
         let result = match self.written {
             Some(written) => Ok(written.output),
-            None => Err(Error::Refused("a unit was committed without having run".into())),
+            None => Err(Error::Refused(
+                "a unit was committed without having run".into(),
+            )),
         };
         drop(self.reply.send(result));
     }

@@ -28,7 +28,12 @@ impl Checkpoints {
         ring: Arc<KeyRing>,
         random: Arc<dyn Random>,
     ) -> Self {
-        Self { store, clock, ring, random }
+        Self {
+            store,
+            clock,
+            ring,
+            random,
+        }
     }
 
     /// Signs the present heads, unless nothing has been written since the last
@@ -41,7 +46,11 @@ impl Checkpoints {
         let seed = self.ring.unwrap_bytes(&signing.wrapped)?;
         let key = CheckpointKey::from_seed(&seed)
             .ok_or_else(|| Error::internal("the signing key is unusable"))?;
-        let unit = Make { key, signing_key: signing.wrapped.id, now: self.clock.now() };
+        let unit = Make {
+            key,
+            signing_key: signing.wrapped.id,
+            now: self.clock.now(),
+        };
         Ok(self.store.write(unit).await?)
     }
 
@@ -66,7 +75,11 @@ impl Checkpoints {
             .public();
         let id = uuid_v7(now, self.random.as_ref());
         let wrapped: WrappedKey = self.ring.wrap_bytes(id, &seed, self.random.as_ref())?;
-        let key = SigningKey { public_key: public.0, wrapped, created_at: now };
+        let key = SigningKey {
+            public_key: public.0,
+            wrapped,
+            created_at: now,
+        };
         Ok(self.store.write(FirstSigningKey(key)).await?)
     }
 }
@@ -93,7 +106,10 @@ impl Unit for FirstSigningKey {
                 self.0.clone()
             }
         };
-        Ok(Written { output, records: Vec::new() })
+        Ok(Written {
+            output,
+            records: Vec::new(),
+        })
     }
 }
 
@@ -113,9 +129,14 @@ impl Unit for Make {
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Option<Signed>>> {
         let heads = audit::heads(tx).await?;
         let last = audit::newest_checkpoint(tx).await?;
-        let unchanged = last.as_ref().map_or(heads.is_empty(), |last| last.checkpoint.heads == heads);
+        let unchanged = last
+            .as_ref()
+            .map_or(heads.is_empty(), |last| last.checkpoint.heads == heads);
         if unchanged {
-            return Ok(Written { output: None, records: Vec::new() });
+            return Ok(Written {
+                output: None,
+                records: Vec::new(),
+            });
         }
         let checkpoint = Checkpoint {
             number: last.as_ref().map_or(0, |last| last.checkpoint.number) + 1,
@@ -124,10 +145,17 @@ impl Unit for Make {
             heads,
         };
         let signature = self.key.sign(&checkpoint);
-        let signed = Signed { checkpoint, signing_key: self.signing_key, signature };
+        let signed = Signed {
+            checkpoint,
+            signing_key: self.signing_key,
+            signature,
+        };
         if !audit::insert_checkpoint(tx, &signed).await? {
             return Err(store::Error::Conflict("checkpoint made elsewhere".into()));
         }
-        Ok(Written { output: Some(signed), records: Vec::new() })
+        Ok(Written {
+            output: Some(signed),
+            records: Vec::new(),
+        })
     }
 }

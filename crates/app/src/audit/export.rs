@@ -63,9 +63,15 @@ pub async fn export(
     mut each: impl FnMut(&ExportedRecord) -> Result<()>,
 ) -> Result<u64> {
     let wanted = |at: Timestamp| from.is_none_or(|from| from <= at) && to.is_none_or(|to| at < to);
-    let mut keys = Keys { app, known: HashMap::new() };
+    let mut keys = Keys {
+        app,
+        known: HashMap::new(),
+    };
     let mut count = 0;
-    let logs = app.store.read(|mut tx| Box::pin(async move { audit::logs(&mut tx).await })).await?;
+    let logs = app
+        .store
+        .read(|mut tx| Box::pin(async move { audit::logs(&mut tx).await }))
+        .await?;
     for log in logs {
         let mut after = 0;
         loop {
@@ -119,7 +125,9 @@ impl Keys<'_> {
             let wrapped = self
                 .app
                 .store
-                .read(move |mut tx| Box::pin(async move { data_keys::find_by_id(&mut tx, id).await }))
+                .read(move |mut tx| {
+                    Box::pin(async move { data_keys::find_by_id(&mut tx, id).await })
+                })
                 .await?;
             // Without its master key a record is exported with its client closed.
             let key = wrapped.and_then(|wrapped| self.app.key_ring.unwrap(&wrapped).ok());
@@ -130,13 +138,20 @@ impl Keys<'_> {
 }
 
 fn exported(located: Located, key: Option<&DataKey>) -> ExportedRecord {
-    let Located { log, batch, position, record } = located;
+    let Located {
+        log,
+        batch,
+        position,
+        record,
+    } = located;
     let client = key
         .zip(record.client.as_ref())
         .and_then(|(key, sealed)| key.open(client_place(&record.request_id), sealed).ok())
         .map(|plain| String::from_utf8_lossy(&plain).into_owned())
         .unwrap_or_default();
-    let mut lines = client.split('\n').map(|line| (!line.is_empty()).then(|| line.to_owned()));
+    let mut lines = client
+        .split('\n')
+        .map(|line| (!line.is_empty()).then(|| line.to_owned()));
     ExportedRecord {
         id: format!("{log}.{batch}.{position}"),
         at: record.at.to_string(),
@@ -144,7 +159,9 @@ fn exported(located: Located, key: Option<&DataKey>) -> ExportedRecord {
         company: record.company,
         credential: record.credential,
         action: record.action,
-        subject: record.subject.map(|subject| HEXLOWER.encode(subject.as_bytes())),
+        subject: record
+            .subject
+            .map(|subject| HEXLOWER.encode(subject.as_bytes())),
         outcome: record.outcome.code,
         status: record.outcome.status,
         latency_us: record.latency,

@@ -67,9 +67,17 @@ impl Floods {
         if windows.len() >= WATCHED && !windows.contains_key(&kind) {
             return Advice::Record;
         }
-        let window = windows.entry(kind).or_insert(Window { from: now, seen: 0, open: false });
+        let window = windows.entry(kind).or_insert(Window {
+            from: now,
+            seen: 0,
+            open: false,
+        });
         if !window.open && now.duration_since(window.from) >= WINDOW {
-            *window = Window { from: now, seen: 0, open: false };
+            *window = Window {
+                from: now,
+                seen: 0,
+                open: false,
+            };
         }
         window.seen += 1;
         match window.seen {
@@ -83,7 +91,11 @@ impl Floods {
     /// Notes that the record which opens a flood is durable.
     pub fn opened(&self, kind: &Kind, now: Timestamp) {
         if let Some(window) = self.windows().get_mut(kind) {
-            *window = Window { from: now, seen: ONE_BY_ONE, open: true };
+            *window = Window {
+                from: now,
+                seen: ONE_BY_ONE,
+                open: true,
+            };
         }
     }
 
@@ -95,7 +107,11 @@ impl Floods {
             let over = closing || now.duration_since(window.from) >= WINDOW;
             if over && window.open && window.seen > ONE_BY_ONE {
                 let counted = window.seen - ONE_BY_ONE;
-                ended.push(Ended { kind: kind.clone(), from: window.from, counted });
+                ended.push(Ended {
+                    kind: kind.clone(),
+                    from: window.from,
+                    counted,
+                });
             }
             !over
         });
@@ -142,7 +158,14 @@ mod tests {
         assert_eq!(recorded, ONE_BY_ONE);
         assert_eq!(floods.ended(at(5), false), []);
         let ended = floods.ended(at(10), false);
-        assert_eq!(ended, [Ended { kind: kind(1), from: at(0), counted: covered }]);
+        assert_eq!(
+            ended,
+            [Ended {
+                kind: kind(1),
+                from: at(0),
+                counted: covered
+            }]
+        );
         assert_eq!(recorded + covered, 1000);
         assert_eq!(floods.note(kind(1), at(10)), Advice::Record);
     }

@@ -35,9 +35,16 @@ impl Draft {
     /// The finished record.
     pub fn finish(&self, code: &str, status: u16, detail: Option<String>) -> Record {
         let mut record = self.record.clone();
-        record.outcome = Outcome { code: code.to_owned(), status: i64::from(status) };
-        record.latency =
-            self.clock.now().as_microsecond().saturating_sub(record.at.as_microsecond()).max(0);
+        record.outcome = Outcome {
+            code: code.to_owned(),
+            status: i64::from(status),
+        };
+        record.latency = self
+            .clock
+            .now()
+            .as_microsecond()
+            .saturating_sub(record.at.as_microsecond())
+            .max(0);
         record.detail = detail.or(record.detail);
         record
     }
@@ -49,9 +56,15 @@ impl Recorder {
         store: Arc<Store>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
-            keys: Arc<KeysAtHand>,
+        keys: Arc<KeysAtHand>,
     ) -> Self {
-        Self { store, clock, random, keys, floods: Floods::default() }
+        Self {
+            store,
+            clock,
+            random,
+            keys,
+            floods: Floods::default(),
+        }
     }
 
     /// Everything of an exchange's record that is known before its outcome.
@@ -70,14 +83,20 @@ impl Recorder {
             credential: exchange.credential().to_owned(),
             action: exchange.action().to_owned(),
             subject: exchange.subject(),
-            outcome: Outcome { code: String::new(), status: 0 },
+            outcome: Outcome {
+                code: String::new(),
+                status: 0,
+            },
             latency: 0,
             occurrences: 1,
             data_key: client.is_some().then(|| key.id()),
             client,
             detail: exchange.detail().map(str::to_owned),
         };
-        Ok(Draft { record, clock: self.clock.clone() })
+        Ok(Draft {
+            record,
+            clock: self.clock.clone(),
+        })
     }
 
     /// Records an exchange of which nothing is recorded yet; returns when the
@@ -90,8 +109,9 @@ impl Recorder {
             return Ok(());
         }
         let flood = refusal(exchange, code, status);
-        let advice =
-            flood.as_ref().map_or(Advice::Record, |kind| self.floods.note(kind.clone(), exchange.at));
+        let advice = flood.as_ref().map_or(Advice::Record, |kind| {
+            self.floods.note(kind.clone(), exchange.at)
+        });
         let detail = match advice {
             Advice::Covered => return Ok(()),
             Advice::Open => Some("flood: further refusals of this kind are counted".to_owned()),
@@ -121,12 +141,19 @@ impl Recorder {
     }
 
     async fn flood_record(&self, ended: &Ended) -> Result<Record> {
-        let Ended { kind, from, counted } = ended;
+        let Ended {
+            kind,
+            from,
+            counted,
+        } = ended;
         let request_id = domain::random::uuid_v7(*from, self.random.as_ref()).to_string();
         let exchange = Exchange::new(request_id, *from, Some(kind.address), None);
         exchange.note_action(kind.action);
         let detail = Some("flood: refusals counted".to_owned());
-        let mut record = self.draft(&exchange).await?.finish(kind.code, kind.status, detail);
+        let mut record = self
+            .draft(&exchange)
+            .await?
+            .finish(kind.code, kind.status, detail);
         record.occurrences = i64::try_from(*counted).unwrap_or(i64::MAX);
         Ok(record)
     }
@@ -139,7 +166,10 @@ impl Recorder {
         exchange: &Exchange,
         caller: Option<&Caller>,
     ) -> Result<Option<Vec<u8>>> {
-        let address = exchange.address.map(|address| address.to_string()).unwrap_or_default();
+        let address = exchange
+            .address
+            .map(|address| address.to_string())
+            .unwrap_or_default();
         let user_agent = exchange.user_agent.as_deref().unwrap_or_default();
         let subject = caller.and_then(Caller::token_subject).unwrap_or_default();
         if address.is_empty() && user_agent.is_empty() && subject.is_empty() {
@@ -147,19 +177,31 @@ impl Recorder {
         }
         let place = client_place(&exchange.request_id);
         let plain = format!("{address}\n{user_agent}\n{subject}");
-        Ok(Some(key.seal(place, plain.as_bytes(), self.random.as_ref())?))
+        Ok(Some(key.seal(
+            place,
+            plain.as_bytes(),
+            self.random.as_ref(),
+        )?))
     }
 }
 
 /// Where a record's client lives: rows are known by their request, since their
 /// place in the log is decided only when they are committed.
 pub(super) fn client_place(request_id: &str) -> Place<'_> {
-    Place { table: "audit_records", column: "client", row: request_id.as_bytes() }
+    Place {
+        table: "audit_records",
+        column: "client",
+        row: request_id.as_bytes(),
+    }
 }
 
 /// What may become a flood: requests turned away before they were looked at.
 fn refusal(exchange: &Exchange, code: &'static str, status: u16) -> Option<Kind> {
     let address: IpAddr = exchange.address?;
-    matches!(status, 401 | 403 | 404 | 405 | 429)
-        .then(|| Kind { address, action: exchange.action(), code, status })
+    matches!(status, 401 | 403 | 404 | 405 | 429).then(|| Kind {
+        address,
+        action: exchange.action(),
+        code,
+        status,
+    })
 }

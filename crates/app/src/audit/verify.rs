@@ -69,7 +69,11 @@ pub struct BatchPlace {
 
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "record {}.{}.{}", self.log, self.batch, self.position)
+        write!(
+            formatter,
+            "record {}.{}.{}",
+            self.log, self.batch, self.position
+        )
     }
 }
 
@@ -89,7 +93,10 @@ impl fmt::Display for Fault {
             Self::BatchChanged(place, what) => write!(formatter, "{place} was changed: {what}"),
             Self::Unreadable(place, what) => write!(formatter, "{place} cannot be read: {what}"),
             Self::Contradicted { checkpoint, place } => {
-                write!(formatter, "{place} is not the one that checkpoint {checkpoint} vouches for")
+                write!(
+                    formatter,
+                    "{place} is not the one that checkpoint {checkpoint} vouches for"
+                )
             }
             Self::Checkpoint(number, what) => write!(formatter, "checkpoint {number}: {what}"),
             Self::SigningKey(id) => write!(formatter, "signing key {id} was changed"),
@@ -126,7 +133,9 @@ pub async fn verify(
     let mut report = Report::default();
     let mut vouched = Vouched::default();
     check_checkpoints(store, ring, &mut report, &mut vouched).await?;
-    let logs = store.read(|mut tx| Box::pin(async move { audit::logs(&mut tx).await })).await?;
+    let logs = store
+        .read(|mut tx| Box::pin(async move { audit::logs(&mut tx).await }))
+        .await?;
     for log in logs {
         report.logs += 1;
         check_log(store, log, &mut report, &mut vouched, &mut progress).await?;
@@ -142,8 +151,13 @@ struct Vouched(HashMap<BatchPlace, (i64, Digest)>);
 impl Vouched {
     fn add(&mut self, signed: &Signed) {
         for head in &signed.checkpoint.heads {
-            let place = BatchPlace { log: head.log, batch: head.head.batch };
-            self.0.entry(place).or_insert((signed.checkpoint.number, head.head.hash));
+            let place = BatchPlace {
+                log: head.log,
+                batch: head.head.batch,
+            };
+            self.0
+                .entry(place)
+                .or_insert((signed.checkpoint.number, head.head.hash));
         }
     }
 
@@ -167,14 +181,22 @@ async fn check_checkpoints(
     report: &mut Report,
     vouched: &mut Vouched,
 ) -> Result<()> {
-    let keys = store.read(|mut tx| Box::pin(async move { signing_keys::list(&mut tx).await })).await?;
-    report.faults.extend(keys.iter().filter_map(|key| check_signing_key(key, ring)));
-    let keys: HashMap<Uuid, PublicKey> =
-        keys.into_iter().map(|key| (key.wrapped.id, PublicKey(key.public_key))).collect();
+    let keys = store
+        .read(|mut tx| Box::pin(async move { signing_keys::list(&mut tx).await }))
+        .await?;
+    report
+        .faults
+        .extend(keys.iter().filter_map(|key| check_signing_key(key, ring)));
+    let keys: HashMap<Uuid, PublicKey> = keys
+        .into_iter()
+        .map(|key| (key.wrapped.id, PublicKey(key.public_key)))
+        .collect();
     let (mut number, mut previous) = (0, [0; 32]);
     loop {
         let page = store
-            .read(move |mut tx| Box::pin(async move { audit::checkpoints(&mut tx, number, PAGE).await }))
+            .read(move |mut tx| {
+                Box::pin(async move { audit::checkpoints(&mut tx, number, PAGE).await })
+            })
             .await?;
         if page.is_empty() {
             return Ok(());
@@ -183,15 +205,23 @@ async fn check_checkpoints(
             let checkpoint = &signed.checkpoint;
             report.checkpoints += 1;
             if checkpoint.number != number + 1 {
-                report.faults.push(Fault::Checkpoint(number + 1, "was removed"));
+                report
+                    .faults
+                    .push(Fault::Checkpoint(number + 1, "was removed"));
             } else if checkpoint.previous != previous {
-                report.faults.push(Fault::Checkpoint(checkpoint.number, "does not follow the one before"));
+                report.faults.push(Fault::Checkpoint(
+                    checkpoint.number,
+                    "does not follow the one before",
+                ));
             }
             let holds = keys
                 .get(&signed.signing_key)
                 .is_some_and(|key| key.accepts(checkpoint, &signed.signature));
             if !holds {
-                report.faults.push(Fault::Checkpoint(checkpoint.number, "its signature does not hold"));
+                report.faults.push(Fault::Checkpoint(
+                    checkpoint.number,
+                    "its signature does not hold",
+                ));
             }
             number = checkpoint.number;
             previous = checkpoint.digest();
@@ -202,7 +232,9 @@ async fn check_checkpoints(
 
 fn check_signing_key(key: &SigningKey, ring: Option<&KeyRing>) -> Option<Fault> {
     let seed = ring?.unwrap_bytes(&key.wrapped).ok();
-    let public = seed.and_then(|seed| log::CheckpointKey::from_seed(&seed)).map(|key| key.public());
+    let public = seed
+        .and_then(|seed| log::CheckpointKey::from_seed(&seed))
+        .map(|key| key.public());
     (public.as_ref().map(|public| &public.0) != Some(&key.public_key))
         .then_some(Fault::SigningKey(key.wrapped.id))
 }
@@ -222,8 +254,13 @@ async fn check_log(
                 Some(page) if page.batches.is_empty() => return Ok(()),
                 Some(page) => head = check_page(log, head, page, report, vouched),
                 None => {
-                    let place = BatchPlace { log, batch: head.batch + 1 };
-                    report.faults.push(Fault::Unreadable(place, "malformed values".into()));
+                    let place = BatchPlace {
+                        log,
+                        batch: head.batch + 1,
+                    };
+                    report
+                        .faults
+                        .push(Fault::Unreadable(place, "malformed values".into()));
                     vouched.0.remove(&place);
                     return Ok(());
                 }
@@ -231,7 +268,10 @@ async fn check_log(
             continue;
         };
         if page.batches.is_empty() {
-            let beyond = page.records.iter().map(|located| Fault::Inserted(place_of(located)));
+            let beyond = page
+                .records
+                .iter()
+                .map(|located| Fault::Inserted(place_of(located)));
             report.faults.extend(beyond);
             return Ok(());
         }
@@ -271,23 +311,44 @@ async fn read_page(
     }
 }
 
-fn check_page(log: i64, mut head: Head, page: Page, report: &mut Report, vouched: &mut Vouched) -> Head {
+fn check_page(
+    log: i64,
+    mut head: Head,
+    page: Page,
+    report: &mut Report,
+    vouched: &mut Vouched,
+) -> Head {
     let mut records: HashMap<i64, Vec<Located>> = HashMap::new();
     for located in page.records {
         records.entry(located.batch).or_default().push(located);
     }
     for batch in page.batches {
-        let place = BatchPlace { log, batch: batch.number };
+        let place = BatchPlace {
+            log,
+            batch: batch.number,
+        };
         for missing in head.batch + 1..batch.number {
-            report.faults.push(Fault::BatchRemoved(BatchPlace { log, batch: missing }));
+            report.faults.push(Fault::BatchRemoved(BatchPlace {
+                log,
+                batch: missing,
+            }));
         }
         check_batch(place, head, &batch, report);
         report.faults.extend(vouched.meet(place, batch.head));
-        check_records(place, &batch, records.remove(&batch.number).unwrap_or_default(), report);
+        check_records(
+            place,
+            &batch,
+            records.remove(&batch.number).unwrap_or_default(),
+            report,
+        );
         report.batches += 1;
         head = batch.as_head();
     }
-    let mut stray: Vec<_> = records.into_values().flatten().map(|located| place_of(&located)).collect();
+    let mut stray: Vec<_> = records
+        .into_values()
+        .flatten()
+        .map(|located| place_of(&located))
+        .collect();
     stray.sort_by_key(|place| (place.batch, place.position));
     report.faults.extend(stray.into_iter().map(Fault::Inserted));
     head
@@ -299,11 +360,19 @@ fn check_batch(place: BatchPlace, before: Head, batch: &Batch, report: &mut Repo
     let checks = [
         (follows, "it does not follow the one before"),
         (sized, "its size is not the number of its leaves"),
-        (log::root(&batch.leaves) == batch.root, "its root is not that of its leaves"),
-        (batch.expected_head() == batch.head, "its head is not that of its fields"),
+        (
+            log::root(&batch.leaves) == batch.root,
+            "its root is not that of its leaves",
+        ),
+        (
+            batch.expected_head() == batch.head,
+            "its head is not that of its fields",
+        ),
     ];
     let faults = checks.into_iter().filter(|(holds, _)| !holds);
-    report.faults.extend(faults.map(|(_, what)| Fault::BatchChanged(place, what)));
+    report
+        .faults
+        .extend(faults.map(|(_, what)| Fault::BatchChanged(place, what)));
 }
 
 fn check_records(place: BatchPlace, batch: &Batch, records: Vec<Located>, report: &mut Report) {
@@ -312,22 +381,38 @@ fn check_records(place: BatchPlace, batch: &Batch, records: Vec<Located>, report
     for located in records {
         report.records += 1;
         let position = located.position;
-        let place = Place { log, batch: number, position };
-        let committed = usize::try_from(position).ok().and_then(|position| batch.leaves.get(position));
+        let place = Place {
+            log,
+            batch: number,
+            position,
+        };
+        let committed = usize::try_from(position)
+            .ok()
+            .and_then(|position| batch.leaves.get(position));
         match committed {
             None => report.faults.push(Fault::Inserted(place)),
-            Some(leaf) if *leaf != located.record.leaf() => report.faults.push(Fault::Changed(place)),
+            Some(leaf) if *leaf != located.record.leaf() => {
+                report.faults.push(Fault::Changed(place))
+            }
             Some(_) => {}
         }
         met.insert(position);
     }
     let expected = 0..i64::try_from(batch.leaves.len()).unwrap_or(i64::MAX);
     let removed = expected.filter(|position| !met.contains(position));
-    report
-        .faults
-        .extend(removed.map(|position| Fault::Removed(Place { log, batch: number, position })));
+    report.faults.extend(removed.map(|position| {
+        Fault::Removed(Place {
+            log,
+            batch: number,
+            position,
+        })
+    }));
 }
 
 fn place_of(located: &Located) -> Place {
-    Place { log: located.log, batch: located.batch, position: located.position }
+    Place {
+        log: located.log,
+        batch: located.batch,
+        position: located.position,
+    }
 }

@@ -34,7 +34,12 @@ impl Caller {
             Some(id) => QuotaKey::new("customers", id.as_str()),
             None => QuotaKey::new("customers", &credential),
         };
-        Self(Arc::new(Inner { principal, limits, credential, customers_quota }))
+        Self(Arc::new(Inner {
+            principal,
+            limits,
+            credential,
+            customers_quota,
+        }))
     }
 
     /// Who it is.

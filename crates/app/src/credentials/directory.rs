@@ -104,7 +104,10 @@ impl Directory {
         let directory = Self {
             store,
             index_key,
-            known: ArcSwap::from_pointee(Known { revision: -1, ..Known::default() }),
+            known: ArcSwap::from_pointee(Known {
+                revision: -1,
+                ..Known::default()
+            }),
             refreshing: tokio::sync::Mutex::default(),
         };
         directory.refresh().await?;
@@ -133,7 +136,9 @@ impl Directory {
                 })
             })
             .await?;
-        let Some((revision, companies, keys)) = changes else { return Ok(()) };
+        let Some((revision, companies, keys)) = changes else {
+            return Ok(());
+        };
         let mut next = Known::clone(&known);
         next.revision = revision;
         next.take_in(&companies, &keys, &self.index_key)?;
@@ -184,8 +189,16 @@ impl Directory {
                 (Some(id), key.caller.own_limits().clone())
             }
         };
-        let credential = Credential::Token { subject: claims.subject.as_str().into(), key };
-        let principal = Principal { company, credential, scopes, role_admin };
+        let credential = Credential::Token {
+            subject: claims.subject.as_str().into(),
+            key,
+        };
+        let principal = Principal {
+            company,
+            credential,
+            scopes,
+            role_admin,
+        };
         Ok(Caller::new(principal, limits, &self.index_key))
     }
 }
@@ -198,7 +211,8 @@ impl Known {
         index_key: &IndexKey,
     ) -> Result<()> {
         for company in companies {
-            self.companies.insert(company.company_id.clone(), company.is_active);
+            self.companies
+                .insert(company.company_id.clone(), company.is_active);
         }
         for row in keys {
             let (id, key) = KnownKey::read(row, index_key)?;
@@ -227,14 +241,19 @@ impl Known {
 
 impl KnownKey {
     fn read(row: &ApiKeyRow, index_key: &IndexKey) -> Result<(KeyId, Self)> {
-        let corrupt = |column: &str| Error::internal(format!("corrupt api_keys.{column} of {}", row.id));
+        let corrupt =
+            |column: &str| Error::internal(format!("corrupt api_keys.{column} of {}", row.id));
         let id = KeyId::parse(&row.id).map_err(|_| corrupt("id"))?;
         let company = CompanyId::parse(&row.company_id).map_err(|_| corrupt("company_id"))?;
         let scopes = Scopes::parse(row.scopes.split_whitespace()).map_err(|_| corrupt("scopes"))?;
         let limits = limits::parse_all(&row.limits).map_err(|_| corrupt("limits"))?;
         let credential = Credential::Key(id);
-        let principal =
-            Principal { company: company.clone(), credential, scopes, role_admin: false };
+        let principal = Principal {
+            company: company.clone(),
+            credential,
+            scopes,
+            role_admin: false,
+        };
         let key = Self {
             hash: KeyHash::from_bytes(row.hash),
             company,

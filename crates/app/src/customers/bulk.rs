@@ -26,15 +26,27 @@ pub struct BulkChecked {
 /// [`crate::Code::Unavailable`] when the database is away.
 pub async fn bulk_check(app: &App, ctx: &Ctx, emails: &[Email]) -> Result<BulkChecked> {
     let company = ctx.caller.company_id();
-    ctx.exchange.note_detail(format!("addresses={}", emails.len()));
+    ctx.exchange
+        .note_detail(format!("addresses={}", emails.len()));
     let keys: Vec<_> = emails
         .iter()
-        .map(|email| Key { company: company.clone(), index: email_index(&app.index_key, company, email) })
+        .map(|email| Key {
+            company: company.clone(),
+            index: email_index(&app.index_key, company, email),
+        })
         .collect();
-    let customers: Vec<_> =
-        app.store.find_customers(&keys).await?.into_iter().map(Checked::of).collect();
+    let customers: Vec<_> = app
+        .store
+        .find_customers(&keys)
+        .await?
+        .into_iter()
+        .map(Checked::of)
+        .collect();
     let count = |wanted| {
-        customers.iter().filter(|customer| customer.standing.completeness(false) == wanted).count()
+        customers
+            .iter()
+            .filter(|customer| customer.standing.completeness(false) == wanted)
+            .count()
     };
     Ok(BulkChecked {
         fully_verified: count(Completeness::Full),

@@ -31,8 +31,15 @@ pub struct Checked {
 
 impl Checked {
     pub(super) fn of(found: Option<Found>) -> Self {
-        let standing = found.as_ref().map(|found| found.standing).unwrap_or_default();
-        Self { found: found.is_some(), standing, all_verified: standing.all_verified(false) }
+        let standing = found
+            .as_ref()
+            .map(|found| found.standing)
+            .unwrap_or_default();
+        Self {
+            found: found.is_some(),
+            standing,
+            all_verified: standing.all_verified(false),
+        }
     }
 }
 
@@ -51,12 +58,24 @@ pub async fn check(app: &App, ctx: &Ctx, question: &Question) -> Result<Checked>
     if let Some(email) = email {
         let index = email_index(&app.index_key, company, email);
         ctx.exchange.note_subject(index);
-        found = app.store.find_customer_by_email(Key { company: company.clone(), index }).await?;
+        found = app
+            .store
+            .find_customer_by_email(Key {
+                company: company.clone(),
+                index,
+            })
+            .await?;
     }
     if let (None, Some(phone)) = (&found, phone) {
         let index = phone_index(&app.index_key, company, phone);
         ctx.exchange.note_subject(index);
-        found = app.store.find_customer_by_phone(Key { company: company.clone(), index }).await?;
+        found = app
+            .store
+            .find_customer_by_phone(Key {
+                company: company.clone(),
+                index,
+            })
+            .await?;
     }
     Ok(Checked::of(found))
 }

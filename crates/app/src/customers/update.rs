@@ -88,7 +88,10 @@ pub async fn update(
         ring: app.key_ring.clone(),
         random: app.random.clone(),
         email_index: index,
-        phone_index: update.phone.as_ref().map(|phone| phone_index(&app.index_key, &company, phone)),
+        phone_index: update
+            .phone
+            .as_ref()
+            .map(|phone| phone_index(&app.index_key, &company, phone)),
         source: ctx.caller.credential().to_owned(),
         request_id: ctx.exchange.request_id.clone(),
         metadata: serde_json::to_vec(&update.metadata).map_err(crate::Error::internal)?,
@@ -126,13 +129,14 @@ impl Unit for Apply {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Updated>> {
-        let applied = match customers::find_for_update(tx, self.company.as_str(), self.email_index).await? {
-            Some(known) => {
-                let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
-                self.change(tx, &key, known.standing).await?
-            }
-            None => self.create(tx).await?,
-        };
+        let applied =
+            match customers::find_for_update(tx, self.company.as_str(), self.email_index).await? {
+                Some(known) => {
+                    let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
+                    self.change(tx, &key, known.standing).await?
+                }
+                None => self.create(tx).await?,
+            };
         let output = Updated {
             email: self.update.email.clone(),
             proof: self.update.proof,
@@ -141,7 +145,10 @@ impl Unit for Apply {
         };
         self.reply.store(tx, &output).await?;
         let record = self.draft.finish("ok", 200, Some(self.detail(applied)));
-        Ok(Written { output, records: vec![record] })
+        Ok(Written {
+            output,
+            records: vec![record],
+        })
     }
 }
 
@@ -149,7 +156,10 @@ impl Apply {
     async fn create(&self, tx: &mut Tx<'_>) -> store::Result<Applied> {
         let id = uuid_v7(self.now, self.random.as_ref());
         let key = DataKey::generate(id, self.random.as_ref()).map_err(sealing)?;
-        let wrapped = self.ring.wrap(&key, self.random.as_ref()).map_err(sealing)?;
+        let wrapped = self
+            .ring
+            .wrap(&key, self.random.as_ref())
+            .map_err(sealing)?;
         let company = self.company.as_str();
         data_keys::insert(tx, company, Purpose::Person, None, &wrapped, self.now).await?;
         let mut standing = Standing::default();
@@ -200,10 +210,21 @@ impl Apply {
         }
     }
 
-    async fn keep_evidence(&self, tx: &mut Tx<'_>, key: &DataKey, applied: Applied) -> store::Result<()> {
+    async fn keep_evidence(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &DataKey,
+        applied: Applied,
+    ) -> store::Result<()> {
         let id = uuid_v7(self.now, self.random.as_ref());
-        let place = Place { table: "evidence", column: "metadata", row: id.as_bytes() };
-        let metadata = key.seal(place, &self.metadata, self.random.as_ref()).map_err(sealing)?;
+        let place = Place {
+            table: "evidence",
+            column: "metadata",
+            row: id.as_bytes(),
+        };
+        let metadata = key
+            .seal(place, &self.metadata, self.random.as_ref())
+            .map_err(sealing)?;
         let evidence = Evidence {
             company_id: self.company.as_str(),
             email_index: self.email_index,
@@ -237,9 +258,13 @@ impl Apply {
     }
 
     fn seal(&self, key: &DataKey, column: &'static str, value: &str) -> store::Result<Vec<u8>> {
-        let place =
-            Place { table: "customer_verification", column, row: self.email_index.as_bytes() };
-        key.seal(place, value.as_bytes(), self.random.as_ref()).map_err(sealing)
+        let place = Place {
+            table: "customer_verification",
+            column,
+            row: self.email_index.as_bytes(),
+        };
+        key.seal(place, value.as_bytes(), self.random.as_ref())
+            .map_err(sealing)
     }
 
     fn detail(&self, applied: Applied) -> String {
@@ -247,7 +272,11 @@ impl Apply {
             Applied::Changed => "applied",
             Applied::Stale => "stale",
         };
-        format!("{}={} {word}", self.update.proof.as_str(), self.update.status)
+        format!(
+            "{}={} {word}",
+            self.update.proof.as_str(),
+            self.update.status
+        )
     }
 }
 
@@ -262,5 +291,8 @@ fn assurance(proof: Proof) -> &'static str {
 
 /// Sealing fails when keys are missing or data was moved: a fault, not a refusal.
 fn sealing(error: SealError) -> store::Error {
-    store::Error::Corrupt { place: "data_keys".into(), problem: error.to_string() }
+    store::Error::Corrupt {
+        place: "data_keys".into(),
+        problem: error.to_string(),
+    }
 }

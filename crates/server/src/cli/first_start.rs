@@ -1,10 +1,10 @@
 //! The first start of the embedded default: an administrator's key, and what to do
 //! with it, printed once.
 
+use app::App;
 use app::exchange::Exchange;
 use app::idempotency::Reply;
 use app::keys::{self, NewKey};
-use app::App;
 use domain::access::{CompanyId, Scope, Scopes};
 use domain::random::uuid_v7;
 
@@ -19,7 +19,12 @@ use crate::config::{Config, DatabaseUrl};
 /// When the database is away.
 pub async fn welcome(config: &Config, app: &App) -> Result<(), Failure> {
     let embedded = matches!(config.storage.database, DatabaseUrl::Sqlite(_));
-    if !embedded || !keys::list(app, None).await.map_err(super::of_app)?.is_empty() {
+    if !embedded
+        || !keys::list(app, None)
+            .await
+            .map_err(super::of_app)?
+            .is_empty()
+    {
         return Ok(());
     }
     let exchange = command_exchange(app, "key.create");
@@ -30,8 +35,13 @@ pub async fn welcome(config: &Config, app: &App) -> Result<(), Failure> {
         limits: Default::default(),
         expires_at: None,
     };
-    let created = keys::create(app, &exchange, new, Reply::unkept()).await.map_err(super::of_app)?;
-    print_line(&greeting(config.http.base_url.as_str(), created.key.expose()))
+    let created = keys::create(app, &exchange, new, Reply::unkept())
+        .await
+        .map_err(super::of_app)?;
+    print_line(&greeting(
+        config.http.base_url.as_str(),
+        created.key.expose(),
+    ))
 }
 
 /// What a command tells the audit log of itself.
@@ -53,7 +63,8 @@ fn greeting(base: &str, key: &str) -> String {
     let check = r#"{"email":"ann@example.com"}"#;
     let update = r#"{"email":"ann@example.com","verification_type":"veriff","status":true}"#;
     [
-        "Bonafide runs for the first time. This is your administrator's key; it is shown only now:".to_owned(),
+        "Bonafide runs for the first time. This is your administrator's key; it is shown only now:"
+            .to_owned(),
         format!("    {key}"),
         "Is this customer bona fide? Nobody knows her yet:".to_owned(),
         call("check-verification", check),

@@ -52,8 +52,11 @@ impl Role {
 /// # Errors
 /// When it cannot start, or had to cut connections off at the end.
 pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failure> {
-    let _log = telemetry::init(config.telemetry.log_level.clone(), config.telemetry.log_format)
-        .map_err(|error| Failure::failed(format!("logging cannot begin: {error}")))?;
+    let _log = telemetry::init(
+        config.telemetry.log_level.clone(),
+        config.telemetry.log_format,
+    )
+    .map_err(|error| Failure::failed(format!("logging cannot begin: {error}")))?;
     let stop = stop_on_signals()?;
     let location = runtime::location(&config)?;
     if config.storage.auto_migrate {
@@ -83,10 +86,12 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
 }
 
 async fn answer(config: &Config, app: Arc<App>, stop: CancellationToken) -> Result<(), Failure> {
-    let listener = TcpListener::bind(config.http.listen).await.map_err(|error| {
-        Failure::failed(format!("cannot listen on {}: {error}", config.http.listen))
-            .with_hint("PORT and BIND choose another address")
-    })?;
+    let listener = TcpListener::bind(config.http.listen)
+        .await
+        .map_err(|error| {
+            Failure::failed(format!("cannot listen on {}: {error}", config.http.listen))
+                .with_hint("PORT and BIND choose another address")
+        })?;
     let tls = match &config.http.tls {
         None => None,
         Some(files) => Some(
@@ -120,7 +125,8 @@ async fn close(app: Arc<App>) {
 
 /// The token that SIGTERM and SIGINT trip; a second signal ends the process.
 fn stop_on_signals() -> Result<CancellationToken, Failure> {
-    let failed = |error: std::io::Error| Failure::failed(format!("signals cannot be heard: {error}"));
+    let failed =
+        |error: std::io::Error| Failure::failed(format!("signals cannot be heard: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let stop = CancellationToken::new();

@@ -62,7 +62,10 @@ async fn health(State(server): State<Shared>) -> Response {
                 status: if database { "healthy" } else { "unhealthy" },
                 kind: server.app.store.engine(),
             },
-            limits: Component { status: limits, kind },
+            limits: Component {
+                status: limits,
+                kind,
+            },
         },
     };
     answer(database, &body)
@@ -81,15 +84,27 @@ async fn live() -> Response {
 /// Requests can be answered.
 async fn ready(State(server): State<Shared>) -> Response {
     let ready = database_answers(&server).await;
-    answer(ready, &Short { status: if ready { "ready" } else { "not ready" } })
+    answer(
+        ready,
+        &Short {
+            status: if ready { "ready" } else { "not ready" },
+        },
+    )
 }
 
 async fn database_answers(server: &Shared) -> bool {
-    matches!(tokio::time::timeout(PATIENCE, server.app.store.ping()).await, Ok(Ok(())))
+    matches!(
+        tokio::time::timeout(PATIENCE, server.app.store.ping()).await,
+        Ok(Ok(()))
+    )
 }
 
 fn answer(well: bool, body: &impl Serialize) -> Response {
-    let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if well {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let body = serde_json::to_vec(body).unwrap_or_default();
     let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
     response.extensions_mut().insert(Finished);

@@ -19,7 +19,10 @@ pub struct Connection {
 impl Connection {
     pub(crate) async fn open(target: &Target) -> Result<Self> {
         let client = target.connect().await?;
-        Ok(Self { client, statements: Mutex::default() })
+        Ok(Self {
+            client,
+            statements: Mutex::default(),
+        })
     }
 
     /// Whether the server or the network has ended it.
@@ -76,10 +79,15 @@ impl Connection {
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Statement>> {
-        self.statements.lock().unwrap_or_else(PoisonError::into_inner)
+        self.statements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn native<'v>(values: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
-    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+    values
+        .iter()
+        .map(|value| value as &(dyn ToSql + Sync))
+        .collect()
 }

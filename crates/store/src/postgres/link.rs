@@ -20,7 +20,10 @@ pub(crate) struct Link {
 
 impl Link {
     pub fn new(target: Target) -> Self {
-        Self { target, connection: RwLock::default() }
+        Self {
+            target,
+            connection: RwLock::default(),
+        }
     }
 
     /// The live connection.
@@ -72,5 +75,7 @@ impl Link {
 }
 
 fn live(connection: Option<&Arc<Connection>>) -> Option<Arc<Connection>> {
-    connection.filter(|connection| !connection.is_closed()).cloned()
+    connection
+        .filter(|connection| !connection.is_closed())
+        .cloned()
 }

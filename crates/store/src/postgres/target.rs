@@ -47,10 +47,9 @@ impl Target {
         if !kept.is_empty() {
             url.query_pairs_mut().extend_pairs(kept);
         }
-        let mut config: tokio_postgres::Config = url
-            .as_str()
-            .parse()
-            .map_err(|_| "not understood; expected postgres://user:password@host:port/database".to_owned())?;
+        let mut config: tokio_postgres::Config = url.as_str().parse().map_err(|_| {
+            "not understood; expected postgres://user:password@host:port/database".to_owned()
+        })?;
         config
             .ssl_mode(mode)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -118,7 +117,9 @@ fn connector(root: Option<&Path>) -> Result<MakeRustlsConnect, String> {
         None => {
             let verifier = rustls_platform_verifier::Verifier::new(provider)
                 .map_err(|error| format!("no certificate authorities found: {error}"))?;
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
         }
     };
     Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
@@ -142,7 +143,14 @@ mod tests {
 
     #[test]
     fn every_ssl_mode_of_libpq_is_understood() {
-        for mode in ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] {
+        for mode in [
+            "disable",
+            "allow",
+            "prefer",
+            "require",
+            "verify-ca",
+            "verify-full",
+        ] {
             let url = format!("postgres://u:p@localhost/db?sslmode={mode}&application_name=x");
             assert!(Target::parse(&url, None).is_ok(), "{mode}");
         }

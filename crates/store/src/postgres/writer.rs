@@ -76,9 +76,10 @@ impl Writers {
     pub fn send(&self, work: Work) -> Result<()> {
         let queue = match &work {
             Work::Unit { lane, .. } => self.queues.get(lane.spread(self.queues.len())),
-            Work::Record { .. } => {
-                self.queues.iter().min_by_key(|queue| queue.waiting.load(Ordering::Relaxed))
-            }
+            Work::Record { .. } => self
+                .queues
+                .iter()
+                .min_by_key(|queue| queue.waiting.load(Ordering::Relaxed)),
         };
         let queue = queue.ok_or_else(|| Error::Unavailable("no writer".into()))?;
         queue.waiting.fetch_add(1, Ordering::Relaxed);
@@ -181,7 +182,11 @@ impl Writer {
         self.log = Some(log);
         let rows = connection.query(ledger::HEAD, &[log.into()]).await?;
         let head = ledger::head(rows.first())?;
-        Ok(Session { connection, log, head })
+        Ok(Session {
+            connection,
+            log,
+            head,
+        })
     }
 }
 
@@ -246,7 +251,9 @@ async fn run_units(connection: &Connection, works: &mut [Work]) -> Result<()> {
 fn waves(works: &mut [Work]) -> Vec<Vec<&mut Work>> {
     let mut waves: Vec<(HashSet<Lane>, Vec<&mut Work>)> = Vec::new();
     for work in works {
-        let Work::Unit { lane, .. } = work else { continue };
+        let Work::Unit { lane, .. } = work else {
+            continue;
+        };
         let lane = *lane;
         let wave = waves.iter().position(|(lanes, _)| !lanes.contains(&lane));
         match wave.and_then(|wave| waves.get_mut(wave)) {
@@ -286,9 +293,17 @@ fn give_up_on_the_impatient(works: Vec<Work>, error: &Error) -> Vec<Work> {
 async fn claim(connection: &Connection, preferred: Option<i64>) -> Result<i64> {
     for log in preferred.into_iter().chain(1..=LOGS) {
         let rows = connection
-            .query("SELECT pg_try_advisory_lock($1::bigint::int, $2::bigint::int)", &[LOG_LOCK.into(), log.into()])
+            .query(
+                "SELECT pg_try_advisory_lock($1::bigint::int, $2::bigint::int)",
+                &[LOG_LOCK.into(), log.into()],
+            )
             .await?;
-        if rows.first().map(|row| row.bool(0, "pg_try_advisory_lock")).transpose()? == Some(true) {
+        if rows
+            .first()
+            .map(|row| row.bool(0, "pg_try_advisory_lock"))
+            .transpose()?
+            == Some(true)
+        {
             return Ok(log);
         }
     }
@@ -298,8 +313,11 @@ async fn claim(connection: &Connection, preferred: Option<i64>) -> Result<i64> {
 /// Claims one log, waiting until whoever holds it is gone.
 async fn claim_again(connection: &Connection, log: i64) -> Result<i64> {
     const LOCK: &str = "SELECT pg_advisory_lock($1::bigint::int, $2::bigint::int)::text";
-    tokio::time::timeout(STUCK, connection.query(LOCK, &[LOG_LOCK.into(), log.into()]))
-        .await
-        .map_err(|_| Error::Unavailable("the last session has not ended yet".into()))??;
+    tokio::time::timeout(
+        STUCK,
+        connection.query(LOCK, &[LOG_LOCK.into(), log.into()]),
+    )
+    .await
+    .map_err(|_| Error::Unavailable("the last session has not ended yet".into()))??;
     Ok(log)
 }

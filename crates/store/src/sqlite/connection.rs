@@ -25,7 +25,10 @@ pub struct Connection {
 impl Connection {
     /// Opens the file for writing, creating it if need be.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+        Self::open_with(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        )
     }
 
     /// Opens an existing file for reading only.
@@ -36,7 +39,8 @@ impl Connection {
     }
 
     fn open_with(path: &Path, flags: OpenFlags) -> Result<Self> {
-        let raw = rusqlite::Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let raw =
+            rusqlite::Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         raw.busy_timeout(BUSY_TIMEOUT)?;
         raw.pragma_update(None, "journal_mode", "wal")?;
         raw.pragma_update(None, "synchronous", "full")?;
@@ -46,7 +50,10 @@ impl Connection {
         // 16 MiB of log between checkpoints: fewer interruptions of the writer.
         raw.pragma_update(None, "wal_autocheckpoint", 4096)?;
         raw.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Self { raw, translated: HashMap::new() })
+        Ok(Self {
+            raw,
+            translated: HashMap::new(),
+        })
     }
 
     /// The driver's own connection, for migrations.
@@ -68,7 +75,9 @@ impl Connection {
         let mut found = statement.query(rusqlite::params_from_iter(values))?;
         let mut rows = Vec::new();
         while let Some(row) = found.next()? {
-            let values = (0..columns).map(|at| row.get(at)).collect::<Result<_, _>>()?;
+            let values = (0..columns)
+                .map(|at| row.get(at))
+                .collect::<Result<_, _>>()?;
             rows.push(Row::Sqlite(values));
         }
         Ok(rows)

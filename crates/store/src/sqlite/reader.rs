@@ -19,7 +19,10 @@ impl Readers {
         let connections = (0..count.max(1))
             .map(|_| Connection::open_reader(path).map(Mutex::new))
             .collect::<Result<Vec<_>>>()?;
-        Ok(Self { connections: connections.into(), next: Arc::default() })
+        Ok(Self {
+            connections: connections.into(),
+            next: Arc::default(),
+        })
     }
 
     /// Runs a read that is known to be short on the calling thread.
@@ -28,7 +31,11 @@ impl Readers {
     }
 
     fn free(&self) -> Result<MutexGuard<'_, Connection>> {
-        if let Some(free) = self.connections.iter().find_map(|connection| connection.try_lock().ok()) {
+        if let Some(free) = self
+            .connections
+            .iter()
+            .find_map(|connection| connection.try_lock().ok())
+        {
             return Ok(free);
         }
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.connections.len().max(1);

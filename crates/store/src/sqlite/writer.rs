@@ -48,9 +48,10 @@ impl Writer {
                 Ok(()) => return,
                 Err((error, undone)) => {
                     works = undone;
-                    let (expired, patient): (Vec<_>, Vec<_>) = works
-                        .into_iter()
-                        .partition(|work| !error.is_transient() || work.since().elapsed() > PATIENCE);
+                    let (expired, patient): (Vec<_>, Vec<_>) =
+                        works.into_iter().partition(|work| {
+                            !error.is_transient() || work.since().elapsed() > PATIENCE
+                        });
                     for work in expired {
                         work.fail(&error);
                     }
@@ -94,7 +95,9 @@ impl Writer {
 
     /// Runs one unit between savepoints, so that its failure is its own.
     fn run(&mut self, work: &mut Work) -> Result<()> {
-        let Work::Unit { unit, .. } = work else { return Ok(()) };
+        let Work::Unit { unit, .. } = work else {
+            return Ok(());
+        };
         self.connection.control("SAVEPOINT unit")?;
         let outcome = unit
             .run(Tx::Sqlite(&mut self.connection))
@@ -137,4 +140,3 @@ impl Writer {
 fn pause() {
     std::thread::park_timeout(Duration::from_millis(20));
 }
-

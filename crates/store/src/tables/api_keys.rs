@@ -112,11 +112,14 @@ pub async fn update(tx: &mut Tx<'_>, key: &ApiKeyRow) -> Result<bool> {
 /// # Errors
 /// Those of the database.
 pub async fn find(tx: &mut Tx<'_>, id: &str) -> Result<Option<ApiKeyRow>> {
-    tx.find(concat!("SELECT ", columns!(), " FROM api_keys WHERE id = $1"), &[id.into()])
-        .await?
-        .as_ref()
-        .map(ApiKeyRow::from_row)
-        .transpose()
+    tx.find(
+        concat!("SELECT ", columns!(), " FROM api_keys WHERE id = $1"),
+        &[id.into()],
+    )
+    .await?
+    .as_ref()
+    .map(ApiKeyRow::from_row)
+    .transpose()
 }
 
 /// The keys of one company, oldest first.
@@ -144,7 +147,11 @@ pub async fn list(tx: &mut Tx<'_>, company_id: &str) -> Result<Vec<ApiKeyRow>> {
 /// Those of the database.
 pub async fn list_changed(tx: &mut Tx<'_>, after: i64) -> Result<Vec<ApiKeyRow>> {
     tx.query(
-        concat!("SELECT ", columns!(), " FROM api_keys WHERE revision > $1 ORDER BY revision"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM api_keys WHERE revision > $1 ORDER BY revision"
+        ),
         &[after.into()],
     )
     .await?

@@ -47,7 +47,11 @@ pub async fn logs(tx: &mut Tx<'_>) -> Result<Vec<i64>> {
                 &[after.into()],
             )
             .await?;
-        match row.map(|row| row.find_int(0, "audit_batches.log")).transpose()?.flatten() {
+        match row
+            .map(|row| row.find_int(0, "audit_batches.log"))
+            .transpose()?
+            .flatten()
+        {
             Some(log) => {
                 logs.push(log);
                 after = log;
@@ -65,7 +69,10 @@ pub async fn heads(tx: &mut Tx<'_>) -> Result<Vec<LogHead>> {
     let mut heads = Vec::new();
     for log in logs(tx).await? {
         let row = tx.find(crate::ledger::HEAD, &[log.into()]).await?;
-        heads.push(LogHead { log, head: crate::ledger::head(row.as_ref())? });
+        heads.push(LogHead {
+            log,
+            head: crate::ledger::head(row.as_ref())?,
+        });
     }
     Ok(heads)
 }
@@ -226,7 +233,10 @@ fn encode(heads: &[LogHead]) -> Vec<u8> {
     heads
         .iter()
         .flat_map(|LogHead { log, head }| {
-            log.to_be_bytes().into_iter().chain(head.batch.to_be_bytes()).chain(head.hash)
+            log.to_be_bytes()
+                .into_iter()
+                .chain(head.batch.to_be_bytes())
+                .chain(head.hash)
         })
         .collect()
 }
@@ -252,5 +262,11 @@ fn decode_head(bytes: &[u8; 48]) -> LogHead {
     for (to, from) in hash.iter_mut().zip(digest) {
         *to = *from;
     }
-    LogHead { log: number(0), head: Head { batch: number(8), hash } }
+    LogHead {
+        log: number(0),
+        head: Head {
+            batch: number(8),
+            hash,
+        },
+    }
 }

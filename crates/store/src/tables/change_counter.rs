@@ -11,10 +11,13 @@ use crate::{Error, Result, Tx};
 /// # Errors
 /// Those of the database.
 pub async fn next(tx: &mut Tx<'_>) -> Result<i64> {
-    tx.find("UPDATE change_counter SET revision = revision + 1 WHERE id = 1 RETURNING revision", &[])
-        .await?
-        .ok_or_else(|| Error::corrupt("change_counter", "row 1 is missing"))?
-        .int(0, "change_counter.revision")
+    tx.find(
+        "UPDATE change_counter SET revision = revision + 1 WHERE id = 1 RETURNING revision",
+        &[],
+    )
+    .await?
+    .ok_or_else(|| Error::corrupt("change_counter", "row 1 is missing"))?
+    .int(0, "change_counter.revision")
 }
 
 /// The newest revision.

@@ -107,7 +107,11 @@ pub async fn update(tx: &mut Tx<'_>, company: &Company) -> Result<bool> {
 /// Those of the database.
 pub async fn find(tx: &mut Tx<'_>, company_id: &str) -> Result<Option<Company>> {
     tx.find(
-        concat!("SELECT ", columns!(), " FROM companies WHERE company_id = $1"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM companies WHERE company_id = $1"
+        ),
         &[company_id.into()],
     )
     .await?
@@ -130,7 +134,11 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<Company>> {
 /// Those of the database.
 pub async fn list_changed(tx: &mut Tx<'_>, after: i64) -> Result<Vec<Company>> {
     tx.query(
-        concat!("SELECT ", columns!(), " FROM companies WHERE revision > $1 ORDER BY company_id"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM companies WHERE revision > $1 ORDER BY company_id"
+        ),
         &[after.into()],
     )
     .await?

@@ -1,6 +1,5 @@
 //! Customers and their standing: one row per company and e-mail address.
 
-
 use domain::access::CompanyId;
 use domain::seal::{BlindIndex, WrappedKey};
 use domain::standing::{ProofState, Standing};
@@ -125,7 +124,11 @@ pub async fn find_for_update(
 /// # Errors
 /// Those of the database.
 pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
-    let Standing { veriff, membership, email_optin } = customer.standing;
+    let Standing {
+        veriff,
+        membership,
+        email_optin,
+    } = customer.standing;
     let inserted = tx
         .execute(
             "INSERT INTO customer_verification (company_id, email_index, data_key, email, \
@@ -139,7 +142,11 @@ pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
                 customer.email_index.as_bytes().into(),
                 customer.data_key.into(),
                 customer.email.into(),
-                customer.phone.as_ref().map(|(index, _)| index.as_bytes().as_slice()).into(),
+                customer
+                    .phone
+                    .as_ref()
+                    .map(|(index, _)| index.as_bytes().as_slice())
+                    .into(),
                 customer.phone.as_ref().map(|(_, sealed)| *sealed).into(),
                 veriff.given.into(),
                 veriff.date.into(),
@@ -164,7 +171,11 @@ pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
 /// # Errors
 /// Those of the database.
 pub async fn update(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
-    let Standing { veriff, membership, email_optin } = customer.standing;
+    let Standing {
+        veriff,
+        membership,
+        email_optin,
+    } = customer.standing;
     let updated = tx
         .execute(
             "UPDATE customer_verification SET veriff_approved = $3, veriff_date = $4, \
@@ -186,7 +197,11 @@ pub async fn update(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
                 email_optin.date.into(),
                 email_optin.occurred_at.into(),
                 customer.updated_at.into(),
-                customer.phone.as_ref().map(|(index, _)| index.as_bytes().as_slice()).into(),
+                customer
+                    .phone
+                    .as_ref()
+                    .map(|(index, _)| index.as_bytes().as_slice())
+                    .into(),
                 customer.phone.as_ref().map(|(_, sealed)| *sealed).into(),
             ],
         )
@@ -237,7 +252,11 @@ pub(crate) mod sqlite {
 
     fn find(connection: &mut Connection, sql: &'static str, key: &Key) -> Result<Option<Found>> {
         let values = [key.company.as_str().into(), key.index.as_bytes().into()];
-        connection.query(sql, &values)?.first().map(found).transpose()
+        connection
+            .query(sql, &values)?
+            .first()
+            .map(found)
+            .transpose()
     }
 }
 
@@ -278,9 +297,15 @@ pub(crate) mod postgres {
         keys: &[Key],
     ) -> Result<Vec<Option<Found>>> {
         let companies: Vec<&str> = keys.iter().map(|key| key.company.as_str()).collect();
-        let indexes: Vec<&[u8]> = keys.iter().map(|key| key.index.as_bytes().as_slice()).collect();
+        let indexes: Vec<&[u8]> = keys
+            .iter()
+            .map(|key| key.index.as_bytes().as_slice())
+            .collect();
         let mut answers: Vec<Option<Found>> = vec![None; keys.len()];
-        for row in connection.query_native(sql, &[&companies, &indexes]).await? {
+        for row in connection
+            .query_native(sql, &[&companies, &indexes])
+            .await?
+        {
             let row = Row::Postgres(row);
             let found = found(&row)?;
             let asked = row.int(STANDING + 1, "customer_verification.row")?;
@@ -289,7 +314,10 @@ pub(crate) mod postgres {
                 .and_then(|at| answers.get_mut(at))
                 .ok_or_else(|| Error::corrupt("customer_verification", "unasked row"))?;
             // Of several customers with one phone, the one that changed last.
-            if answer.as_ref().is_none_or(|other| other.updated_at < found.updated_at) {
+            if answer
+                .as_ref()
+                .is_none_or(|other| other.updated_at < found.updated_at)
+            {
                 *answer = Some(found);
             }
         }

@@ -85,11 +85,14 @@ pub async fn find(
 /// # Errors
 /// Those of the database.
 pub async fn find_by_id(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<WrappedKey>> {
-    tx.find("SELECT id, master_key, wrapped FROM data_keys WHERE id = $1", &[id.into()])
-        .await?
-        .as_ref()
-        .map(from_row)
-        .transpose()
+    tx.find(
+        "SELECT id, master_key, wrapped FROM data_keys WHERE id = $1",
+        &[id.into()],
+    )
+    .await?
+    .as_ref()
+    .map(from_row)
+    .transpose()
 }
 
 pub(crate) fn from_row(row: &Row) -> Result<WrappedKey> {

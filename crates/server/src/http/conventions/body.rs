@@ -66,13 +66,18 @@ impl<const LIMIT: usize> Body<LIMIT> {
 /// Whether the body is declared as JSON in UTF-8; `None` when nothing is said.
 fn is_json(headers: &HeaderMap) -> Option<bool> {
     let value = headers.get(header::CONTENT_TYPE)?;
-    let Ok(value) = value.to_str() else { return Some(false) };
+    let Ok(value) = value.to_str() else {
+        return Some(false);
+    };
     let mut parts = value.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    let json = parts
+        .next()
+        .is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
     let utf8 = parts.all(|parameter| match parameter.split_once('=') {
-        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
-            charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
+        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => charset
+            .trim()
+            .trim_matches('"')
+            .eq_ignore_ascii_case("utf-8"),
         _ => true,
     });
     Some(json && utf8)
@@ -88,5 +93,8 @@ fn malformed(error: &serde_json::Error) -> Error {
             error.column()
         ),
     };
-    Error::invalid(vec![FieldProblem { field: "body".into(), message }])
+    Error::invalid(vec![FieldProblem {
+        field: "body".into(),
+        message,
+    }])
 }

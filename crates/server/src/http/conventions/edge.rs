@@ -59,9 +59,17 @@ pub async fn edge(State(server): State<Shared>, mut request: Request, next: Next
     );
     let visit = open(&server, &request, &origin);
     request.extensions_mut().insert(visit.clone());
-    let guard = Unfinished { server: &server, visit: &visit, armed: true };
+    let guard = Unfinished {
+        server: &server,
+        visit: &visit,
+        armed: true,
+    };
     let refused = settings.require_https && !origin.encrypted && !is_probe(request.uri().path());
-    let answer = if refused { https_required() } else { guarded(settings, next.run(request)).await };
+    let answer = if refused {
+        https_required()
+    } else {
+        guarded(settings, next.run(request)).await
+    };
     let answer = finish(&server, &visit, answer).await;
     guard.disarm();
     let mut answer = answer;
@@ -90,7 +98,9 @@ fn open(server: &Shared, request: &Request, origin: &origin::Origin) -> Visit {
 fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let well_formed = (1..=LONGEST_ID).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     well_formed.then(|| id.to_owned())
 }
 
@@ -124,10 +134,17 @@ async fn guarded(settings: &Settings, handler: impl Future<Output = Response>) -
 /// Gives the answer its shape and its record.
 async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response {
     let (mut response, error) = split(response);
-    let code = error.as_ref().map_or("ok", |error| error.problem().code.as_str());
+    let code = error
+        .as_ref()
+        .map_or("ok", |error| error.problem().code.as_str());
     if let Some(error) = &error {
         log_cause(visit, error);
-        shape(&mut response, visit.surface(), error, &visit.exchange().request_id);
+        shape(
+            &mut response,
+            visit.surface(),
+            error,
+            &visit.exchange().request_id,
+        );
     }
     if visit.surface().is_audited()
         && let Err(unrecorded) = record(server, visit, code, response.status()).await
@@ -136,15 +153,29 @@ async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response 
         log_cause(visit, &unrecorded);
         let error = Error::unavailable("the audit record could not be written");
         response = Failure::from(error.clone()).into_response();
-        shape(&mut response, visit.surface(), &error, &visit.exchange().request_id);
+        shape(
+            &mut response,
+            visit.surface(),
+            &error,
+            &visit.exchange().request_id,
+        );
     }
     decorate(response.headers_mut(), visit);
     log(server, visit, code, response.status());
     response
 }
 
-async fn record(server: &Shared, visit: &Visit, code: &'static str, status: StatusCode) -> app::Result<()> {
-    server.app.recorder.record(visit.exchange(), code, status.as_u16()).await
+async fn record(
+    server: &Shared,
+    visit: &Visit,
+    code: &'static str,
+    status: StatusCode,
+) -> app::Result<()> {
+    server
+        .app
+        .recorder
+        .record(visit.exchange(), code, status.as_u16())
+        .await
 }
 
 /// The failure that a response stands for, if it stands for one.
@@ -172,10 +203,19 @@ fn decorate(headers: &mut HeaderMap, visit: &Visit) {
     if let Ok(id) = HeaderValue::from_str(&visit.exchange().request_id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     if let Some(verdict) = visit.verdict() {
-        let Permit { rate, remaining, reset } = verdict.permit();
+        let Permit {
+            rate,
+            remaining,
+            reset,
+        } = verdict.permit();
         let seconds = reset.as_secs() + u64::from(reset.subsec_nanos() > 0);
         let (limit, window) = (rate.limit(), rate.window().as_secs().max(1));
         let policy = format!("\"customers\";q={limit};w={window}");
@@ -204,7 +244,12 @@ fn log(server: &Shared, visit: &Visit, code: &str, status: StatusCode) {
         return;
     }
     let exchange = visit.exchange();
-    let latency_us = server.app.clock.now().duration_since(exchange.at).as_micros();
+    let latency_us = server
+        .app
+        .clock
+        .now()
+        .duration_since(exchange.at)
+        .as_micros();
     tracing::info!(
         request_id = exchange.request_id.as_str(),
         action = exchange.action(),
@@ -236,7 +281,11 @@ impl Drop for Unfinished<'_> {
         }
         let (server, visit) = (self.server.clone(), self.visit.clone());
         tokio::spawn(async move {
-            let recorded = server.app.recorder.record(visit.exchange(), "abandoned", 499).await;
+            let recorded = server
+                .app
+                .recorder
+                .record(visit.exchange(), "abandoned", 499)
+                .await;
             if let Err(error) = recorded {
                 log_cause(&visit, &error);
             }

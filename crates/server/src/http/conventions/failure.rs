@@ -33,24 +33,33 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, authenticate: None }
+        Self {
+            error,
+            authenticate: None,
+        }
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let problem = self.error.problem();
-        let status =
-            StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(problem.code.status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
         if let Some(after) = problem.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.max(1).into());
         }
         if let Some(challenge) = self.authenticate {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
         }
-        response.extensions_mut().insert(Carried(Arc::new(self.error)));
+        response
+            .extensions_mut()
+            .insert(Carried(Arc::new(self.error)));
         response
     }
 }
@@ -62,16 +71,21 @@ pub async fn unknown_path() -> Failure {
 
 /// For paths that exist with another method.
 pub async fn wrong_method() -> Failure {
-    Error::new(Code::MethodNotAllowed, "This path does not take this method.").into()
+    Error::new(
+        Code::MethodNotAllowed,
+        "This path does not take this method.",
+    )
+    .into()
 }
 
 /// The failure behind an error status that the framework made by itself.
 pub fn of_status(status: StatusCode) -> Error {
     match status {
         StatusCode::NOT_FOUND => Error::new(Code::NotFound, "There is no such path."),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            Error::new(Code::MethodNotAllowed, "This path does not take this method.")
-        }
+        StatusCode::METHOD_NOT_ALLOWED => Error::new(
+            Code::MethodNotAllowed,
+            "This path does not take this method.",
+        ),
         StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => wrong_media_type(),
         status if status.is_client_error() => {
@@ -88,5 +102,8 @@ pub fn too_large() -> Error {
 
 /// A body that is not JSON.
 pub fn wrong_media_type() -> Error {
-    Error::new(Code::UnsupportedMediaType, "The body must be sent as Content-Type: application/json.")
+    Error::new(
+        Code::UnsupportedMediaType,
+        "The body must be sent as Content-Type: application/json.",
+    )
 }

@@ -27,7 +27,10 @@ impl Fields {
     /// Notes a problem with a field.
     pub fn refuse(&mut self, field: &str, message: impl Into<String>) {
         let field = format!("{}{field}", self.prefix);
-        self.problems.push(FieldProblem { field, message: message.into() });
+        self.problems.push(FieldProblem {
+            field,
+            message: message.into(),
+        });
     }
 
     /// The value, unless something was wrong.
@@ -65,7 +68,10 @@ impl Fields {
         let text = self.text(field, raw)?;
         let text = text.trim();
         if text.is_empty() || text.chars().count() > longest || text.chars().any(char::is_control) {
-            self.refuse(field, format!("must be 1 to {longest} printable characters"));
+            self.refuse(
+                field,
+                format!("must be 1 to {longest} printable characters"),
+            );
             return None;
         }
         Some(text.to_owned())
@@ -79,7 +85,9 @@ impl Fields {
     /// An e-mail address.
     pub fn email(&mut self, field: &str, raw: Raw<'_>) -> Option<Email> {
         let text: String = self.typed(field, raw, "must be a string")?;
-        Email::parse(&text).map_err(|error| self.refuse(field, error.to_string())).ok()
+        Email::parse(&text)
+            .map_err(|error| self.refuse(field, error.to_string()))
+            .ok()
     }
 
     /// An e-mail address in a list; its path is made only when it is refused.
@@ -90,13 +98,17 @@ impl Fields {
             None => Err("must be a string".to_owned()),
             Some(text) => Email::parse(text).map_err(|error| error.to_string()),
         };
-        email.map_err(|message| self.refuse(&format!("{list}[{at}]"), message)).ok()
+        email
+            .map_err(|message| self.refuse(&format!("{list}[{at}]"), message))
+            .ok()
     }
 
     /// A phone number.
     pub fn phone(&mut self, field: &str, raw: Raw<'_>) -> Option<E164> {
         let text: String = self.typed(field, raw, "must be a string")?;
-        E164::parse(&text).map_err(|error| self.refuse(field, error.to_string())).ok()
+        E164::parse(&text)
+            .map_err(|error| self.refuse(field, error.to_string()))
+            .ok()
     }
 
     /// A time as in RFC 3339.

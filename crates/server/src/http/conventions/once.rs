@@ -52,7 +52,10 @@ async fn release(server: &Server, ticket: Option<Ticket>) {
     if let Some(ticket) = ticket
         && let Err(error) = idempotency::release(&server.app, ticket).await
     {
-        tracing::debug!(cause = error.cause(), "an idempotency key stays taken for a minute");
+        tracing::debug!(
+            cause = error.cause(),
+            "an idempotency key stays taken for a minute"
+        );
     }
 }
 
@@ -72,9 +75,14 @@ pub fn key(
     route: &'static str,
     body: &[u8],
 ) -> Result<Option<IdempotencyKey>, Failure> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
     let text = value.to_str().unwrap_or_default().trim();
-    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let key = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text);
     if key.is_empty() || key.len() > LONGEST {
         let problem = "must be 1 to 255 printable ASCII characters";
         return Err(Error::invalid_field("Idempotency-Key", problem).into());
@@ -83,5 +91,9 @@ pub fn key(
     for (to, from) in fingerprint.iter_mut().zip(digest(&SHA256, body).as_ref()) {
         *to = *from;
     }
-    Ok(Some(IdempotencyKey { key: key.to_owned(), route, fingerprint }))
+    Ok(Some(IdempotencyKey {
+        key: key.to_owned(),
+        route,
+        fingerprint,
+    }))
 }

@@ -22,10 +22,18 @@ pub struct Origin {
 
 /// The origin of a request.
 pub fn of(peer: Option<&Peer>, headers: &HeaderMap, proxies: &[IpNet]) -> Origin {
-    let Some(peer) = peer else { return Origin { address: None, encrypted: false } };
+    let Some(peer) = peer else {
+        return Origin {
+            address: None,
+            encrypted: false,
+        };
+    };
     let address = canonical(peer.address.ip());
     if !trusted(address, proxies) {
-        return Origin { address: Some(address), encrypted: peer.tls };
+        return Origin {
+            address: Some(address),
+            encrypted: peer.tls,
+        };
     }
     let forwarded = headers
         .get_all("x-forwarded-for")
@@ -44,8 +52,13 @@ pub fn of(peer: Option<&Peer>, headers: &HeaderMap, proxies: &[IpNet]) -> Origin
     let encrypted = headers
         .get("x-forwarded-proto")
         .and_then(|value| value.to_str().ok())
-        .map_or(peer.tls, |scheme| scheme.trim().eq_ignore_ascii_case("https"));
-    Origin { address: Some(caller), encrypted }
+        .map_or(peer.tls, |scheme| {
+            scheme.trim().eq_ignore_ascii_case("https")
+        });
+    Origin {
+        address: Some(caller),
+        encrypted,
+    }
 }
 
 fn trusted(address: IpAddr, proxies: &[IpNet]) -> bool {
@@ -56,8 +69,12 @@ fn trusted(address: IpAddr, proxies: &[IpNet]) -> bool {
 fn parse(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = text.parse::<IpAddr>().ok();
-    bare.or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()))
-        .map(canonical)
+    bare.or_else(|| {
+        text.parse::<std::net::SocketAddr>()
+            .ok()
+            .map(|address| address.ip())
+    })
+    .map(canonical)
 }
 
 /// IPv4 addresses that arrive through an IPv6 socket are IPv4 addresses.
@@ -70,7 +87,10 @@ mod tests {
     use super::*;
 
     fn origin(peer: &str, forwarded: &[&str], proto: Option<&str>, proxies: &[&str]) -> Origin {
-        let peer = Peer { address: format!("{peer}:1").parse().unwrap(), tls: false };
+        let peer = Peer {
+            address: format!("{peer}:1").parse().unwrap(),
+            tls: false,
+        };
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append("x-forwarded-for", value.parse().unwrap());
@@ -78,7 +98,10 @@ mod tests {
         if let Some(proto) = proto {
             headers.insert("x-forwarded-proto", proto.parse().unwrap());
         }
-        let proxies: Vec<_> = proxies.iter().map(|network| network.parse().unwrap()).collect();
+        let proxies: Vec<_> = proxies
+            .iter()
+            .map(|network| network.parse().unwrap())
+            .collect();
         of(Some(&peer), &headers, &proxies)
     }
 
@@ -89,7 +112,13 @@ mod tests {
     #[test]
     fn strangers_cannot_forge_their_address_or_scheme() {
         let forged = origin("203.0.113.9", &["10.0.0.1"], Some("https"), &["10.0.0.0/8"]);
-        assert_eq!(forged, Origin { address: address("203.0.113.9"), encrypted: false });
+        assert_eq!(
+            forged,
+            Origin {
+                address: address("203.0.113.9"),
+                encrypted: false
+            }
+        );
     }
 
     #[test]
@@ -97,7 +126,10 @@ mod tests {
         let proxies = ["10.0.0.0/8"];
         let behind = |forwarded: &[&str]| origin("10.0.0.1", forwarded, None, &proxies).address;
         assert_eq!(behind(&["1.1.1.1, 203.0.113.9"]), address("203.0.113.9"));
-        assert_eq!(behind(&["1.1.1.1", "203.0.113.9, 10.0.0.2"]), address("203.0.113.9"));
+        assert_eq!(
+            behind(&["1.1.1.1", "203.0.113.9, 10.0.0.2"]),
+            address("203.0.113.9")
+        );
         assert_eq!(behind(&["203.0.113.9:4711"]), address("203.0.113.9"));
         assert_eq!(behind(&["nonsense"]), address("10.0.0.1"));
         assert_eq!(behind(&[]), address("10.0.0.1"));

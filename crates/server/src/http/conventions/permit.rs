@@ -55,14 +55,23 @@ impl<O: Operation> FromRequestParts<Shared> for Permit<O> {
         if !allowed {
             return Err(forbidden(O::SCOPE));
         }
-        Ok(Self { ctx: Ctx { caller, exchange: exchange.clone() }, operation: PhantomData })
+        Ok(Self {
+            ctx: Ctx {
+                caller,
+                exchange: exchange.clone(),
+            },
+            operation: PhantomData,
+        })
     }
 }
 
 fn authenticate(server: &Shared, headers: &HeaderMap, visit: &Visit) -> Result<Caller, Failure> {
     let presented = presented(headers);
     let outcome = match presented {
-        Ok(presented) => server.app.directory.authenticate_key(presented, visit.exchange().at),
+        Ok(presented) => server
+            .app
+            .directory
+            .authenticate_key(presented, visit.exchange().at),
         Err(refusal) => Err(refusal),
     };
     outcome.map_err(|refusal| {
@@ -76,13 +85,19 @@ fn presented(headers: &HeaderMap) -> Result<&str, Refusal> {
     if let Some(key) = headers.get("x-api-key") {
         return key.to_str().map(str::trim).map_err(|_| Refusal::Malformed);
     }
-    let authorization = headers.get(http::header::AUTHORIZATION).ok_or(Refusal::Missing)?;
+    let authorization = headers
+        .get(http::header::AUTHORIZATION)
+        .ok_or(Refusal::Missing)?;
     let (scheme, credential) = authorization
         .to_str()
         .ok()
         .and_then(|value| value.trim().split_once(' '))
         .ok_or(Refusal::Malformed)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(credential.trim()) } else { Err(Refusal::Malformed) }
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(credential.trim())
+    } else {
+        Err(Refusal::Malformed)
+    }
 }
 
 async fn take(
@@ -93,7 +108,9 @@ async fn take(
 ) -> Result<(), Failure> {
     // Who is refused for another reason consumes nothing, but sees where it stands.
     let cost = u64::from(allowed);
-    let Some(verdict) = server.limiter.take_customers(caller, cost).await else { return Ok(()) };
+    let Some(verdict) = server.limiter.take_customers(caller, cost).await else {
+        return Ok(());
+    };
     visit.note_verdict(verdict);
     match verdict {
         Verdict::Refused { retry_after, .. } if allowed => Err(Error::new(

@@ -44,7 +44,10 @@ impl Surface {
                     details: problem
                         .details
                         .iter()
-                        .map(|detail| Detail { field: &detail.field, message: &detail.message })
+                        .map(|detail| Detail {
+                            field: &detail.field,
+                            message: &detail.message,
+                        })
                         .collect(),
                 },
             }),
@@ -86,7 +89,9 @@ fn token_error(problem: &Problem) -> &str {
     match problem.code {
         Code::Unauthenticated => "invalid_client",
         Code::InvalidRequest => match problem.details.first() {
-            Some(detail) if detail.field.starts_with("error:") => detail.field.trim_start_matches("error:"),
+            Some(detail) if detail.field.starts_with("error:") => {
+                detail.field.trim_start_matches("error:")
+            }
             _ => "invalid_request",
         },
         Code::Unavailable | Code::Timeout => "temporarily_unavailable",

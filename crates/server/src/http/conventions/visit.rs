@@ -21,7 +21,11 @@ struct Inner {
 impl Visit {
     /// A request that has arrived.
     pub fn new(exchange: Exchange, surface: Surface) -> Self {
-        Self(Arc::new(Inner { exchange: Arc::new(exchange), surface, verdict: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            exchange: Arc::new(exchange),
+            surface,
+            verdict: OnceLock::new(),
+        }))
     }
 
     /// What the audit log will say.

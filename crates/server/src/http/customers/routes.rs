@@ -54,7 +54,8 @@ async fn update(
     body: Body,
 ) -> Result<Response, Failure> {
     let now = server.app.clock.now();
-    let update = body.read(|request: wire::UpdateRequest<'_>, fields| request.validate(fields, now))?;
+    let update =
+        body.read(|request: wire::UpdateRequest<'_>, fields| request.validate(fields, now))?;
     let key = once::key(&headers, Update::ACTION, body.bytes())?;
     once(&server, &permit.ctx, key, wire::updated, async |reply| {
         customers::update(&server.app, &permit.ctx, update, reply).await

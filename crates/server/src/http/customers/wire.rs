@@ -78,11 +78,20 @@ impl UpdateRequest<'_> {
         let status = fields.boolean("status", self.status);
         let status = fields.required("status", status, self.status);
         let (metadata, occurred_at) = fields
-            .object("metadata", self.metadata, |metadata: MetadataRequest<'_>, fields| {
-                metadata.validate(fields, now)
-            })
+            .object(
+                "metadata",
+                self.metadata,
+                |metadata: MetadataRequest<'_>, fields| metadata.validate(fields, now),
+            )
             .unwrap_or_default();
-        Some(Update { email: email?, phone, proof: proof?, status: status?, metadata, occurred_at })
+        Some(Update {
+            email: email?,
+            phone,
+            proof: proof?,
+            status: status?,
+            metadata,
+            occurred_at,
+        })
     }
 }
 
@@ -101,13 +110,22 @@ impl MetadataRequest<'_> {
         if occurred_at.is_some_and(|at| at.duration_since(now) > AHEAD) {
             fields.refuse("occurred_at", "must not lie in the future");
         }
-        (Metadata { ip_address, user_agent, verification_id }, occurred_at)
+        (
+            Metadata {
+                ip_address,
+                user_agent,
+                verification_id,
+            },
+            occurred_at,
+        )
     }
 }
 
 fn proof(fields: &mut Fields, raw: Raw<'_>) -> Option<Proof> {
     let word = fields.text("verification_type", raw)?;
-    Proof::parse(&word).map_err(|error| fields.refuse("verification_type", error.to_string())).ok()
+    Proof::parse(&word)
+        .map_err(|error| fields.refuse("verification_type", error.to_string()))
+        .ok()
 }
 
 /// The body of bulk-check.
@@ -207,10 +225,13 @@ struct BulkResult<'a> {
 
 /// The answer of bulk-check.
 pub fn bulk_checked(emails: &[Email], checked: &BulkChecked) -> Vec<u8> {
-    let results = emails.iter().zip(&checked.customers).map(|(email, customer)| BulkResult {
-        email: email.as_str(),
-        answer: CheckAnswer::of(customer),
-    });
+    let results = emails
+        .iter()
+        .zip(&checked.customers)
+        .map(|(email, customer)| BulkResult {
+            email: email.as_str(),
+            answer: CheckAnswer::of(customer),
+        });
     render(&BulkAnswer {
         results: results.collect(),
         total_checked: emails.len(),
