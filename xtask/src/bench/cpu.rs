@@ -14,18 +14,24 @@ pub fn seconds(roots: &[u32]) -> Result<f64> {
     for root in roots {
         for process in tree(*root)? {
             // A session that ended since the listing is in its parent's sum.
-            ticks += ticks_of(process).unwrap_or(0);
+            ticks += ticks_of(process, 4).unwrap_or(0);
         }
     }
     Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
-/// User and system time, of the process itself and of its children that ended.
-fn ticks_of(process: u32) -> Option<u64> {
+/// CPU seconds of this process alone: of the load generator.
+pub fn own_seconds() -> f64 {
+    let own = ticks_of(std::process::id(), 2).unwrap_or(0);
+    own as f64 / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// The first `fields` of: user time, system time, and both of the children that ended.
+fn ticks_of(process: u32, fields: usize) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (_, after_name) = stat.rsplit_once(')')?;
     // utime is field 14 of the file, and the state after the name is field 3.
-    let times = after_name.split_whitespace().skip(11).take(4);
+    let times = after_name.split_whitespace().skip(11).take(fields);
     times.map(|time| time.parse::<u64>().ok()).sum()
 }
 

@@ -41,6 +41,15 @@ impl Histogram {
         self.longest = self.longest.max(latency);
     }
 
+    /// Adds everything that another histogram counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.total += other.total;
+        self.longest = self.longest.max(other.longest);
+    }
+
     /// How many latencies were counted.
     pub fn total(&self) -> u64 {
         self.total

@@ -1,4 +1,4 @@
-//! The load generator: one task per kept-alive connection, on one thread.
+//! The load generator: one task per kept-alive connection, on as many threads as `pgbench` gets.
 //!
 //! Guarantees: each connection has one request under way; what is counted began after the warm-up
 //! and was answered before the end; a sample of the answers is checked for its content.
@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
@@ -17,6 +17,8 @@ use tokio::task::LocalSet;
 use super::histogram::Histogram;
 use super::http::{Answers, Request};
 
+/// Threads of the generator, each with its share of the connections.
+const THREADS: usize = 2;
 /// One answer in this many is checked for its content.
 const SAMPLE: u64 = 32;
 /// How long after the end an answer may be missing before its connection counts as stuck.
@@ -90,25 +92,82 @@ impl Outcome {
 
 /// Runs a load to its end. `counting` is called at the moment when counting begins.
 pub fn run(target: &Target, plan: Plan, counting: impl FnOnce()) -> Result<Outcome> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    LocalSet::new().block_on(&runtime, drive(target, plan, counting))
+    let start = Instant::now();
+    let parts = THREADS.min(plan.connections).max(1);
+    let (count, took) = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..parts)
+            .map(|index| Part {
+                index,
+                parts,
+                start,
+            })
+            .map(|part| scope.spawn(move || part.run(target, plan, || ())))
+            .collect();
+        let first = Part {
+            index: 0,
+            parts,
+            start,
+        };
+        let (mut count, mut took) = first.run(target, plan, counting)?;
+        for other in others {
+            let joined = other
+                .join()
+                .map_err(|_| anyhow!("a thread of the load panicked"))?;
+            let (other, longer) = joined?;
+            count.merge(other);
+            took = took.max(longer);
+        }
+        anyhow::Ok((count, took))
+    })?;
+    Ok(count.outcome(took))
 }
 
-async fn drive(target: &Target, plan: Plan, counting: impl FnOnce()) -> Result<Outcome> {
-    let start = Instant::now();
+/// One thread's share of a load.
+#[derive(Clone, Copy)]
+struct Part {
+    index: usize,
+    parts: usize,
+    start: Instant,
+}
+
+impl Part {
+    fn connections(self, all: usize) -> usize {
+        all / self.parts + usize::from(self.index < all % self.parts)
+    }
+
+    fn run(
+        self,
+        target: &Target,
+        plan: Plan,
+        counting: impl FnOnce(),
+    ) -> Result<(Count, Duration)> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        LocalSet::new().block_on(&runtime, drive(target, plan, self, counting))
+    }
+}
+
+async fn drive(
+    target: &Target,
+    plan: Plan,
+    part: Part,
+    counting: impl FnOnce(),
+) -> Result<(Count, Duration)> {
     let (begin, end) = match plan.extent {
-        Extent::Time { warm_up, measured } => (start + warm_up, Some(start + warm_up + measured)),
-        Extent::EachOnce => (start, None),
+        Extent::Time { warm_up, measured } => {
+            let begin = part.start + warm_up;
+            (begin, Some(begin + measured))
+        }
+        Extent::EachOnce => (part.start, None),
     };
     let shared = Rc::new(Shared {
-        numbers: RefCell::new(Numbers::new(plan)),
+        numbers: RefCell::new(Numbers::new(plan, part)),
         count: RefCell::new(Count::new()),
         begin,
         end,
     });
-    let tasks: Vec<_> = (0..plan.connections)
+    let tasks: Vec<_> = (0..part.connections(plan.connections))
         .map(|_| {
             let connection = Connection::new(target.clone(), Rc::clone(&shared));
             tokio::task::spawn_local(connection.run())
@@ -123,11 +182,11 @@ async fn drive(target: &Target, plan: Plan, counting: impl FnOnce()) -> Result<O
         };
         match ended {
             Ok(joined) => joined.context("a connection's task failed")?,
-            Err(_) => shared.fail(&anyhow::anyhow!("an answer never came")),
+            Err(_) => shared.fail(&anyhow!("an answer never came")),
         }
     }
     let took = end.unwrap_or_else(Instant::now) - begin;
-    Ok(shared.count.replace(Count::new()).outcome(took))
+    Ok((shared.count.replace(Count::new()), took))
 }
 
 /// What all connections of one load share.
@@ -189,6 +248,15 @@ impl Count {
         self.first_failure.get_or_insert_with(said);
     }
 
+    fn merge(&mut self, other: Self) {
+        self.latencies.merge(&other.latencies);
+        self.answers += other.answers;
+        self.refused += other.refused;
+        self.wrong += other.wrong;
+        self.errors += other.errors;
+        self.first_failure = self.first_failure.take().or(other.first_failure);
+    }
+
     fn outcome(self, took: Duration) -> Outcome {
         Outcome {
             latencies: self.latencies,
@@ -205,23 +273,32 @@ impl Count {
 struct Numbers {
     customers: u64,
     state: u64,
-    in_order: bool,
+    /// In order: the distance between two numbers of one part.
+    step: Option<u64>,
 }
 
 impl Numbers {
-    fn new(plan: Plan) -> Self {
-        let in_order = matches!(plan.extent, Extent::EachOnce);
-        Self {
-            customers: plan.customers.max(1),
-            state: if in_order { 0 } else { 0x9E37_79B9_7F4A_7C15 },
-            in_order,
+    fn new(plan: Plan, part: Part) -> Self {
+        let (index, parts) = (part.index as u64, part.parts as u64);
+        let customers = plan.customers.max(1);
+        match plan.extent {
+            Extent::EachOnce => Self {
+                customers,
+                state: index,
+                step: Some(parts),
+            },
+            Extent::Time { .. } => Self {
+                customers,
+                state: 0x9E37_79B9_7F4A_7C15_u64.rotate_left(part.index as u32),
+                step: None,
+            },
         }
     }
 
     fn next(&mut self) -> Option<u64> {
-        if self.in_order {
+        if let Some(step) = self.step {
             let number = self.state;
-            self.state += 1;
+            self.state += step;
             return (number < self.customers).then_some(number);
         }
         // Marsaglia's xorshift: varied is enough here, it need not be unpredictable.
@@ -288,5 +365,56 @@ impl Connection {
                 self.target.expected,
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn plan(customers: u64, extent: Extent) -> Plan {
+        Plan {
+            connections: 5,
+            customers,
+            extent,
+        }
+    }
+
+    fn part(index: usize) -> Part {
+        Part {
+            index,
+            parts: 2,
+            start: Instant::now(),
+        }
+    }
+
+    #[test]
+    fn the_parts_ask_about_each_customer_once() {
+        let mut asked = Vec::new();
+        for index in [0, 1] {
+            let mut numbers = Numbers::new(plan(7, Extent::EachOnce), part(index));
+            asked.extend(std::iter::from_fn(|| numbers.next()));
+        }
+        asked.sort_unstable();
+        assert_eq!(asked, [0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn random_numbers_reach_all_customers() {
+        let extent = Extent::Time {
+            warm_up: Duration::ZERO,
+            measured: Duration::ZERO,
+        };
+        let mut numbers = Numbers::new(plan(50, extent), part(1));
+        let seen: BTreeSet<_> = (0..2_000).filter_map(|_| numbers.next()).collect();
+        assert_eq!(seen, (0..50).collect());
+    }
+
+    #[test]
+    fn connections_are_shared_out_completely() {
+        let shares = [0, 1].map(|index| part(index).connections(5));
+        assert_eq!(shares, [3, 2]);
     }
 }

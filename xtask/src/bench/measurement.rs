@@ -17,6 +17,8 @@ pub struct Sample {
     pub per_second: f64,
     /// CPU microseconds of all processes involved but the load generator, per answer
     pub cpu: f64,
+    /// CPU microseconds of the load generator, per answer
+    pub generator_cpu: Option<f64>,
     /// Latencies in milliseconds
     pub latency: Option<Latency>,
     /// The most memory the server had resident, in MiB
@@ -42,7 +44,12 @@ pub struct Latency {
 
 impl Sample {
     /// The figures of a load; an error if it got no good answer at all.
-    pub fn of_load(outcome: &Outcome, cpu_seconds: f64, memory: Option<f64>) -> Result<Self> {
+    pub fn of_load(
+        outcome: &Outcome,
+        cpu_seconds: f64,
+        generator_seconds: f64,
+        memory: Option<f64>,
+    ) -> Result<Self> {
         let answers = outcome.latencies.total();
         let failure = outcome
             .first_failure
@@ -53,6 +60,7 @@ impl Sample {
         Ok(Self {
             per_second: outcome.per_second(),
             cpu: cpu_seconds * 1e6 / answers as f64,
+            generator_cpu: Some(generator_seconds * 1e6 / answers as f64),
             latency: Some(Latency {
                 p50: quantile(0.5),
                 p95: quantile(0.95),

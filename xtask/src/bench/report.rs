@@ -17,9 +17,9 @@ const REFERENCE: &str = "bare 256";
 /// The table of scenarios and the table of bars.
 pub fn markdown(results: &Results, bars: &[Bar]) -> String {
     let mut text = String::from(
-        "\n| scenario | answers/s | ÷ bare 256 | CPU µs/answer | ÷ bare 256 | p50 ms | p95 ms | \
+        "\n| scenario | answers/s | ÷ bare 256 | CPU µs/answer | ÷ bare 256 | load's CPU µs | p50 ms | p95 ms | \
          p99 ms | max ms | memory MiB | failures |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for row in &results.rows {
         text.push_str(&line(results, row));
@@ -62,6 +62,7 @@ fn line(results: &Results, row: &Row) -> String {
         shown(results.ratio(&row.name, REFERENCE, rate), 2),
         shown(row.median(cpu), 1),
         shown(results.ratio(&row.name, REFERENCE, cpu), 2),
+        shown(row.median(|sample| sample.generator_cpu), 1),
         shown(latency(|latency| latency.p50), 2),
         shown(latency(|latency| latency.p95), 2),
         shown(latency(|latency| latency.p99), 2),
@@ -125,6 +126,7 @@ fn sample_json(sample: &Sample) -> Value {
     json!({
         "per_second": sample.per_second,
         "cpu_microseconds_per_answer": sample.cpu,
+        "generator_cpu_microseconds_per_answer": sample.generator_cpu,
         "latency_milliseconds": latency,
         "memory_mebibytes": sample.memory,
         "failures": sample.failures,

@@ -198,13 +198,17 @@ impl Scenario {
         if let Some(process) = processes.first() {
             cpu::forget_peak(*process)?;
         }
-        let mut before = Ok(0.0);
-        let outcome = load::run(target, plan, || before = cpu::seconds(processes))?;
+        let (mut before, mut own_before) = (Ok(0.0), 0.0);
+        let outcome = load::run(target, plan, || {
+            before = cpu::seconds(processes);
+            own_before = cpu::own_seconds();
+        })?;
         let used = cpu::seconds(processes)? - before?;
+        let generator = cpu::own_seconds() - own_before;
         let peak = processes
             .first()
             .map(|process| cpu::peak_mebibytes(*process));
-        Sample::of_load(&outcome, used, peak.transpose()?)
+        Sample::of_load(&outcome, used, generator, peak.transpose()?)
     }
 }
 
