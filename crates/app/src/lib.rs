@@ -1,1 +1,3 @@
-//! Skeleton.
+//! The use cases, and the traits through which they reach the world outside.
+
+pub mod quota;

@@ -31,6 +31,7 @@ pub struct Redis {
     process: Option<Process>,
     directory: TempDir,
     port: u16,
+    is_cluster_node: bool,
 }
 
 /// A Redis to test with: the shared one of the test run, or a private one for this handle.
@@ -64,10 +65,20 @@ pub fn for_test() -> Result<TestRedis> {
 impl Redis {
     /// Starts a server on a free port and waits until it answers.
     pub fn start() -> Result<Self> {
+        Self::start_as(false)
+    }
+
+    /// Starts a server in cluster mode, which as yet serves no slots.
+    pub fn start_cluster_node() -> Result<Self> {
+        Self::start_as(true)
+    }
+
+    fn start_as(is_cluster_node: bool) -> Result<Self> {
         let mut redis = Self {
             process: None,
             directory: tempfile::Builder::new().prefix("redis-").tempdir()?,
             port: free_port()?,
+            is_cluster_node,
         };
         redis.start_again()?;
         Ok(redis)
@@ -86,6 +97,14 @@ impl Redis {
     pub fn stop(&mut self) -> Result<()> {
         if let Some(mut process) = self.process.take() {
             process.stop(STOP_LIMIT)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the server at once, without a farewell to its clients.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut process) = self.process.take() {
+            process.kill()?;
         }
         Ok(())
     }
@@ -126,6 +145,11 @@ impl Redis {
             .stdin(std::process::Stdio::null())
             .stderr(log.try_clone()?)
             .stdout(log);
+        if self.is_cluster_node {
+            // By default the bus is 10,000 ports higher, where there may be none.
+            let bus = free_port()?.to_string();
+            command.args(["--cluster-enabled", "yes", "--cluster-port", &bus]);
+        }
         Process::spawn("redis-server", &mut command, Signal::TERM)
     }
 

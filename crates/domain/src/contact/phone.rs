@@ -1,0 +1,136 @@
+//! Telephone numbers in E.164 form.
+//!
+//! A number is accepted when it is written internationally and the numbering plan of its country
+//! has room for it: *possible*, not *assigned*, because plans open new ranges faster than anyone
+//! updates. Spaces, dots, dashes, slashes and brackets are only for the eye; letters and extensions
+//! are refused, since they would be lost.
+
+use std::fmt;
+
+use rlibphonenumber::{NumberLengthType, PhoneNumber, PhoneNumberFormat};
+
+use super::ContactError;
+
+/// Longer than any number with its punctuation; keeps the parser from working on nonsense.
+const LONGEST_TEXT: usize = 64;
+
+/// A possible telephone number: `+`, country code and national number, digits only (ITU-T E.164).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct E164(Box<str>);
+
+impl E164 {
+    /// Checks a number and brings it to E.164 form.
+    ///
+    /// # Errors
+    /// A [`ContactError`] that says what is wrong, without repeating the number.
+    pub fn parse(text: &str) -> Result<Self, ContactError> {
+        let text = text.trim();
+        let digits = text
+            .strip_prefix('+')
+            .ok_or(ContactError::PhoneNotInternational)?;
+        if !digits.chars().all(is_dialled_or_spacing) {
+            return Err(ContactError::PhoneCharacters);
+        }
+        if text.len() > LONGEST_TEXT {
+            return Err(ContactError::PhoneImpossible);
+        }
+        let number = PhoneNumber::parse(text, None).map_err(|_| ContactError::PhoneImpossible)?;
+        match number.is_possible_with_reason() {
+            Ok(NumberLengthType::IsPossible) => {
+                Ok(Self(number.format_as(PhoneNumberFormat::E164).into()))
+            }
+            Ok(NumberLengthType::IsPossibleLocalOnly) | Err(_) => {
+                Err(ContactError::PhoneImpossible)
+            }
+        }
+    }
+
+    /// The number as `+` and digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for E164 {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("E164(…)")
+    }
+}
+
+fn is_dialled_or_spacing(sign: char) -> bool {
+    sign.is_ascii_digit()
+        || matches!(
+            sign,
+            ' ' | '\u{a0}' | '.' | '-' | '\u{2011}' | '/' | '(' | ')'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parsed(text: &str) -> Result<String, ContactError> {
+        E164::parse(text).map(|number| number.as_str().to_owned())
+    }
+
+    #[test]
+    fn brings_numbers_to_one_form() {
+        for (given, expected) in [
+            ("+12345678900", "+12345678900"),
+            ("+14155550123", "+14155550123"),
+            (" +1 (415) 555-0123 ", "+14155550123"),
+            ("+1.415.555.0123", "+14155550123"),
+            ("+1\u{a0}415\u{a0}555\u{a0}0123", "+14155550123"),
+            ("+49 (0) 30 901820", "+4930901820"),
+            ("+44 20 7946 0018", "+442079460018"),
+            ("+39 06 6982", "+39066982"),
+        ] {
+            assert_eq!(parsed(given).as_deref(), Ok(expected), "{given}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_dialled() {
+        use ContactError::*;
+        for (given, expected) in [
+            ("", PhoneNotInternational),
+            ("4155550123", PhoneNotInternational),
+            ("0014155550123", PhoneNotInternational),
+            ("tel:+14155550123", PhoneNotInternational),
+            ("+1 800 FLOWERS", PhoneCharacters),
+            ("+14155550123 ext. 7", PhoneCharacters),
+            ("+14155550123;ext=7", PhoneCharacters),
+            ("++14155550123", PhoneCharacters),
+            ("+", PhoneImpossible),
+            ("+1", PhoneImpossible),
+            ("+1415555", PhoneImpossible),
+            ("+5550123", PhoneImpossible),
+            ("+141555501234567", PhoneImpossible),
+            ("+99912345678", PhoneImpossible),
+        ] {
+            assert_eq!(parsed(given), Err(expected), "{given}");
+        }
+        assert_eq!(
+            parsed(&format!("+{}", "1".repeat(1 << 20))),
+            Err(PhoneImpossible)
+        );
+    }
+
+    #[test]
+    fn says_nothing_about_the_person() {
+        let number = E164::parse("+14155550123").unwrap();
+        assert_eq!(format!("{number:?}"), "E164(…)");
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_form_is_a_fixed_point(text in "\\+[0-9 ()-]{7,18}") {
+            if let Ok(number) = E164::parse(&text) {
+                prop_assert!(number.as_str().len() <= 17);
+                prop_assert_eq!(E164::parse(number.as_str()), Ok(number));
+            }
+        }
+    }
+}

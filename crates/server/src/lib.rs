@@ -1,0 +1,3 @@
+//! The server: everything between the wire and the use cases.
+
+pub mod quota;

@@ -1,0 +1,289 @@
+//! Quotas shared by all instances through Redis.
+//!
+//! Requests that wait together share a round trip: one task takes whatever waits, makes one script
+//! call per key that asks for as many as wait on it, sends the calls of all keys at once, and hands
+//! the grants out in the order of arrival. While one batch is under way the next fills; nobody
+//! waits for a timer.
+//!
+//! When Redis fails or takes too long, the requests at hand and all that follow are decided in this
+//! process, and the task tries to reach Redis until it answers again. Callers never see an error,
+//! and the log gets one line when it is lost and one when it is back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use app::quota::{Quota, QuotaHealth, QuotaKey, Verdict};
+use domain::rate::{Rate, Taken};
+use futures_util::future::{BoxFuture, try_join_all};
+use redis::{RedisError, RedisResult};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+
+use super::Milliseconds;
+use super::link::{Link, TakeScript, Target};
+use super::memory::MemoryQuota;
+
+/// How long a batch may take before Redis counts as lost.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How long the first connection may take before the server starts without Redis.
+const FIRST_CONNECTION: Duration = Duration::from_secs(1);
+/// The pause between attempts to reach Redis again.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
+/// The most requests in one batch.
+const LARGEST_BATCH: usize = 1024;
+
+/// A quota in Redis that falls back to this process.
+pub struct RedisQuota {
+    queue: mpsc::UnboundedSender<Ask>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    fallback: MemoryQuota,
+    outage: Outage,
+}
+
+/// One waiting request. Dropped unanswered, it is decided by the fallback.
+struct Ask {
+    key: QuotaKey,
+    rate: Rate,
+    cost: u64,
+    answer: oneshot::Sender<Verdict>,
+}
+
+impl RedisQuota {
+    /// Connects to Redis and starts the task that talks to it, which ends with the last handle.
+    /// If Redis does not answer within a second, the quota starts in this process alone.
+    ///
+    /// # Errors
+    /// When the URL cannot be understood. The error does not repeat it.
+    pub async fn connect(url: &str, clock: Milliseconds) -> Result<Self, RedisError> {
+        let target = Target::parse(url)?;
+        let fallback = MemoryQuota::new(Arc::clone(&clock));
+        let shared = Arc::new(Shared {
+            fallback,
+            outage: Outage::new(clock),
+        });
+        let (queue, asks) = mpsc::unbounded_channel();
+        let worker = Worker {
+            target,
+            script: TakeScript::new(),
+            shared: Arc::clone(&shared),
+        };
+        let link = worker.first_link().await;
+        tokio::spawn(worker.run(link, asks));
+        Ok(Self { queue, shared })
+    }
+
+    async fn ask(&self, key: &QuotaKey, rate: Rate, cost: u64) -> Option<Verdict> {
+        if self.shared.outage.lasting().is_some() {
+            return None;
+        }
+        let (answer, verdict) = oneshot::channel();
+        let ask = Ask {
+            key: key.clone(),
+            rate,
+            cost: cost.min(1),
+            answer,
+        };
+        self.queue.send(ask).ok()?;
+        verdict.await.ok()
+    }
+}
+
+impl Quota for RedisQuota {
+    fn take<'a>(&'a self, key: &'a QuotaKey, rate: Rate, cost: u64) -> BoxFuture<'a, Verdict> {
+        Box::pin(async move {
+            match self.ask(key, rate, cost).await {
+                Some(verdict) => verdict,
+                None => self.shared.fallback.decide(key, rate, cost),
+            }
+        })
+    }
+
+    fn health(&self) -> QuotaHealth {
+        match self.shared.outage.lasting() {
+            Some(lasting) => QuotaHealth::Degraded { lasting },
+            None => QuotaHealth::Shared,
+        }
+    }
+}
+
+/// Whether Redis is lost, and since when.
+struct Outage {
+    clock: Milliseconds,
+    /// One more than the time of the loss; zero while there is none.
+    since: AtomicU64,
+}
+
+impl Outage {
+    fn new(clock: Milliseconds) -> Self {
+        Self {
+            clock,
+            since: AtomicU64::new(0),
+        }
+    }
+
+    fn begin(&self) {
+        self.since
+            .store((self.clock)().saturating_add(1), Ordering::Release);
+    }
+
+    fn end(&self) {
+        self.since.store(0, Ordering::Release);
+    }
+
+    fn lasting(&self) -> Option<Duration> {
+        let since = self.since.load(Ordering::Acquire).checked_sub(1)?;
+        Some(Duration::from_millis((self.clock)().saturating_sub(since)))
+    }
+}
+
+/// The task that talks to Redis.
+struct Worker {
+    target: Target,
+    script: TakeScript,
+    shared: Arc<Shared>,
+}
+
+impl Worker {
+    async fn run(self, mut link: Option<Link>, mut asks: mpsc::UnboundedReceiver<Ask>) {
+        let mut batch = Vec::with_capacity(LARGEST_BATCH);
+        loop {
+            let Some(connected) = &link else {
+                match self.reconnect(&mut asks).await {
+                    Some(new) => link = Some(new),
+                    None => return,
+                }
+                continue;
+            };
+            if asks.recv_many(&mut batch, LARGEST_BATCH).await == 0 {
+                return;
+            }
+            if let Err(error) = within(PATIENCE, self.serve(connected, &mut batch)).await {
+                self.lose(&error);
+                link = None;
+            }
+            batch.clear();
+        }
+    }
+
+    async fn serve(&self, link: &Link, batch: &mut Vec<Ask>) -> RedisResult<()> {
+        let groups = group(batch.drain(..));
+        let calls = groups.iter().map(|group| {
+            let wanted = group.asks.iter().map(|ask| ask.cost).sum();
+            self.script
+                .take(link, group.key.as_str(), group.rate, wanted)
+        });
+        let taken = try_join_all(calls).await?;
+        for (group, taken) in groups.into_iter().zip(taken) {
+            group.answer(taken);
+        }
+        Ok(())
+    }
+
+    async fn first_link(&self) -> Option<Link> {
+        within(FIRST_CONNECTION, self.reach())
+            .await
+            .map_err(|error| self.lose(&error))
+            .ok()
+    }
+
+    fn lose(&self, error: &RedisError) {
+        self.shared.outage.begin();
+        tracing::warn!(
+            cause = error.category(),
+            "Redis is lost: limits hold per instance"
+        );
+    }
+
+    /// Tries until Redis answers; `None` when nobody is left to ask. What was sent before the
+    /// senders knew of the outage goes to the fallback.
+    async fn reconnect(&self, asks: &mut mpsc::UnboundedReceiver<Ask>) -> Option<Link> {
+        let attempts = async {
+            loop {
+                sleep(BETWEEN_ATTEMPTS).await;
+                if let Ok(link) = within(FIRST_CONNECTION, self.reach()).await {
+                    return link;
+                }
+            }
+        };
+        tokio::pin!(attempts);
+        loop {
+            tokio::select! {
+                ask = asks.recv() => drop(ask?),
+                link = &mut attempts => {
+                    self.shared.outage.end();
+                    tracing::info!("Redis is back: limits are shared again");
+                    return Some(link);
+                }
+            }
+        }
+    }
+
+    /// A connection over which the script runs: a server that only accepts connections, or still
+    /// loads its data, does not count as back. Loads the script on the way.
+    async fn reach(&self) -> RedisResult<Link> {
+        let link = self.target.connect().await?;
+        let rate = Rate::new(1, Duration::from_secs(1)).map_err(|_| too_late())?;
+        self.script.take(&link, "probe", rate, 1).await?;
+        Ok(link)
+    }
+}
+
+/// The requests of one batch that share a window.
+struct Group {
+    key: QuotaKey,
+    rate: Rate,
+    asks: Vec<Ask>,
+}
+
+impl Group {
+    /// Hands the grants to the first, each told what was left after its own.
+    fn answer(self, taken: Taken) {
+        let mut left = taken.granted;
+        for ask in self.asks {
+            let granted = ask.cost.min(left);
+            left -= granted;
+            let own = Taken {
+                granted,
+                remaining: taken.remaining + left,
+                ..taken
+            };
+            // Who no longer waits for the answer was counted all the same.
+            let _ = ask.answer.send(Verdict::of(self.rate, ask.cost, own));
+        }
+    }
+}
+
+/// Gathers the requests by window, in order of arrival.
+fn group(batch: impl Iterator<Item = Ask>) -> Vec<Group> {
+    let mut places = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for ask in batch {
+        let place = *places
+            .entry((ask.key.clone(), ask.rate))
+            .or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.asks.push(ask),
+            None => groups.push(Group {
+                key: ask.key.clone(),
+                rate: ask.rate,
+                asks: vec![ask],
+            }),
+        }
+    }
+    groups
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    timeout(limit, work)
+        .await
+        .unwrap_or_else(|_| Err(too_late()))
+}
+
+fn too_late() -> RedisError {
+    RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))
+}
