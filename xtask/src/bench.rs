@@ -25,7 +25,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::workspace::{cargo, succeed};
+use crate::workspace::{cargo, succeed, target};
 use measurement::Results;
 use stage::Stage;
 
@@ -41,6 +41,9 @@ pub struct Options {
     /// Only the baselines, without the server
     #[arg(long, conflicts_with = "only")]
     baselines: bool,
+    /// Measures this program instead of building one
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
     /// Writes all figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -74,6 +77,17 @@ impl Options {
         }
     }
 
+    /// The program to measure, built if none was named and one is needed.
+    fn binary(&self) -> Result<PathBuf> {
+        if let Some(binary) = &self.binary {
+            return Ok(std::path::absolute(binary)?);
+        }
+        if !self.baselines {
+            succeed(cargo()?.args(["build", "--release", "--package", "bonafide"]))?;
+        }
+        Ok(target()?.join("release/bonafide"))
+    }
+
     fn is_wanted(&self, name: &str) -> bool {
         let mut parts = self.only.iter();
         !self.baselines && (self.only.is_empty() || parts.any(|part| name.contains(part)))
@@ -86,16 +100,14 @@ pub fn run(options: &Options) -> Result<()> {
         return run_optimised();
     }
     allow_many_connections()?;
-    if !options.baselines {
-        succeed(cargo()?.args(["build", "--release", "--package", "bonafide"]))?;
-    }
+    let binary = options.binary()?;
     let pace = options.pace();
     let scenarios = scenarios::all(pace.most_customers);
     let scenarios: Vec<_> = scenarios
         .into_iter()
         .filter(|scenario| scenario.is_baseline() || options.is_wanted(scenario.name()))
         .collect();
-    let mut stage = Stage::set(&scenarios)?;
+    let mut stage = Stage::set(&scenarios, &binary)?;
 
     let mut results = Results::default();
     for round in 1..=pace.rounds {

@@ -4,6 +4,7 @@
 //! Must not: measure.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -13,7 +14,6 @@ use test_support::{Postgres, Redis, Server, ServerBuilder};
 use super::bare::Bare;
 use super::scenarios::{Engine, Scenario, Subject};
 use super::{pgbench, seed};
-use crate::workspace::target;
 
 /// A limit that is switched on, counted and never reached.
 const LIMIT: &str = "100000000/1m";
@@ -40,11 +40,12 @@ pub struct Stage {
     /// The database of pgbench
     pub pgbench: String,
     redis: Redis,
+    binary: PathBuf,
 }
 
 impl Stage {
     /// Starts what these scenarios need, and fills it with customers.
-    pub fn set(scenarios: &[Scenario]) -> Result<Self> {
+    pub fn set(scenarios: &[Scenario], binary: &Path) -> Result<Self> {
         crate::install::test_servers()?;
         let postgres = Postgres::start(Settings::Bench)?;
         let mut stage = Self {
@@ -53,6 +54,7 @@ impl Stage {
             pgbench: pgbench::prepare(&postgres)?,
             postgres,
             redis: Redis::start()?,
+            binary: binary.to_path_buf(),
         };
         for scenario in scenarios {
             if let Subject::Server(engine, customers) = scenario.subject() {
@@ -81,7 +83,7 @@ impl Stage {
 
     fn start(&self, engine: Engine) -> Result<Server> {
         let builder = ServerBuilder::new()
-            .binary(target()?.join("release/bonafide"))
+            .binary(&self.binary)
             .variable("LOG_LEVEL", "warn")
             .variable("LIMIT_CUSTOMERS", LIMIT);
         match engine {
