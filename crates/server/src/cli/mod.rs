@@ -42,7 +42,7 @@ use crate::config::environment;
 )]
 pub struct CommandLine {
     /// Print results as JSON, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 999)]
     pub json: bool,
     /// What to do.
     #[command(subcommand)]
