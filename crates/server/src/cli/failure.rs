@@ -44,6 +44,11 @@ impl Failure {
         self
     }
 
+    /// What went wrong, without the hint.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The process's exit code: 1 or 2.
     pub fn exit_code(&self) -> u8 {
         match self.kind {

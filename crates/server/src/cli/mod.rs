@@ -14,6 +14,7 @@ pub mod migrate;
 pub mod output;
 pub mod serve;
 pub mod session;
+pub mod style;
 pub mod tokens;
 
 use std::ffi::OsString;
@@ -153,6 +154,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Migrate(_) => migrate::run(output, &environment::load()?).await,
         Command::Companies(command) => companies::run(command, output, &environment::load()?).await,
         Command::Keys(command) => keys::run(command, output, &environment::load()?).await,
+        Command::Doctor(_) => doctor::run(output).await,
         Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
         _ => Err(Failure::usage("this build has no such command")),
     }
