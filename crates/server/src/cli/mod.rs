@@ -154,6 +154,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Migrate(_) => migrate::run(output, &environment::load()?).await,
         Command::Companies(command) => companies::run(command, output, &environment::load()?).await,
         Command::Keys(command) => keys::run(command, output, &environment::load()?).await,
+        Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Doctor(_) => doctor::run(output).await,
         Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
         _ => Err(Failure::usage("this build has no such command")),
