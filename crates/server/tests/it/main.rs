@@ -8,6 +8,7 @@
     reason = "what a test needs and does not get ends the test"
 )]
 
+mod commands;
 mod config;
 mod listener;
 mod quota;
