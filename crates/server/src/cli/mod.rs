@@ -24,6 +24,7 @@ use clap_complete::Shell;
 use failure::Failure;
 
 use crate::config::environment;
+use crate::http::{self, openapi};
 
 /// The words after the program's name.
 #[derive(Parser, Clone, Debug)]
@@ -146,6 +147,7 @@ pub fn completions(shell: Shell) -> String {
 pub async fn run(line: CommandLine) -> Result<(), Failure> {
     match line.into_command() {
         Command::Completions { shell } => output::print_line(&completions(shell)),
+        Command::Openapi => output::print_line(&openapi::render(&http::document())),
         Command::Serve(arguments) => serve::run(&arguments, environment::load()?).await,
         _ => Err(Failure::usage("this build has no such command")),
     }

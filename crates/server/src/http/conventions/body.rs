@@ -51,16 +51,38 @@ impl<const LIMIT: usize> Body<LIMIT> {
         &'a self,
         read: impl FnOnce(T, &mut Fields) -> Option<V>,
     ) -> Result<V, Failure> {
-        let object = serde_json::from_slice(&self.bytes).map_err(|error| malformed(&error))?;
-        let mut fields = Fields::default();
-        let value = read(object, &mut fields);
-        Ok(fields.finish(value)?)
+        parse(&self.bytes, read)
+    }
+
+    /// The same for a body that may be left out, which reads as an object without
+    /// fields.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the body, together.
+    pub fn read_if_any<'a, T: Deserialize<'a>, V>(
+        &'a self,
+        read: impl FnOnce(T, &mut Fields) -> Option<V>,
+    ) -> Result<V, Failure> {
+        if self.bytes.is_empty() {
+            return parse(b"{}", read);
+        }
+        self.read(read)
     }
 
     /// The bytes as they came.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+fn parse<'a, T: Deserialize<'a>, V>(
+    bytes: &'a [u8],
+    read: impl FnOnce(T, &mut Fields) -> Option<V>,
+) -> Result<V, Failure> {
+    let object = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
+    let mut fields = Fields::default();
+    let value = read(object, &mut fields);
+    Ok(fields.finish(value)?)
 }
 
 /// Whether the body is declared as JSON in UTF-8; `None` when nothing is said.

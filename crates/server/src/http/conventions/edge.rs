@@ -45,6 +45,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether plain HTTP is refused.
     pub require_https: bool,
+    /// Whose pages may read answers (`CORS_ORIGINS`).
+    pub cors_origins: Vec<HeaderValue>,
     /// The longest time an answer may take.
     pub timeout: Duration,
 }
