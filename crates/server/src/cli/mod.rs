@@ -144,7 +144,9 @@ pub fn completions(shell: Shell) -> String {
 /// # Errors
 /// Why it was not done.
 pub async fn run(line: CommandLine) -> Result<(), Failure> {
+    let output = output::Output::new(line.json);
     match line.into_command() {
+        Command::Tokens(command) => tokens::run(&command, &environment::load()?, output).await,
         Command::Completions { shell } => output::print_line(&completions(shell)),
         Command::Serve(arguments) => serve::run(&arguments, environment::load()?).await,
         _ => Err(Failure::usage("this build has no such command")),

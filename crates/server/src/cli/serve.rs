@@ -70,7 +70,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     }
     let served = if arguments.role.answers() {
         runtime::start_beside_requests(&app, &tasks, &stop);
-        answer(&config, app.clone(), stop.clone()).await
+        answer(&config, app.clone(), &tasks, stop.clone()).await
     } else {
         tracing::info!("working");
         stop.cancelled().await;
@@ -85,7 +85,12 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     served
 }
 
-async fn answer(config: &Config, app: Arc<App>, stop: CancellationToken) -> Result<(), Failure> {
+async fn answer(
+    config: &Config,
+    app: Arc<App>,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let listener = TcpListener::bind(config.http.listen)
         .await
         .map_err(|error| {
@@ -105,6 +110,7 @@ async fn answer(config: &Config, app: Arc<App>, stop: CancellationToken) -> Resu
         ..Options::default()
     };
     let server = runtime::server(config, app).await?;
+    tasks.spawn(server.tokens.keep_fresh(stop.clone()));
     first_start::welcome(config, &server.app).await?;
     tracing::info!(listen = %config.http.listen, database = server.app.store.engine(), "serving");
     listener::serve(listener, tls, http::router(server), options, stop)
@@ -113,7 +119,7 @@ async fn answer(config: &Config, app: Arc<App>, stop: CancellationToken) -> Resu
 }
 
 /// Waits for everything that is written and closes the database.
-async fn close(app: Arc<App>) {
+pub(super) async fn close(app: Arc<App>) {
     let store = app.store.clone();
     drop(app);
     match Arc::try_unwrap(store) {

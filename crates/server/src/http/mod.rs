@@ -6,6 +6,7 @@ mod customers;
 pub mod health;
 pub mod listener;
 pub mod tls;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -17,12 +18,16 @@ use ipnet::IpNet;
 
 use conventions::edge;
 
+use crate::tokens::Tokens;
+
 /// What handlers work with.
 pub struct Server {
     /// The use cases.
     pub app: Arc<App>,
     /// Who may ask how often.
     pub limiter: Limiter,
+    /// Checks and signs tokens.
+    pub tokens: Tokens,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -37,6 +42,7 @@ pub type Proxies = Vec<IpNet>;
 pub fn router(server: Shared) -> Router {
     Router::new()
         .merge(customers::routes())
+        .merge(tokens::routes())
         .merge(health::routes())
         .fallback(conventions::failure::unknown_path)
         .method_not_allowed_fallback(conventions::failure::wrong_method)
