@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::failure::Failure;
-use super::first_start;
+use super::{first_start, session};
 use crate::config::Config;
 use crate::http::listener::{self, Options};
 use crate::http::tls::TlsReloader;
@@ -60,7 +60,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     let stop = stop_on_signals()?;
     let location = runtime::location(&config)?;
     if config.storage.auto_migrate {
-        let applied = runtime::migrate(&location).await?;
+        let applied = runtime::migrate(&location, runtime::START_PATIENCE).await?;
         tracing::debug!(applied, "database is up to date");
     }
     let app = runtime::open(&config, &location, Connections::default()).await?;
@@ -80,7 +80,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     tasks.close();
     tasks.wait().await;
     runtime::finish(&app).await;
-    close(app).await;
+    session::close(app).await;
     tracing::info!("stopped");
     served
 }
@@ -116,17 +116,6 @@ async fn answer(
     listener::serve(listener, tls, http::router(server), options, stop)
         .await
         .map_err(|abandoned| Failure::failed(abandoned.to_string()))
-}
-
-/// Waits for everything that is written and closes the database.
-pub(super) async fn close(app: Arc<App>) {
-    let store = app.store.clone();
-    drop(app);
-    match Arc::try_unwrap(store) {
-        Ok(store) => store.close().await,
-        // Somebody still works; what it writes is committed before its answer.
-        Err(_) => tracing::debug!("the database is still in use"),
-    }
 }
 
 /// The token that SIGTERM and SIGINT trip; a second signal ends the process.

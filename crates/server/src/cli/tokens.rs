@@ -4,7 +4,6 @@
 //! token is tried on it before it is shown, and the audit log gets its record.
 
 use std::io::Write as _;
-use std::sync::Arc;
 
 use app::App;
 use app::credentials::Claims;
@@ -14,12 +13,10 @@ use domain::clock::Clock as _;
 use domain::span::Span;
 use jiff::Timestamp;
 use serde::Serialize;
-use store::Connections;
 
 use super::failure::Failure;
-use super::first_start::command_exchange;
 use super::output::Output;
-use super::serve::close;
+use super::session;
 use crate::ambient::SystemClock;
 use crate::config::Config;
 use crate::runtime;
@@ -70,7 +67,7 @@ impl TokenRole {
 ///
 /// # Errors
 /// Why it was not done.
-pub async fn run(command: &TokensCommand, config: &Config, output: Output) -> Result<(), Failure> {
+pub async fn run(command: &TokensCommand, output: Output, config: &Config) -> Result<(), Failure> {
     let TokensCommand::Issue(arguments) = command;
     let issued = issue(arguments, config).await?;
     output.print(&issued, || issued.token.clone())
@@ -93,15 +90,12 @@ async fn issue(arguments: &IssueArguments, config: &Config) -> Result<Issued, Fa
     let token = runtime::tokens(config)?
         .sign(&claims, now, expires_at)
         .map_err(|error| Failure::failed(format!("the token cannot be signed: {error}")))?;
-    match open(config).await {
-        Ok(app) => {
-            let recorded = record(&app, &claims, scopes, expires_at).await;
-            close(app).await;
-            recorded?;
-        }
-        Err(failure) => warn(&format!(
-            "the audit log has no record of this token: {failure}"
-        )),
+    let recorded = session::with_app(config, async |app| {
+        Ok(record(app, &claims, scopes, expires_at).await)
+    });
+    match recorded.await {
+        Ok(recorded) => recorded?,
+        Err(failure) => warn(&failure),
     }
     Ok(Issued {
         token,
@@ -136,17 +130,6 @@ fn end(ttl: Span, now: Timestamp) -> Result<Timestamp, Failure> {
     }
 }
 
-/// The use cases, if the database is there; it is not made for this.
-async fn open(config: &Config) -> Result<Arc<App>, Failure> {
-    let location = runtime::location(config)?;
-    if let store::Location::Sqlite(path) = &location
-        && !path.exists()
-    {
-        return Err(Failure::failed("there is no database yet"));
-    }
-    runtime::open(config, &location, Connections::default()).await
-}
-
 /// Tries the token's claims and records that it was made; the log names it as it
 /// will name its requests.
 async fn record(
@@ -155,7 +138,7 @@ async fn record(
     scopes: Scopes,
     expires_at: Timestamp,
 ) -> Result<(), Failure> {
-    let exchange = command_exchange(app, "token.issue");
+    let exchange = session::exchange(app, "token.issue");
     let caller = app
         .directory
         .authenticate_claims(claims, exchange.at)
@@ -174,7 +157,10 @@ async fn record(
         .map_err(super::of_app)
 }
 
-fn warn(text: &str) {
+fn warn(failure: &Failure) {
     // When even that output is closed, nobody is there to be warned.
-    let _ = writeln!(std::io::stderr(), "warning: {text}");
+    let _ = writeln!(
+        std::io::stderr(),
+        "warning: the audit log has no record of this token: {failure}"
+    );
 }

@@ -27,7 +27,7 @@ pub struct Server {
     /// Who may ask how often.
     pub limiter: Limiter,
     /// Checks and signs tokens.
-    pub tokens: Tokens,
+    pub tokens: Arc<Tokens>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }

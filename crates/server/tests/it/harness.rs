@@ -174,6 +174,7 @@ impl TestApp {
         let router = http::router(Arc::new(http::Server {
             app: app.clone(),
             limiter: Limiter::new(settings.limits, quota),
+            tokens: settings.tokens,
             edge: settings.edge,
         }));
         Self {
