@@ -258,11 +258,7 @@ impl Apply {
     }
 
     fn seal(&self, key: &DataKey, column: &'static str, value: &str) -> store::Result<Vec<u8>> {
-        let place = Place {
-            table: "customer_verification",
-            column,
-            row: self.email_index.as_bytes(),
-        };
+        let place = place(&self.email_index, column);
         key.seal(place, value.as_bytes(), self.random.as_ref())
             .map_err(sealing)
     }
@@ -277,6 +273,15 @@ impl Apply {
             self.update.proof.as_str(),
             self.update.status
         )
+    }
+}
+
+/// Where a sealed value of a customer stands.
+pub(super) fn place<'a>(email_index: &'a BlindIndex, column: &'static str) -> Place<'a> {
+    Place {
+        table: "customer_verification",
+        column,
+        row: email_index.as_bytes(),
     }
 }
 

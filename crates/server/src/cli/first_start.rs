@@ -2,14 +2,13 @@
 //! with it, printed once.
 
 use app::App;
-use app::exchange::Exchange;
 use app::idempotency::Reply;
 use app::keys::{self, NewKey};
 use domain::access::{CompanyId, Scope, Scopes};
-use domain::random::uuid_v7;
 
 use super::failure::Failure;
 use super::output::print_line;
+use super::session;
 use crate::config::{Config, DatabaseUrl};
 
 /// Creates the first key and prints it, if there is none yet and the database is
@@ -27,7 +26,7 @@ pub async fn welcome(config: &Config, app: &App) -> Result<(), Failure> {
     {
         return Ok(());
     }
-    let exchange = command_exchange(app, "key.create");
+    let exchange = session::exchange(app, "key.create");
     let new = NewKey {
         company: CompanyId::default(),
         name: "administrator".into(),
@@ -42,15 +41,6 @@ pub async fn welcome(config: &Config, app: &App) -> Result<(), Failure> {
         config.http.base_url.as_str(),
         created.key.expose(),
     ))
-}
-
-/// What a command tells the audit log of itself.
-pub fn command_exchange(app: &App, action: &'static str) -> Exchange {
-    let at = app.clock.now();
-    let exchange = Exchange::new(uuid_v7(at, app.random.as_ref()).to_string(), at, None, None);
-    exchange.note_action(action);
-    exchange.note_command();
-    exchange
 }
 
 fn greeting(base: &str, key: &str) -> String {

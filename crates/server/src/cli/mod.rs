@@ -13,6 +13,7 @@ pub mod keys;
 pub mod migrate;
 pub mod output;
 pub mod serve;
+pub mod session;
 pub mod tokens;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use failure::Failure;
+use output::Output;
 
 use crate::config::environment;
 use crate::http::{self, openapi};
@@ -145,11 +147,33 @@ pub fn completions(shell: Shell) -> String {
 /// # Errors
 /// Why it was not done.
 pub async fn run(line: CommandLine) -> Result<(), Failure> {
+    let output = Output::new(line.json);
     match line.into_command() {
         Command::Completions { shell } => output::print_line(&completions(shell)),
         Command::Openapi => output::print_line(&openapi::render(&http::document())),
         Command::Serve(arguments) => serve::run(&arguments, environment::load()?).await,
+        Command::Migrate(_) => migrate::run(output, &environment::load()?).await,
+        Command::Companies(command) => companies::run(command, output, &environment::load()?).await,
+        Command::Keys(command) => keys::run(command, output, &environment::load()?).await,
+        Command::Tokens(command) => tokens::run(&command, output, &environment::load()?).await,
+        Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
         _ => Err(Failure::usage("this build has no such command")),
+    }
+}
+
+/// The longest name of a company or a key, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// Reads a name that people read.
+fn name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let length = name.chars().count();
+    if (1..=LONGEST_NAME).contains(&length) && !name.chars().any(char::is_control) {
+        Ok(name.to_owned())
+    } else {
+        Err(format!(
+            "it must be one line of 1 to {LONGEST_NAME} characters"
+        ))
     }
 }
 

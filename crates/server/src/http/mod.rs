@@ -9,6 +9,7 @@ pub mod health;
 pub mod listener;
 pub mod openapi;
 pub mod tls;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -22,12 +23,16 @@ use utoipa_axum::router::OpenApiRouter;
 
 use conventions::{cors, edge};
 
+use crate::tokens::Tokens;
+
 /// What handlers work with.
 pub struct Server {
     /// The use cases.
     pub app: Arc<App>,
     /// Who may ask how often.
     pub limiter: Limiter,
+    /// Checks and signs tokens.
+    pub tokens: Arc<Tokens>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -42,6 +47,7 @@ pub type Proxies = Vec<IpNet>;
 fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::description())
         .merge(customers::routes())
+        .merge(tokens::routes())
         .merge(admin::routes())
         .merge(health::routes())
 }

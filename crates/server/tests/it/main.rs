@@ -9,6 +9,8 @@
 )]
 
 mod config;
+mod customers;
+mod harness;
 mod listener;
 mod quota;
 mod tls;

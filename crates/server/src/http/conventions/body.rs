@@ -28,11 +28,7 @@ impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for Body<LIMIT> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
         let declared = is_json(&parts.headers);
-        let bytes = match Limited::new(body, LIMIT).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return Err(too_large().into()),
-            Err(_) => return Err(Error::new(Code::InvalidRequest, "The body ended early.").into()),
-        };
+        let bytes = collect(body, LIMIT).await?;
         match declared {
             Some(true) => Ok(Self { bytes }),
             None if bytes.is_empty() => Ok(Self { bytes }),
@@ -83,6 +79,18 @@ fn parse<'a, T: Deserialize<'a>, V>(
     let mut fields = Fields::default();
     let value = read(object, &mut fields);
     Ok(fields.finish(value)?)
+}
+
+/// The whole body, if it has at most `limit` bytes.
+///
+/// # Errors
+/// When it is larger, or ends before its time.
+pub async fn collect(body: axum::body::Body, limit: usize) -> Result<Bytes, Failure> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large().into()),
+        Err(_) => Err(Error::new(Code::InvalidRequest, "The body ended early.").into()),
+    }
 }
 
 /// Whether the body is declared as JSON in UTF-8; `None` when nothing is said.

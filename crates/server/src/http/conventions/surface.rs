@@ -1,6 +1,6 @@
 //! The surfaces and the shape of their failures.
 
-use app::Problem;
+use app::{Code, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -34,7 +34,7 @@ impl Surface {
     pub fn render(self, problem: &Problem, request_id: &str) -> Vec<u8> {
         let body = match self {
             Self::Tokens => serde_json::to_vec(&TokenFailure {
-                error: token_error(problem),
+                error: token_error(problem.code),
                 error_description: &problem.message,
             }),
             Self::Customers | Self::Public => serde_json::to_vec(&Envelope {
@@ -96,18 +96,12 @@ pub struct TokenFailure<'a> {
     error_description: &'a str,
 }
 
-/// The error words of RFC 6749 for what can go wrong around the token endpoint;
-/// its own failures carry theirs as the first detail's field.
-fn token_error(problem: &Problem) -> &str {
-    use app::Code;
-    match problem.code {
+/// The error word of RFC 6749 §5.2; for faults of the server those of §4.1.2.1,
+/// the only ones that the standard has for them.
+fn token_error(code: Code) -> &'static str {
+    match code {
         Code::Unauthenticated => "invalid_client",
-        Code::InvalidRequest => match problem.details.first() {
-            Some(detail) if detail.field.starts_with("error:") => {
-                detail.field.trim_start_matches("error:")
-            }
-            _ => "invalid_request",
-        },
+        Code::UnsupportedGrantType | Code::InvalidScope => code.as_str(),
         Code::Unavailable | Code::Timeout => "temporarily_unavailable",
         Code::Internal => "server_error",
         _ => "invalid_request",

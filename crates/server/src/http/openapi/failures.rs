@@ -84,6 +84,8 @@ fn example(code: Code) -> Error {
         }
         Code::Internal => return Error::internal(""),
         Code::Unavailable => return Error::unavailable(""),
+        Code::UnsupportedGrantType => "The only grant_type is client_credentials.",
+        Code::InvalidScope => "The key does not have the scope orders:read.",
         Code::Unauthenticated => "The credential is not accepted.",
         Code::Forbidden => "The credential lacks the scope customers:read.",
         Code::HttpsRequired => "This server answers only over HTTPS.",

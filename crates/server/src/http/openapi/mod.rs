@@ -32,19 +32,32 @@ const SCHEMES: [&str; 3] = ["api_key", "bearer", "oauth2"];
 /// Adds what `O` says of a route to its description: its name, what authorises
 /// it, and the failures `own` to it beside those that its kind implies.
 pub fn documented<O: Operation>(
-    (schemas, mut paths, router): UtoipaMethodRouter<Shared>,
+    routes: UtoipaMethodRouter<Shared>,
     own: &[Code],
 ) -> UtoipaMethodRouter<Shared> {
+    let mut own = own.to_vec();
+    own.extend(O::LIMITED.then_some(Code::RateLimited));
+    let (schemas, mut paths, router) = documented_as(O::ACTION, routes, &own);
     for operation in paths.paths.values_mut().flat_map(operations) {
-        operation.operation_id = Some(O::ACTION.replace('.', "_"));
         let scopes = [O::SCOPE.as_str()];
         operation.security = Some(
             SCHEMES
                 .map(|scheme| SecurityRequirement::new(scheme, scopes))
                 .into(),
         );
-        let limited = O::LIMITED.then_some(&Code::RateLimited);
-        note_codes(operation, own.iter().chain(limited));
+    }
+    (schemas, paths, router)
+}
+
+/// The same for a route that authorises in its own way, or not at all.
+pub fn documented_as(
+    action: &str,
+    (schemas, mut paths, router): UtoipaMethodRouter<Shared>,
+    own: &[Code],
+) -> UtoipaMethodRouter<Shared> {
+    for operation in paths.paths.values_mut().flat_map(operations) {
+        operation.operation_id = Some(action.replace('.', "_"));
+        note_codes(operation, own.iter());
     }
     (schemas, paths, router)
 }
