@@ -27,6 +27,7 @@ use failure::Failure;
 use output::Output;
 
 use crate::config::environment;
+use crate::http::{self, openapi};
 
 /// The words after the program's name.
 #[derive(Parser, Clone, Debug)]
@@ -150,12 +151,14 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
     let output = Output::new(line.json);
     match line.into_command() {
         Command::Completions { shell } => output::print_line(&completions(shell)),
+        Command::Openapi => output::print_line(&openapi::render(&http::document())),
         Command::Serve(arguments) => serve::run(&arguments, environment::load()?).await,
         Command::Migrate(_) => migrate::run(output, &environment::load()?).await,
         Command::Companies(command) => companies::run(command, output, &environment::load()?).await,
         Command::Keys(command) => keys::run(command, output, &environment::load()?).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Doctor(_) => doctor::run(output).await,
+        Command::Tokens(command) => tokens::run(&command, output, &environment::load()?).await,
         Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
         _ => Err(Failure::usage("this build has no such command")),
     }

@@ -10,6 +10,8 @@
 
 mod commands;
 mod config;
+mod customers;
+mod harness;
 mod listener;
 mod quota;
 mod tls;

@@ -6,11 +6,23 @@
 use app::{Error, FieldProblem};
 use domain::contact::{E164, Email};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// A field as it came.
 pub type Raw<'a> = Option<&'a RawValue>;
+
+/// A field of which absent and `null` are not the same: `null` is `Some(None)`.
+/// To be read with [`nullable`].
+pub type Nullable<'a> = Option<Raw<'a>>;
+
+/// Reads a [`Nullable`].
+///
+/// # Errors
+/// Those of the reader.
+pub fn nullable<'de, D: Deserializer<'de>>(reader: D) -> Result<Nullable<'de>, D::Error> {
+    Raw::deserialize(reader).map(Some)
+}
 
 /// The longest text that is read from a field that has no shorter limit, in
 /// characters.
@@ -60,6 +72,19 @@ impl Fields {
             return None;
         }
         Some(text)
+    }
+
+    /// Text that `parse` understands; its error says what it expects.
+    pub fn parsed<T, E: std::fmt::Display>(
+        &mut self,
+        field: &str,
+        raw: Raw<'_>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text: String = self.typed(field, raw, "must be a string")?;
+        parse(&text)
+            .map_err(|error| self.refuse(field, error.to_string()))
+            .ok()
     }
 
     /// Text that is not blank, of at most `longest` characters, without control
