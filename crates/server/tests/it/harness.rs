@@ -47,7 +47,7 @@ pub use client::{Answer, Call};
 pub use database::Database;
 #[allow(unused_imports, reason = "for plays to come")]
 pub use log::logged;
-pub use settings::Settings;
+pub use settings::{JWT_SECRET, Settings};
 
 /// Runs each of the named tests (`async fn name(app: TestApp)`) on both databases.
 macro_rules! flows {

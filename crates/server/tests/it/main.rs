@@ -14,3 +14,4 @@ mod harness;
 mod listener;
 mod quota;
 mod tls;
+mod tokens;
