@@ -176,6 +176,7 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 /// A failed use case, with what the operator may know of its cause.
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
 fn of_app(error: app::Error) -> Failure {
     match error.cause() {
         Some(cause) => Failure::failed(format!("{error} ({cause})")),

@@ -57,13 +57,15 @@ fn claims(app: &TestApp) -> Value {
 
 /// Claims with some of them changed; null takes one away.
 fn claims_with(app: &TestApp, changes: Value) -> Value {
-    let mut claims = claims(app);
-    for (name, value) in changes.as_object().unwrap() {
-        let members = claims.as_object_mut().unwrap();
-        members.remove(name);
-        if !value.is_null() {
-            members.insert(name.clone(), value.clone());
+    let (Value::Object(mut claims), Value::Object(changes)) = (claims(app), changes) else {
+        panic!("claims are objects");
+    };
+    for (name, value) in changes {
+        if value.is_null() {
+            claims.remove(&name);
+        } else {
+            claims.insert(name, value);
         }
     }
-    claims
+    claims.into()
 }
