@@ -29,8 +29,10 @@ use app::limits::Limiter;
 use app::quota::Quota;
 use app::{App, Parts};
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use bonafide::ambient::SystemRandom;
 use bonafide::http;
+use bonafide::http::conventions::edge;
 use bonafide::http::listener::Peer;
 use bonafide::quota::memory::MemoryQuota;
 use bonafide::quota::redis::RedisQuota;
@@ -117,6 +119,7 @@ pub struct TestApp {
     ground: Arc<Ground>,
     /// The use cases behind the router.
     pub app: Arc<App>,
+    server: http::Shared,
     router: Router,
     peer: Peer,
 }
@@ -171,15 +174,16 @@ impl TestApp {
         };
         let app = Arc::new(App::open(parts).await.unwrap());
         let quota = quota(&ground).await;
-        let router = http::router(Arc::new(http::Server {
+        let server = Arc::new(http::Server {
             app: app.clone(),
             limiter: Limiter::new(settings.limits, quota),
             edge: settings.edge,
-        }));
+        });
         Self {
             ground,
             app,
-            router,
+            router: http::router(server.clone()),
+            server,
             peer: Peer {
                 address: CALLER.parse().unwrap(),
                 tls: false,
@@ -187,10 +191,13 @@ impl TestApp {
         }
     }
 
-    /// The same server behind other routes or layers: `change` gets its router.
-    pub fn with_router(&self, change: impl FnOnce(Router) -> Router) -> Self {
+    /// The same server with nothing but the given routes behind its edge.
+    pub fn behind_the_edge(&self, routes: Router<http::Shared>) -> Self {
+        let server = self.server.clone();
         Self {
-            router: change(self.router.clone()),
+            router: routes
+                .layer(from_fn_with_state(server.clone(), edge::edge))
+                .with_state(server),
             ..self.clone()
         }
     }
