@@ -33,12 +33,17 @@ on_sqlite!(
     many_unknown_keys_are_one_fetch,
     a_provider_that_is_away_takes_no_key_from_us,
     redirects_are_not_followed,
+    a_provider_that_never_answers_is_given_up,
+    who_goes_away_ends_no_fetch_of_others,
     keys_come_without_being_asked_for,
 );
 
 /// Another instance, which trusts the provider too.
 async fn trusting(app: &TestApp, provider: &Provider) -> (TestApp, Arc<Tokens>) {
-    let jwks = Jwks::new(&provider.url).unwrap();
+    trusting_keys(app, Jwks::new(&provider.url).unwrap()).await
+}
+
+async fn trusting_keys(app: &TestApp, jwks: Jwks) -> (TestApp, Arc<Tokens>) {
     let tokens = Arc::new(Tokens::new(JWT_SECRET, Some(jwks), Expected::default()));
     let settings = Settings {
         tokens: tokens.clone(),
@@ -243,15 +248,40 @@ async fn redirects_are_not_followed(app: TestApp) {
     expect(&trusting, &identity.token(&claims(&app)), 200).await;
 }
 
+async fn a_provider_that_never_answers_is_given_up(app: TestApp) {
+    let identity = Identity::es256("e");
+    let provider = Provider::publishing(&[]).await;
+    provider.answer(Reply::Held(set(&[&identity])));
+    let jwks = Jwks::with_timeout(&provider.url, Duration::from_millis(50)).unwrap();
+    let (trusting, _) = trusting_keys(&app, jwks).await;
+    let token = identity.token(&claims(&app));
+    assert_eq!(refusal(&trusting, &token).await, "bad token");
+    assert_eq!(provider.fetches(), 1);
+}
+
+async fn who_goes_away_ends_no_fetch_of_others(app: TestApp) {
+    let identity = Identity::es256("e");
+    let provider = Provider::publishing(&[]).await;
+    provider.answer(Reply::Held(set(&[&identity])));
+    let (trusting, _) = trusting(&app, &provider).await;
+    let token = identity.token(&claims(&app));
+    let (gone, asked) = (trusting.clone(), token.clone());
+    let call = tokio::spawn(async move { super::ask(&gone, &asked).await });
+    provider.asked(1).await;
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    provider.release();
+    expect(&trusting, &token, 200).await;
+    assert_eq!(provider.fetches(), 1);
+}
+
 async fn keys_come_without_being_asked_for(app: TestApp) {
     let identity = Identity::eddsa("d");
     let provider = Provider::publishing(&[&identity]).await;
     let (trusting, tokens) = trusting(&app, &provider).await;
     let stop = CancellationToken::new();
     let fresh = tokio::spawn(tokens.keep_fresh(stop.clone()));
-    while provider.fetches() == 0 {
-        tokio::task::yield_now().await;
-    }
+    provider.asked(1).await;
     expect(&trusting, &identity.token(&claims(&app)), 200).await;
     assert_eq!(provider.fetches(), 1);
     stop.cancel();

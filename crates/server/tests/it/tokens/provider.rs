@@ -10,6 +10,7 @@ use axum::routing::get;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::signing::Identity;
@@ -21,6 +22,8 @@ pub enum Reply {
     Body(Vec<u8>),
     /// This status and nothing else.
     Status(u16),
+    /// This body, once it is released.
+    Held(Vec<u8>),
     /// The keys are at another path.
     Elsewhere(String, Vec<u8>),
 }
@@ -36,6 +39,7 @@ pub struct Provider {
 struct Told {
     reply: Mutex<Reply>,
     fetches: AtomicUsize,
+    released: Notify,
 }
 
 impl Provider {
@@ -44,6 +48,7 @@ impl Provider {
         let told = Arc::new(Told {
             reply: Mutex::new(Reply::Body(set(identities))),
             fetches: AtomicUsize::new(0),
+            released: Notify::new(),
         });
         let router = Router::new()
             .route("/keys", get(keys))
@@ -63,6 +68,18 @@ impl Provider {
     /// Answers something else from now on.
     pub fn answer(&self, reply: Reply) {
         *self.told.reply.lock().unwrap() = reply;
+    }
+
+    /// Lets an answer go that is held back.
+    pub fn release(&self) {
+        self.told.released.notify_one();
+    }
+
+    /// Waits until its keys have been asked for that often.
+    pub async fn asked(&self, fetches: usize) {
+        while self.fetches() < fetches {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// How often its keys were asked for.
@@ -89,6 +106,10 @@ async fn keys(State(told): State<Arc<Told>>) -> Response {
     match reply {
         Reply::Body(body) => body.into_response(),
         Reply::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Reply::Held(body) => {
+            told.released.notified().await;
+            body.into_response()
+        }
         Reply::Elsewhere(path, _) => (StatusCode::FOUND, [("location", path)]).into_response(),
     }
 }
