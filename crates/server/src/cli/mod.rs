@@ -160,7 +160,6 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Doctor(_) => doctor::run(output).await,
         Command::Tokens(command) => tokens::run(&command, output, &environment::load()?).await,
         Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
-        _ => Err(Failure::usage("this build has no such command")),
     }
 }
 
@@ -181,6 +180,7 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 /// A failed use case, with what the operator may know of its cause.
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
 fn of_app(error: app::Error) -> Failure {
     match error.cause() {
         Some(cause) => Failure::failed(format!("{error} ({cause})")),

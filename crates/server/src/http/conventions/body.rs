@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 
 use super::failure::{Failure, too_large, wrong_media_type};
-use super::fields::Fields;
+use super::fields::{self, Fields};
 
 /// The largest body of most paths, in bytes.
 pub const SMALL: usize = 64 * 1024;
@@ -76,6 +76,9 @@ fn parse<'a, T: Deserialize<'a>, V>(
     read: impl FnOnce(T, &mut Fields) -> Option<V>,
 ) -> Result<V, Failure> {
     let object = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
+    if !fields::is_object(bytes) {
+        return Err(invalid(NO_OBJECT.to_owned()).into());
+    }
     let mut fields = Fields::default();
     let value = read(object, &mut fields);
     Ok(fields.finish(value)?)
@@ -113,16 +116,21 @@ fn is_json(headers: &HeaderMap) -> Option<bool> {
     Some(json && utf8)
 }
 
+const NO_OBJECT: &str = "must be a JSON object that names each field once";
+
 /// The parser's own message may quote the body, so ours says only where.
 fn malformed(error: &serde_json::Error) -> Error {
-    let message = match error.classify() {
-        Category::Data => "must be a JSON object that names each field once".to_owned(),
+    invalid(match error.classify() {
+        Category::Data => NO_OBJECT.to_owned(),
         Category::Eof | Category::Syntax | Category::Io => format!(
             "must be valid JSON in UTF-8; see line {}, column {}",
             error.line(),
             error.column()
         ),
-    };
+    })
+}
+
+fn invalid(message: String) -> Error {
     Error::invalid(vec![FieldProblem {
         field: "body".into(),
         message,

@@ -153,7 +153,12 @@ impl Fields {
         raw: Raw<'a>,
         read: impl FnOnce(T, &mut Self) -> V,
     ) -> Option<V> {
-        let object = self.typed(field, raw, "must be an object that names each field once")?;
+        let expected = "must be an object that names each field once";
+        if raw.is_some_and(|raw| !is_object(raw.get().as_bytes())) {
+            self.refuse(field, expected);
+            return None;
+        }
+        let object = self.typed(field, raw, expected)?;
         let outer = self.prefix.len();
         self.prefix.push_str(field);
         self.prefix.push('.');
@@ -180,4 +185,10 @@ impl Fields {
         }
         value
     }
+}
+
+/// Whether valid JSON is an object. Types that name their fields would take a list too, as the
+/// values in order.
+pub fn is_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().starts_with(b"{")
 }
