@@ -1,2 +1,72 @@
-//! Skeleton.
-fn main() {}
+//! `cargo xtask`: the project's own tasks.
+//!
+//! Guarantees: a task that fails says why in its last lines and exits non-zero.
+//! Must not: be needed to build or run the server.
+
+mod bench;
+mod coverage;
+mod install;
+mod instrument;
+mod openapi;
+mod steps;
+mod tests;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+// The server's allocator: the bare handler of the bench runs in this program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The tasks of this project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct CommandLine {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Proves the project: formatting, lints, and every test on real servers
+    Test(tests::Options),
+    /// Measures which lines the tests run
+    Coverage(coverage::Options),
+    /// Writes docs/openapi.json from the code, or checks it
+    Openapi(openapi::Options),
+    /// Measures the server beside its baselines and prints a table
+    Bench(bench::Options),
+    /// Serves the bench's bare handler
+    #[command(hide = true)]
+    BenchBare {
+        /// Port on 127.0.0.1
+        #[arg(long)]
+        port: u16,
+    },
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    if instrument::is_asked_for() {
+        return instrument::run_compiler();
+    }
+    match CommandLine::parse().task {
+        Task::Test(options) => tests::run(&options),
+        Task::Coverage(options) => coverage::run(&options),
+        Task::Openapi(options) => openapi::run(&options),
+        Task::Bench(options) => bench::run(&options),
+        Task::BenchBare { port } => bench::bare::serve(port),
+    }
+}

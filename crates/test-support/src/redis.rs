@@ -1,160 +1,205 @@
-//! Redis servers for tests: private ones on free loopback ports, which keep no data on disk and
-//! are killed when dropped.
+//! A private Redis: loopback, its own port, nothing kept on disk.
+//!
+//! Guarantees: answers `PING` when [`Redis::start`] returns; stays on its port over restarts; is
+//! stopped on drop.
+//! Must not: be used to keep anything; every stop forgets all keys, as a lost Redis does.
 
-use std::env;
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::Duration;
 
-/// A Redis to test against: the one named by `TEST_REDIS_URL`, or a private one. Use keys of your
-/// own: it may be shared.
-///
-/// # Panics
-/// When there is neither that variable nor the program `redis-server`.
-#[must_use]
-pub fn any_redis() -> AnyRedis {
-    match env::var("TEST_REDIS_URL") {
-        Ok(url) => AnyRedis { url, _server: None },
-        Err(_) => {
-            let server = RedisServer::start();
-            AnyRedis {
-                url: server.url(),
-                _server: Some(server),
-            }
-        }
-    }
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::ports::free_port;
+use crate::process::{Process, Signal};
+use crate::programs::redis_server;
+use crate::waiting::wait_for;
+
+const START_LIMIT: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
+
+/// The variable in which the test command hands over one Redis to all tests.
+pub const SHARED_URL: &str = "TEST_REDIS_URL";
+
+/// One private Redis server.
+#[derive(Debug)]
+pub struct Redis {
+    process: Option<Process>,
+    directory: TempDir,
+    port: u16,
+    is_cluster_node: bool,
 }
 
-/// See [`any_redis`].
-pub struct AnyRedis {
+/// A Redis to test with: the shared one of the test run, or a private one for this handle.
+#[derive(Debug)]
+pub struct TestRedis {
     url: String,
-    _server: Option<RedisServer>,
+    _server: Option<Redis>,
 }
 
-impl AnyRedis {
-    /// Where it listens.
-    #[must_use]
+impl TestRedis {
+    /// Where to connect, `redis://…`.
     pub fn url(&self) -> &str {
         &self.url
     }
 }
 
-/// A private Redis server that keeps nothing on disk.
-pub struct RedisServer {
-    port: u16,
-    is_cluster: bool,
-    child: Option<Child>,
+/// The Redis named by `TEST_REDIS_URL`, or without it a private one that ends with the handle.
+///
+/// It may be shared: a test takes keys that no other test takes, and never flushes.
+pub fn for_test() -> Result<TestRedis> {
+    if let Ok(url) = std::env::var(SHARED_URL) {
+        return Ok(TestRedis { url, _server: None });
+    }
+    let server = Redis::start()?;
+    Ok(TestRedis {
+        url: server.url(),
+        _server: Some(server),
+    })
 }
 
-impl RedisServer {
-    /// Starts a server and waits until it accepts connections.
-    ///
-    /// # Panics
-    /// When the program `redis-server` is missing or does not start.
-    #[must_use]
-    pub fn start() -> Self {
-        Self::with(false)
+impl Redis {
+    /// Starts a server on a free port and waits until it answers.
+    pub fn start() -> Result<Self> {
+        Self::start_as(false)
     }
 
     /// Starts a server in cluster mode, which as yet serves no slots.
-    ///
-    /// # Panics
-    /// As [`Self::start`].
-    #[must_use]
-    pub fn start_cluster_node() -> Self {
-        Self::with(true)
+    pub fn start_cluster_node() -> Result<Self> {
+        Self::start_as(true)
     }
 
-    fn with(is_cluster: bool) -> Self {
-        let mut server = Self {
-            port: free_port(),
-            is_cluster,
-            child: None,
+    fn start_as(is_cluster_node: bool) -> Result<Self> {
+        let mut redis = Self {
+            process: None,
+            directory: tempfile::Builder::new().prefix("redis-").tempdir()?,
+            port: free_port()?,
+            is_cluster_node,
         };
-        server.start_again();
-        server
+        redis.start_again()?;
+        Ok(redis)
     }
 
-    /// Where it listens.
-    #[must_use]
+    /// Starts the stopped server again, empty, on the same port; does nothing while it runs.
+    pub fn start_again(&mut self) -> Result<()> {
+        if self.process.is_none() {
+            self.process = Some(self.spawn()?);
+            self.wait_until_ready()?;
+        }
+        Ok(())
+    }
+
+    /// Stops the server; clients see their connections closed, then refused.
+    pub fn stop(&mut self) -> Result<()> {
+        if let Some(mut process) = self.process.take() {
+            process.stop(STOP_LIMIT)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the server at once, without a farewell to its clients.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut process) = self.process.take() {
+            process.kill()?;
+        }
+        Ok(())
+    }
+
+    /// Freezes the server: connections stay open and nothing answers.
+    pub fn pause(&mut self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a frozen server go on.
+    pub fn resume(&mut self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Where to connect, `redis://127.0.0.1:<port>`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Kills the server without a warning. What it held is gone.
-    pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // Neither fails but for a process that has ended already.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+    /// The server's process id while it runs.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
     }
 
-    /// Starts the server on the port it had.
-    ///
-    /// # Panics
-    /// As [`Self::start`].
-    pub fn start_again(&mut self) {
-        self.kill();
-        let port = self.port.to_string();
-        let mut command = Command::new("redis-server");
+    fn signal(&mut self, signal: Signal) -> Result<()> {
+        let process = self.process.as_mut().context("redis-server is stopped")?;
+        process.signal(signal)
+    }
+
+    fn spawn(&self) -> Result<Process> {
+        let log = File::create(self.directory.path().join("redis.log"))?;
+        let mut command = Command::new(redis_server()?);
         command
-            .args([
-                "--port",
-                &port,
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ])
-            .current_dir(env::temp_dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
-        if self.is_cluster {
-            self.join_cluster(&mut command);
+            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
+            .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .arg("--dir")
+            .arg(self.directory.path())
+            .stdin(std::process::Stdio::null())
+            .stderr(log.try_clone()?)
+            .stdout(log);
+        if self.is_cluster_node {
+            // By default the bus is 10,000 ports higher, where there may be none.
+            let bus = free_port()?.to_string();
+            command.args(["--cluster-enabled", "yes", "--cluster-port", &bus]);
         }
-        let mut child = command.spawn().unwrap_or_else(|error| {
-            panic!("redis-server (Debian: apt install redis-server): {error}")
-        });
-        let output = child.stdout.take();
-        self.child = Some(child);
-        let mut lines = output
-            .into_iter()
-            .flat_map(|output| BufReader::new(output).lines());
-        let ready = lines.any(|line| line.is_ok_and(|line| line.contains("Ready to accept")));
-        assert!(ready, "redis-server ended before it was ready");
+        Process::spawn("redis-server", &mut command, Signal::TERM)
     }
 
-    /// What a cluster node insists on keeping, in the directory it runs in.
-    fn nodes_file(&self) -> String {
-        format!("bonafide-test-nodes-{}.conf", self.port)
-    }
-
-    fn join_cluster(&self, command: &mut Command) {
-        // By default the bus is 10,000 ports higher, where there may be none.
-        let bus = free_port().to_string();
-        let nodes = self.nodes_file();
-        command.args(["--cluster-enabled", "yes", "--cluster-port", &bus]);
-        command.args(["--cluster-config-file", &nodes]);
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let port = self.port;
+        let log = self.directory.path().join("redis.log");
+        let process = self.process.as_mut().context("redis-server is stopped")?;
+        wait_for("the start of redis-server", START_LIMIT, || {
+            if let Some(status) = process.exit_status()? {
+                let said = std::fs::read_to_string(&log).unwrap_or_default();
+                anyhow::bail!("redis-server ended with {status}: {said}");
+            }
+            Ok(answers_ping(port).ok().filter(|pong| *pong).map(|_| ()))
+        })
     }
 }
 
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        self.kill();
-        if self.is_cluster {
-            // Left behind at worst, where the system tidies up.
-            let _ = std::fs::remove_file(env::temp_dir().join(self.nodes_file()));
-        }
-    }
+/// Whether a server on this port answers `PING`, in Redis's inline form.
+fn answers_ping(port: u16) -> std::io::Result<bool> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, PROBE_LIMIT)?;
+    stream.set_read_timeout(Some(PROBE_LIMIT))?;
+    stream.write_all(b"PING\r\n")?;
+    let mut answer = [0; 7];
+    stream.read_exact(&mut answer)?;
+    Ok(&answer == b"+PONG\r\n")
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
-    listener
-        .local_addr()
-        .expect("a bound listener has an address")
-        .port()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_stops_and_returns_to_its_port() {
+        let mut redis = Redis::start().unwrap();
+        let url = redis.url();
+        assert!(answers_ping(redis.port).unwrap());
+        redis.stop().unwrap();
+        assert!(answers_ping(redis.port).is_err());
+        redis.start_again().unwrap();
+        assert_eq!(redis.url(), url);
+        assert!(answers_ping(redis.port).unwrap());
+    }
+
+    #[test]
+    fn a_paused_server_does_not_answer_until_resumed() {
+        let mut redis = Redis::start().unwrap();
+        redis.pause().unwrap();
+        assert!(answers_ping(redis.port).is_err());
+        redis.resume().unwrap();
+        assert!(answers_ping(redis.port).unwrap());
+    }
 }

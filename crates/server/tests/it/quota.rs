@@ -8,7 +8,7 @@ use bonafide::quota::redis::RedisQuota;
 use bonafide::quota::steady_clock;
 use domain::rate::{Rate, SlidingWindow};
 use futures_util::future::join_all;
-use test_support::redis::{RedisServer, any_redis};
+use test_support::{Redis, redis::for_test};
 use tokio::time::{interval, timeout};
 
 async fn quota(url: &str) -> Arc<RedisQuota> {
@@ -55,7 +55,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passes_exactly_the_limit() {
-    let redis = any_redis();
+    let redis = for_test().unwrap();
     let (quota, key, rate) = (quota(redis.url()).await, key("exact"), rate("5/1m"));
     assert_eq!(quota.health(), QuotaHealth::Shared);
     assert_eq!(quota.take(&key, rate, 0).await.permit().remaining, 5);
@@ -74,7 +74,7 @@ async fn passes_exactly_the_limit() {
 
 #[tokio::test]
 async fn each_is_told_what_its_own_request_left() {
-    let redis = any_redis();
+    let redis = for_test().unwrap();
     let (quota, key, rate) = (quota(redis.url()).await, key("order"), rate("3/1m"));
     let verdicts = join_all((0..5).map(|_| quota.take(&key, rate, 1))).await;
     let seen = verdicts
@@ -86,7 +86,7 @@ async fn each_is_told_what_its_own_request_left() {
 
 #[tokio::test]
 async fn refused_requests_leave_no_trace_and_the_window_slides() {
-    let redis = any_redis();
+    let redis = for_test().unwrap();
     let (quota, key, rate) = (quota(redis.url()).await, key("slide"), rate("2/1s"));
     assert_eq!(granted(&[&quota], &key, rate, 2).await, 2);
     // Asking all the time must not keep the window full.
@@ -107,7 +107,7 @@ async fn refused_requests_leave_no_trace_and_the_window_slides() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_share_a_window() {
-    let redis = any_redis();
+    let redis = for_test().unwrap();
     let (one, two) = (quota(redis.url()).await, quota(redis.url()).await);
     assert_eq!(
         granted(&[&one, &two], &key("shared"), rate("7/1m"), 50).await,
@@ -134,7 +134,7 @@ async fn script_calls(url: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_wait_together_share_a_call() {
-    let server = RedisServer::start();
+    let server = Redis::start().unwrap();
     let (quota, rate) = (quota(&server.url()).await, rate("300/1m"));
     let keys = [key("a"), key("b")];
     let before = script_calls(&server.url()).await;
@@ -156,13 +156,13 @@ async fn requests_that_wait_together_share_a_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_redis_is_replaced_and_taken_back() {
-    let mut server = RedisServer::start();
+    let mut server = Redis::start().unwrap();
     let (one, two) = (quota(&server.url()).await, quota(&server.url()).await);
     let rate = rate("4/1m");
     let first = key("outage");
     assert_eq!(granted(&[&one, &two], &first, rate, 10).await, 4);
 
-    server.kill();
+    server.kill().unwrap();
     // Each decides for itself, and at once.
     let quotas = [&*one, &*two];
     let alone = granted(&quotas, &first, rate, 10);
@@ -171,7 +171,7 @@ async fn a_lost_redis_is_replaced_and_taken_back() {
         assert!(matches!(quota.health(), QuotaHealth::Degraded { .. }));
     }
 
-    server.start_again();
+    server.start_again().unwrap();
     let both = || one.health() == QuotaHealth::Shared && two.health() == QuotaHealth::Shared;
     until("both return to Redis", both).await;
     assert_eq!(granted(&[&one, &two], &key("after"), rate, 10).await, 4);
@@ -199,7 +199,7 @@ async fn an_impossible_address_is_an_error_without_the_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn works_on_a_cluster() {
-    let server = RedisServer::start_cluster_node();
+    let server = Redis::start_cluster_node().unwrap();
     let client = redis::Client::open(server.url()).unwrap();
     let mut node = client.get_multiplexed_async_connection().await.unwrap();
     let mut slots = redis::cmd("CLUSTER");
@@ -221,7 +221,7 @@ async fn works_on_a_cluster() {
 /// The script with its clock in our hands must agree with the rules it was written from.
 #[tokio::test]
 async fn the_script_keeps_the_rules_of_the_domain() {
-    let redis = any_redis();
+    let redis = for_test().unwrap();
     let client = redis::Client::open(redis.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let source = include_str!("../../src/quota/take.lua");

@@ -1,0 +1,144 @@
+//! `cargo xtask bench`: the server beside its baselines, in one run on one machine.
+//!
+//! Guarantees: load generator, servers and baselines share this machine and run by turns, so that a
+//! noisy moment hits all of them; every figure is a median over the rounds, every bar a ratio
+//! within a round. All traffic stays on loopback.
+//! Must not: run unoptimised; a debug build starts itself again as a release build.
+
+pub mod bare;
+mod bars;
+mod cpu;
+mod histogram;
+mod http;
+mod load;
+mod measurement;
+mod pgbench;
+mod report;
+mod scenarios;
+mod seed;
+mod stage;
+
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use crate::workspace::{cargo, succeed, target};
+use measurement::Results;
+use stage::Stage;
+
+/// What to measure, and for how long.
+#[derive(clap::Args)]
+pub struct Options {
+    /// One short round, and a tenth of the customers in the largest database
+    #[arg(long)]
+    quick: bool,
+    /// Only the scenarios whose name contains this (repeatable); baselines are always measured
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Only the baselines, without the server
+    #[arg(long, conflicts_with = "only")]
+    baselines: bool,
+    /// Measures this program instead of building one
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+    /// Writes all figures to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// How long each part takes.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    /// Load that is not counted, before each measurement
+    pub warm_up: Duration,
+    /// Load that is counted
+    pub measured: Duration,
+    /// How often everything is measured
+    pub rounds: usize,
+    /// Customers in the largest database
+    pub most_customers: u64,
+}
+
+impl Options {
+    fn pace(&self) -> Pace {
+        let (warm_up, measured, rounds, most_customers) = if self.quick {
+            (500, 2_000, 1, 100_000)
+        } else {
+            (1_000, 4_000, 3, 1_000_000)
+        };
+        Pace {
+            warm_up: Duration::from_millis(warm_up),
+            measured: Duration::from_millis(measured),
+            rounds,
+            most_customers,
+        }
+    }
+
+    /// The program to measure, built if none was named and one is needed.
+    fn binary(&self) -> Result<PathBuf> {
+        if let Some(binary) = &self.binary {
+            return Ok(std::path::absolute(binary)?);
+        }
+        if !self.baselines {
+            succeed(cargo()?.args(["build", "--release", "--package", "bonafide"]))?;
+        }
+        Ok(target()?.join("release/bonafide"))
+    }
+
+    fn is_wanted(&self, name: &str) -> bool {
+        let mut parts = self.only.iter();
+        !self.baselines && (self.only.is_empty() || parts.any(|part| name.contains(part)))
+    }
+}
+
+/// Measures everything and prints the table, the bars and the verdict on each.
+pub fn run(options: &Options) -> Result<()> {
+    if cfg!(debug_assertions) {
+        return run_optimised();
+    }
+    allow_many_connections()?;
+    let binary = options.binary()?;
+    let pace = options.pace();
+    let scenarios = scenarios::all(pace.most_customers);
+    let scenarios: Vec<_> = scenarios
+        .into_iter()
+        .filter(|scenario| scenario.is_baseline() || options.is_wanted(scenario.name()))
+        .collect();
+    let mut stage = Stage::set(&scenarios, &binary)?;
+
+    let mut results = Results::default();
+    for round in 1..=pace.rounds {
+        for scenario in &scenarios {
+            eprintln!("round {round} of {}: {}", pace.rounds, scenario.name());
+            results.add(scenario, scenario.measure(&stage, pace)?);
+        }
+    }
+    results.starts = stage.restart_servers()?;
+    let bars = bars::all(&results, pace.most_customers);
+    print!("{}", report::markdown(&results, &bars));
+    if let Some(path) = &options.json {
+        std::fs::write(path, report::json(&results, &bars)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Becomes the release build of this program, with the same arguments.
+fn run_optimised() -> Result<()> {
+    let mut command = cargo()?;
+    command
+        .args(["run", "--release", "--quiet", "--package", "xtask", "--"])
+        .args(std::env::args_os().skip(1));
+    // Only a failed start comes back from here.
+    Err(command.exec()).context("cannot start cargo")
+}
+
+/// Raises our limit of open files as far as we may: the load needs one file per connection.
+fn allow_many_connections() -> Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).context("cannot raise the limit of open files")
+}

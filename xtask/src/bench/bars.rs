@@ -1,0 +1,167 @@
+//! The bars: what the server promises beside its baselines, and whether this run kept it.
+//!
+//! Guarantees: a bar whose scenarios were not measured says so; it is never called passed.
+//! Must not: be lowered without the reason in the history.
+
+use super::measurement::{Latency, Results, Sample};
+use super::scenarios::{BULK, Engine, FEW_CUSTOMERS, sized_name};
+
+/// One promise and what was measured.
+pub struct Bar {
+    /// The promise in words
+    pub text: String,
+    /// The figure that decides, if its scenarios were measured
+    pub measured: Option<f64>,
+    /// What the figure is held against
+    pub limit: Limit,
+}
+
+/// The side on which a figure has to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
+    /// This or more
+    AtLeast(f64),
+    /// This or less
+    AtMost(f64),
+    /// Less than this
+    Below(f64),
+}
+
+impl Bar {
+    fn new(text: impl Into<String>, measured: Option<f64>, limit: Limit) -> Self {
+        Self {
+            text: text.into(),
+            measured,
+            limit,
+        }
+    }
+
+    /// `pass`, `miss` or `not measured`.
+    pub fn verdict(&self) -> &'static str {
+        let kept = self.measured.map(|figure| match self.limit {
+            Limit::AtLeast(limit) => figure >= limit,
+            Limit::AtMost(limit) => figure <= limit,
+            Limit::Below(limit) => figure < limit,
+        });
+        match kept {
+            Some(true) => "pass",
+            Some(false) => "miss",
+            None => "not measured",
+        }
+    }
+}
+
+/// Every bar, decided by these results.
+pub fn all(results: &Results, most_customers: u64) -> Vec<Bar> {
+    let rate = |sample: &Sample| Some(sample.per_second);
+    let rates = |above: &str, below: &str| results.ratio(above, below, rate);
+    let mut bars = vec![
+        Bar::new(
+            "check, PostgreSQL and Redis, 256 connections ÷ `pgbench -S`, 64 clients",
+            rates("check postgres 256", "pgbench -S 64"),
+            Limit::AtLeast(0.85),
+        ),
+        Bar::new(
+            "check, PostgreSQL and Redis ÷ bare handler, 256 connections",
+            rates("check postgres 256", "bare 256"),
+            Limit::AtLeast(0.33),
+        ),
+        Bar::new(
+            "check, SQLite ÷ bare handler, 256 connections",
+            rates("check sqlite 256", "bare 256"),
+            Limit::AtLeast(0.4),
+        ),
+        Bar::new(
+            "update, SQLite ÷ bare handler, 256 connections",
+            rates("update sqlite 256", "bare 256"),
+            Limit::AtLeast(0.2),
+        ),
+        Bar::new(
+            "update, PostgreSQL, 256 connections ÷ `pgbench -N`, 64 clients",
+            rates("update postgres 256", "pgbench -N 64"),
+            Limit::AtLeast(1.5),
+        ),
+    ];
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        bars.extend(of_engine(results, engine, most_customers));
+    }
+    bars
+}
+
+/// The bars that hold on each engine.
+fn of_engine(results: &Results, engine: Engine, most_customers: u64) -> Vec<Bar> {
+    let p95 = |sample: &Sample| sample.latency.map(|Latency { p95, .. }| p95);
+    let p50 = |sample: &Sample| sample.latency.map(|Latency { p50, .. }| p50);
+    let crowd = results.row(&format!("check {engine} 1000"));
+    let bulk = results.row(&format!("bulk {engine} 64"));
+    let addresses = |sample: &Sample| Some(sample.per_second * BULK as f64);
+    let few = sized_name(engine, FEW_CUSTOMERS);
+    let many = sized_name(engine, most_customers);
+    let cpu = |sample: &Sample| Some(sample.cpu);
+    let slowest_start = results
+        .starts
+        .iter()
+        .map(|(_, took)| took.as_secs_f64() * 1e3);
+    let mut bars = vec![
+        Bar::new(
+            format!("check, {engine}, 1000 connections: failures"),
+            crowd.map(|row| row.failures() as f64),
+            Limit::AtMost(0.0),
+        ),
+        Bar::new(
+            format!("check, {engine}, 1000 connections: p95, ms"),
+            crowd.and_then(|row| row.median(p95)),
+            Limit::Below(100.0),
+        ),
+        Bar::new(
+            format!("check, {engine}, 1000 connections: resident memory, MiB"),
+            crowd.and_then(|row| row.median(|sample| sample.memory)),
+            Limit::Below(96.0),
+        ),
+        Bar::new(
+            format!("check, {engine}: p50 at {most_customers} customers ÷ at {FEW_CUSTOMERS}"),
+            results.ratio(&many, &few, p50),
+            Limit::AtMost(1.3),
+        ),
+        Bar::new(
+            format!("bulk-check, {engine}, 64 connections: addresses/s"),
+            bulk.and_then(|row| row.median(addresses)),
+            Limit::AtLeast(150_000.0),
+        ),
+        Bar::new(
+            format!("CPU per audited answer, {engine} ÷ bare handler, 256 connections"),
+            results.ratio(&format!("check {engine} 256"), "bare 256", cpu),
+            Limit::AtMost(4.0),
+        ),
+    ];
+    if engine == Engine::Postgres {
+        bars.push(Bar::new(
+            "slowest start on an existing database, ms",
+            slowest_start.reduce(f64::max),
+            Limit::Below(300.0),
+        ));
+    }
+    bars
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts() {
+        let verdict = |measured, limit| Bar::new("", measured, limit).verdict();
+        assert_eq!(verdict(Some(0.9), Limit::AtLeast(0.85)), "pass");
+        assert_eq!(verdict(Some(0.8), Limit::AtLeast(0.85)), "miss");
+        assert_eq!(verdict(Some(0.0), Limit::AtMost(0.0)), "pass");
+        assert_eq!(verdict(Some(100.0), Limit::Below(100.0)), "miss");
+        assert_eq!(verdict(None, Limit::Below(100.0)), "not measured");
+    }
+
+    #[test]
+    fn without_results_no_bar_passes() {
+        let bars = all(&Results::default(), 1_000_000);
+        assert!(bars.len() > 10);
+        assert!(bars.iter().all(|bar| bar.verdict() == "not measured"));
+    }
+}

@@ -1,0 +1,182 @@
+//! Requests made once and varied in place, and a reader of plain HTTP/1.1 answers.
+//!
+//! Guarantees: no allocation per request once the buffers have grown.
+//! Must not: follow anything but `Content-Length` answers on a kept-alive connection.
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+
+/// What stands for a customer's number in a body: as many digits as this has signs.
+pub const NUMBER: &str = "#######";
+/// How far apart the customers of one bulk request are.
+const STRIDE: u64 = 7_919;
+
+/// One request whose customer numbers are filled in before each sending.
+#[derive(Clone)]
+pub struct Request {
+    bytes: Vec<u8>,
+    slots: Vec<usize>,
+    /// The number of customers to choose from; the slots of a bulk request differ within it.
+    spread_over: Option<u64>,
+}
+
+impl Request {
+    /// A POST of this JSON body, in which each [`NUMBER`] is the number of one customer.
+    pub fn post(path: &str, key: &str, body: &str) -> Self {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {key}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let text = head + body;
+        let slots = text
+            .match_indices(NUMBER)
+            .map(|(offset, _)| offset)
+            .collect();
+        Self {
+            bytes: text.into_bytes(),
+            slots,
+            spread_over: None,
+        }
+    }
+
+    /// Fills each slot with another one of this many customers.
+    pub fn spread_over(mut self, customers: u64) -> Self {
+        self.spread_over = Some(customers);
+        self
+    }
+
+    /// The request about customer `number`.
+    pub fn about(&mut self, number: u64) -> &[u8] {
+        for (index, offset) in (0..).zip(&self.slots) {
+            let number = match self.spread_over {
+                Some(customers) => (number + index * STRIDE) % customers,
+                None => number,
+            };
+            if let Some(slot) = self.bytes.get_mut(*offset..*offset + NUMBER.len()) {
+                write_digits(slot, number);
+            }
+        }
+        &self.bytes
+    }
+}
+
+fn write_digits(slot: &mut [u8], mut number: u64) {
+    for digit in slot.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+/// The answers that arrive on one connection.
+pub struct Answers {
+    buffer: Vec<u8>,
+    head: usize,
+}
+
+impl Answers {
+    /// A reader with an empty buffer.
+    pub fn new() -> Self {
+        Self {
+            buffer: Vec::with_capacity(4 * 1024),
+            head: 0,
+        }
+    }
+
+    /// Waits for one whole answer and returns its status.
+    pub async fn next(&mut self, stream: &mut TcpStream) -> Result<u16> {
+        self.buffer.clear();
+        loop {
+            let read = stream.read_buf(&mut self.buffer).await?;
+            ensure!(read > 0, "the connection was closed");
+            if let Some(head) = Head::parse(&self.buffer)? {
+                self.head = head.length;
+                let whole = head.length + head.body;
+                self.buffer.reserve(whole.saturating_sub(self.buffer.len()));
+                while self.buffer.len() < whole {
+                    let read = stream.read_buf(&mut self.buffer).await?;
+                    ensure!(read > 0, "the connection was closed within an answer");
+                }
+                return Ok(head.status);
+            }
+        }
+    }
+
+    /// Whether the body of the last answer contains this text.
+    pub fn body_contains(&self, text: &str) -> bool {
+        let body = self.buffer.get(self.head..).unwrap_or_default();
+        body.windows(text.len()).any(|part| part == text.as_bytes())
+    }
+
+    /// The body of the last answer, for an error message.
+    pub fn body(&self) -> String {
+        let body = self.buffer.get(self.head..).unwrap_or_default();
+        String::from_utf8_lossy(body).into_owned()
+    }
+}
+
+/// What the head of an answer says.
+struct Head {
+    status: u16,
+    length: usize,
+    body: usize,
+}
+
+impl Head {
+    /// None while the head is incomplete.
+    fn parse(bytes: &[u8]) -> Result<Option<Self>> {
+        let mut headers = [httparse::EMPTY_HEADER; 48];
+        let mut response = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(length) = response.parse(bytes)? else {
+            return Ok(None);
+        };
+        let status = response.code.context("an answer has a status")?;
+        for header in response.headers.iter() {
+            if header.name.eq_ignore_ascii_case("content-length") {
+                let body = std::str::from_utf8(header.value)?.trim().parse()?;
+                return Ok(Some(Self {
+                    status,
+                    length,
+                    body,
+                }));
+            }
+        }
+        bail!("an answer with status {status} has no Content-Length")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_filled_in_place() {
+        let mut request = Request::post("/p", "k", r#"{"a":"c#######","b":"+#######"}"#);
+        let text = String::from_utf8(request.about(42).to_vec()).unwrap();
+        assert!(
+            text.ends_with(r#"{"a":"c0000042","b":"+0000042"}"#),
+            "{text}"
+        );
+        assert!(text.contains("Content-Length: 31\r\n"), "{text}");
+    }
+
+    #[test]
+    fn a_bulk_request_names_different_customers() {
+        let mut request = Request::post("/p", "k", "[#######,#######]").spread_over(10_000);
+        let text = String::from_utf8(request.about(5_000).to_vec()).unwrap();
+        assert!(text.ends_with("[0005000,0002919]"), "{text}");
+    }
+
+    #[test]
+    fn heads_are_read_when_complete() {
+        let head = b"HTTP/1.1 429 Too Many\r\ncontent-length: 12\r\n\r\n";
+        let parsed = Head::parse(head).unwrap().unwrap();
+        assert_eq!(
+            (parsed.status, parsed.length, parsed.body),
+            (429, head.len(), 12)
+        );
+        assert!(Head::parse(&head[..20]).unwrap().is_none());
+        assert!(Head::parse(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+    }
+}

@@ -1,0 +1,249 @@
+//! What is measured: each scenario's name, subject and load.
+//!
+//! Guarantees: names are unique and stable; bars and `--only` refer to them.
+//! Must not: know what a good figure is.
+
+use std::fmt;
+
+use anyhow::Result;
+
+use super::http::Request;
+use super::load::{self, Extent, Plan, Target};
+use super::measurement::Sample;
+use super::pgbench::Script;
+use super::stage::Stage;
+use super::{Pace, bare, cpu, pgbench, seed};
+
+/// The customers of the ordinary scenarios.
+pub const CUSTOMERS: u64 = 100_000;
+/// The customers of the small database.
+pub const FEW_CUSTOMERS: u64 = 10_000;
+/// Addresses in one bulk request.
+pub const BULK: u64 = 100;
+/// Connections of the scenarios about the number of customers: few, so that nobody waits in line.
+const UNHURRIED: usize = 16;
+
+/// What keeps the customers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    /// SQLite, limits in memory
+    Sqlite,
+    /// PostgreSQL, limits in Redis
+    Postgres,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        })
+    }
+}
+
+/// Who is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The bare handler
+    Bare,
+    /// PostgreSQL alone
+    Pgbench(Script),
+    /// The server on an engine with so many customers
+    Server(Engine, u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Check,
+    Update,
+    Bulk,
+}
+
+/// One measurement to make in each round.
+pub struct Scenario {
+    name: String,
+    subject: Subject,
+    action: Action,
+    connections: usize,
+}
+
+/// Every scenario, baselines beside what is compared with them.
+pub fn all(most_customers: u64) -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for connections in [16, 64, 256, 1000] {
+        all.push(Scenario::bare(connections));
+        for engine in [Engine::Sqlite, Engine::Postgres] {
+            all.push(Scenario::server(engine, Action::Check, connections));
+        }
+        if connections == 256 {
+            all.push(Scenario::pgbench(Script::Select));
+        }
+    }
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        all.push(Scenario::server(engine, Action::Update, 256));
+    }
+    all.push(Scenario::pgbench(Script::Update));
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        all.push(Scenario::server(engine, Action::Bulk, 64));
+        all.push(Scenario::sized(engine, FEW_CUSTOMERS));
+        all.push(Scenario::sized(engine, most_customers));
+    }
+    all
+}
+
+impl Scenario {
+    fn bare(connections: usize) -> Self {
+        Self {
+            name: format!("bare {connections}"),
+            subject: Subject::Bare,
+            action: Action::Check,
+            connections,
+        }
+    }
+
+    fn pgbench(script: Script) -> Self {
+        let name = match script {
+            Script::Select => "pgbench -S 64",
+            Script::Update => "pgbench -N 64",
+        };
+        Self {
+            name: name.to_owned(),
+            subject: Subject::Pgbench(script),
+            action: Action::Check,
+            connections: 64,
+        }
+    }
+
+    fn server(engine: Engine, action: Action, connections: usize) -> Self {
+        let verb = match action {
+            Action::Check => "check",
+            Action::Update => "update",
+            Action::Bulk => "bulk",
+        };
+        Self {
+            name: format!("{verb} {engine} {connections}"),
+            subject: Subject::Server(engine, CUSTOMERS),
+            action,
+            connections,
+        }
+    }
+
+    /// Checks at few connections, among so many customers.
+    fn sized(engine: Engine, customers: u64) -> Self {
+        Self {
+            name: sized_name(engine, customers),
+            subject: Subject::Server(engine, customers),
+            action: Action::Check,
+            connections: UNHURRIED,
+        }
+    }
+
+    /// Its name in tables, bars and `--only`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Who is measured.
+    pub fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    /// Whether it is measured for others to be compared with.
+    pub fn is_baseline(&self) -> bool {
+        !matches!(self.subject, Subject::Server(..))
+    }
+
+    /// Measures once.
+    pub fn measure(&self, stage: &Stage, pace: Pace) -> Result<Sample> {
+        match self.subject {
+            Subject::Pgbench(script) => measure_pgbench(stage, script, pace),
+            Subject::Bare => {
+                let target = Target {
+                    port: stage.bare.port,
+                    request: Request::post(bare::PATH, "none", seed::CHECK),
+                    expected: "@example.com",
+                };
+                let process = stage.bare.process_id();
+                self.measure_load(&target, CUSTOMERS, &[process], pace)
+            }
+            Subject::Server(engine, customers) => {
+                let server = stage.server(engine, customers)?;
+                let target = Target {
+                    port: server.port(),
+                    request: self.action.request(&server.key, server.customers),
+                    expected: self.action.expected(),
+                };
+                let processes = stage.processes(engine, customers)?;
+                self.measure_load(&target, server.customers, &processes, pace)
+            }
+        }
+    }
+
+    /// The first of `processes` is the one whose memory is told.
+    fn measure_load(
+        &self,
+        target: &Target,
+        customers: u64,
+        processes: &[u32],
+        pace: Pace,
+    ) -> Result<Sample> {
+        let plan = Plan {
+            connections: self.connections,
+            customers,
+            extent: Extent::Time {
+                warm_up: pace.warm_up,
+                measured: pace.measured,
+            },
+        };
+        if let Some(process) = processes.first() {
+            cpu::forget_peak(*process)?;
+        }
+        let (mut before, mut own_before) = (Ok(0.0), 0.0);
+        let outcome = load::run(target, plan, || {
+            before = cpu::seconds(processes);
+            own_before = cpu::own_seconds();
+        })?;
+        let used = cpu::seconds(processes)? - before?;
+        let generator = cpu::own_seconds() - own_before;
+        let peak = processes
+            .first()
+            .map(|process| cpu::peak_mebibytes(*process));
+        Sample::of_load(&outcome, used, generator, peak.transpose()?)
+    }
+}
+
+/// The name of the scenario about the number of customers.
+pub fn sized_name(engine: Engine, customers: u64) -> String {
+    format!("check {engine} {UNHURRIED} of {customers}")
+}
+
+impl Action {
+    fn request(self, key: &str, customers: u64) -> Request {
+        match self {
+            Self::Check => Request::post(seed::CHECK_PATH, key, seed::CHECK),
+            Self::Update => Request::post(seed::UPDATE_PATH, key, &seed::update("membership")),
+            Self::Bulk => {
+                let addresses = vec!["\"customer-#######@example.com\""; BULK as usize];
+                let body = format!("{{\"emails\":[{}]}}", addresses.join(","));
+                Request::post("/api/v1/customer/bulk-check", key, &body).spread_over(customers)
+            }
+        }
+    }
+
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Check => "\"customer_found\":true",
+            Self::Update => "\"success\":true",
+            Self::Bulk => "\"total_checked\":100",
+        }
+    }
+}
+
+fn measure_pgbench(stage: &Stage, script: Script, pace: Pace) -> Result<Sample> {
+    let processes: Vec<u32> = stage.postgres.process_id().into_iter().collect();
+    let before = cpu::seconds(&processes)?;
+    let rate = pgbench::run(&stage.postgres, &stage.pgbench, script, pace.measured)?;
+    let used = cpu::seconds(&processes)? - before;
+    let answers = rate * pace.measured.as_secs_f64();
+    Ok(Sample::of_rate(rate, used * 1e6 / answers))
+}

@@ -1,0 +1,69 @@
+//! The customers of the bench: made through the server's own interface, like anyone's.
+//!
+//! Guarantees: customers are numbered from zero; every one has at least one proof.
+//! Must not: write to the database behind the server's back.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+
+use super::http::Request;
+use super::load::{self, Extent, Plan, Target};
+
+const CONNECTIONS: usize = 256;
+
+/// The body of a check, as a shop's checkout sends it.
+pub const CHECK: &str = r#"{"email":"customer-#######@example.com","phone":"+44740#######"}"#;
+/// The path of a check.
+pub const CHECK_PATH: &str = "/api/v1/customer/check-verification";
+/// The path of an update.
+pub const UPDATE_PATH: &str = "/api/v1/customer/update-verification";
+
+/// The body of an update with one proof of this type.
+pub fn update(proof: &str) -> String {
+    format!(
+        "{{\"email\":\"customer-#######@example.com\",\"phone\":\"+44740#######\",\
+         \"verification_type\":\"{proof}\",\"status\":true,\"metadata\":{{\
+         \"ip_address\":\"192.0.2.17\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64)\",\
+         \"verification_id\":\"session-#######\"}}}}"
+    )
+}
+
+/// Gives all customers a first proof; with `all_proofs` nine in ten a second, eight in ten a third.
+pub fn customers(port: u16, key: &str, customers: u64, all_proofs: bool) -> Result<()> {
+    prove(port, key, "veriff", customers)?;
+    if all_proofs {
+        prove(port, key, "membership", customers * 9 / 10)?;
+        prove(port, key, "email_optin", customers * 8 / 10)?;
+    }
+    Ok(())
+}
+
+fn prove(port: u16, key: &str, proof: &str, customers: u64) -> Result<()> {
+    let begin = Instant::now();
+    let target = Target {
+        port,
+        request: Request::post(UPDATE_PATH, key, &update(proof)),
+        expected: "\"success\":true",
+    };
+    let plan = Plan {
+        connections: CONNECTIONS,
+        customers,
+        extent: Extent::EachOnce,
+    };
+    let outcome = load::run(&target, plan, || ())?;
+    let failure = outcome
+        .first_failure
+        .as_deref()
+        .unwrap_or("no reason known");
+    ensure!(
+        outcome.failures() == 0,
+        "cannot seed the customers: {failure}"
+    );
+    let rate = outcome.per_second();
+    eprintln!(
+        "  {customers} × {proof} in {:.1?}, {rate:.0}/s",
+        begin.elapsed()
+    );
+    Ok(())
+}
