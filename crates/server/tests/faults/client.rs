@@ -57,13 +57,17 @@ impl Answer {
     /// The code in the error envelope, if the body is exactly that envelope.
     pub fn error_code(&self) -> Option<String> {
         let body = self.json();
-        let error = body.as_object().filter(|body| body.len() == 1)?.get("error")?;
+        let error = body
+            .as_object()
+            .filter(|body| body.len() == 1)?
+            .get("error")?;
         let is_envelope = error.as_object()?.len() == 4
             && error["message"].as_str()?.len() > 5
             && error["request_id"].as_str()? == self.request_id()
-            && error["details"].as_array()?.iter().all(|detail| {
-                detail["field"].is_string() && detail["message"].is_string()
-            })
+            && error["details"]
+                .as_array()?
+                .iter()
+                .all(|detail| detail["field"].is_string() && detail["message"].is_string())
             && self.header("content-type")? == "application/json";
         let code = error["code"].as_str()?;
         is_envelope.then(|| code.to_owned())
@@ -205,7 +209,17 @@ pub fn post(path: &str, key: &str, headers: &[(&str, &str)], body: &str) -> Vec<
 }
 
 pub fn check(key: &str, email: &str) -> Vec<u8> {
-    post("check-verification", key, &[], &format!(r#"{{"email":"{email}"}}"#))
+    post(
+        "check-verification",
+        key,
+        &[],
+        &format!(r#"{{"email":"{email}"}}"#),
+    )
+}
+
+pub fn bulk_check(key: &str, email: &str) -> Vec<u8> {
+    let body = format!(r#"{{"emails":["{email}","nobody@example.com"]}}"#);
+    post("bulk-check", key, &[], &body)
 }
 
 pub fn get(path: &str) -> Vec<u8> {

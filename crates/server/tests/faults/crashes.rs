@@ -31,7 +31,9 @@ async fn kill_again_and_again(engine: Engine) {
         let office = scene.office().await;
         office.verify_audit().await;
         let answered = seen.iter().flat_map(|seen| &seen.answered);
-        let answered: Vec<_> = answered.map(|(id, status)| (id.as_str(), *status)).collect();
+        let answered: Vec<_> = answered
+            .map(|(id, status)| (id.as_str(), *status))
+            .collect();
         assert!(answered.len() >= 60 && answered.iter().all(|(_, status)| *status == 200));
         office.expect_records(answered).await;
         office.close().await;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use crate::client::{Answer, Connection, PATIENCE, ask_once, check, post};
+use crate::client::{Answer, Connection, PATIENCE, ask_once, bulk_check, check, post};
 use crate::office::Key;
 
 /// The first `occurred_at`, in seconds since 1970: each update happens a second after the last.
@@ -45,7 +45,9 @@ impl Customer {
 
     /// Ends the test unless the last answered update is there, or one sent after it.
     pub async fn expect_kept(&self, port: u16, key: &Key) {
-        let answer = ask_once(port, &check(&key.text, &self.email)).await.unwrap();
+        let answer = ask_once(port, &check(&key.text, &self.email))
+            .await
+            .unwrap();
         assert_eq!(answer.status, 200, "{}", answer.text());
         let kept = answer.json()["veriff_date"].as_str().map(str::to_owned);
         let possible = (self.answered..=self.sent).map(|number| (number > 0).then(|| time(number)));
@@ -58,7 +60,9 @@ impl Customer {
 }
 
 fn time(number: i64) -> String {
-    jiff::Timestamp::from_second(FIRST + number).unwrap().to_string()
+    jiff::Timestamp::from_second(FIRST + number)
+        .unwrap()
+        .to_string()
 }
 
 /// What the clients of one load share.
@@ -98,7 +102,7 @@ pub struct Load {
 
 impl Load {
     /// Starts one client a customer, each on a connection of its own, which it makes anew when it
-    /// ends, until told to stop. Of `reads` + 1 requests one is an update.
+    /// ends, until told to stop. One request of `reads` + 1 is an update, the others look up.
     pub fn start(port: u16, key: &Key, customers: Vec<Customer>, reads: usize) -> Self {
         let progress = Arc::new(Progress::default());
         let mut clients = JoinSet::new();
@@ -111,16 +115,21 @@ impl Load {
     /// Waits until so many requests were answered with 200 since the start.
     pub async fn reach(&self, count: u64) {
         let deadline = Instant::now() + PATIENCE;
-        while self.progress.fine.load(Ordering::Relaxed) < count {
+        while self.fine() < count {
             assert!(Instant::now() < deadline, "the load does not get going");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 
+    /// How many requests were answered with 200 so far.
+    pub fn fine(&self) -> u64 {
+        self.progress.fine.load(Ordering::Relaxed)
+    }
+
     /// The time until a request is answered with 200 that was not yet answered now.
     pub async fn recovery(&self) -> Duration {
         let begin = Instant::now();
-        self.reach(self.progress.fine.load(Ordering::Relaxed) + 1).await;
+        self.reach(self.fine() + 1).await;
         begin.elapsed()
     }
 
@@ -149,12 +158,13 @@ async fn client(
             }
             continue;
         };
-        let writes = round % (reads + 1) == 0;
+        let turn = round % (reads + 1);
         round += 1;
-        let request = if writes {
-            customer.next_update(&key)
-        } else {
-            check(&key.text, &customer.email)
+        let writes = turn == 0;
+        let request = match turn {
+            0 => customer.next_update(&key),
+            1 => check(&key.text, &customer.email),
+            _ => bulk_check(&key.text, &customer.email),
         };
         let begin = Instant::now();
         let Ok(answer) = open.ask(&request).await else {
@@ -182,7 +192,14 @@ async fn client(
 /// While a neighbour is away there is one other answer, with the time to come back.
 fn expect_unavailable(answer: &Answer) {
     assert_eq!(answer.status, 503, "{}", answer.text());
-    assert_eq!(answer.error_code().as_deref(), Some("unavailable"), "{}", answer.text());
-    let after = answer.header("retry-after").and_then(|after| after.parse::<u64>().ok());
+    assert_eq!(
+        answer.error_code().as_deref(),
+        Some("unavailable"),
+        "{}",
+        answer.text()
+    );
+    let after = answer
+        .header("retry-after")
+        .and_then(|after| after.parse::<u64>().ok());
     assert!(after.is_some_and(|seconds| seconds > 0), "{answer:?}");
 }

@@ -14,6 +14,10 @@
 
 mod client;
 mod crashes;
+mod floods;
+mod instances;
 mod load;
 mod office;
+mod outages;
 mod scene;
+mod shutdown;

@@ -48,8 +48,9 @@ impl Link {
     {
         let since = Instant::now();
         loop {
+            let left = PATIENCE.saturating_sub(since.elapsed());
             let attempt = async { read(self.get().await?.as_ref()).await };
-            let result = match tokio::time::timeout(PATIENCE, attempt).await {
+            let result = match tokio::time::timeout(left, attempt).await {
                 Ok(result) => result,
                 Err(_) => {
                     self.give_up().await;
