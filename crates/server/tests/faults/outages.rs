@@ -106,10 +106,10 @@ async fn without_redis_limits_hold_per_instance_and_are_shared_again_after() {
     office.close().await;
     let start = || builder(&database.url()).variable("REDIS_URL", redis.url());
     let instances = [start().start().unwrap(), start().start().unwrap()];
+    assert_eq!(take_turns(&instances, &limited).await, 6);
     let customers = (0..CLIENTS).map(Customer::new).collect();
     let load = Load::start(instances[0].port(), &busy, customers, 4);
     load.reach(200).await;
-    assert_eq!(take_turns(&instances, &limited).await, 6);
 
     redis.stop().unwrap();
     load.reach(load.fine() + 300).await;
@@ -127,9 +127,9 @@ async fn without_redis_limits_hold_per_instance_and_are_shared_again_after() {
         until_limits_are(server, "healthy").await;
     }
     load.reach(load.fine() + 300).await;
+    let seen = load.stop().await;
     // The Redis that came back is empty: one window for both begins anew.
     assert_eq!(take_turns(&instances, &limited).await, 6);
-    let seen = load.stop().await;
     report(&seen, Duration::ZERO);
     assert_eq!(unanswered(&seen), 0);
     assert!(seen.iter().all(|seen| seen.statuses.keys().eq([&200])));
