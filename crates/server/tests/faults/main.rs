@@ -17,7 +17,10 @@ mod crashes;
 mod floods;
 mod instances;
 mod load;
+mod malformed;
 mod office;
+
 mod outages;
 mod scene;
+mod secrecy;
 mod shutdown;

@@ -1,0 +1,191 @@
+//! Ten thousand malformed requests: no 5xx, one shape of failure, nothing that should not be told.
+
+mod bodies;
+mod chance;
+mod requests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use crate::client::{Answer, Connection};
+use crate::scene::{Engine, Scene};
+use chance::Chance;
+use requests::{Case, KINDS, Sent};
+
+const REQUESTS: usize = 10_000;
+const CLIENTS: usize = 8;
+const SEED: u64 = 2;
+
+/// What only this program should know: its tables, its languages, its libraries, its places.
+const INTERNAL: [&str; 30] = [
+    "customer_verification",
+    "api_keys",
+    "audit_records",
+    "audit_batches",
+    "data_keys",
+    "idempotency_keys",
+    "select ",
+    "insert into",
+    "constraint",
+    "syntax error at",
+    "sqlite",
+    "postgres",
+    "rusqlite",
+    "tokio",
+    "serde",
+    "hyper",
+    "axum",
+    "redis",
+    "rustls",
+    ".rs:",
+    "/src/",
+    "/tmp/",
+    "/home/",
+    "/root/",
+    "crates/",
+    "panicked",
+    "unwrap",
+    "expected value",
+    "at line",
+    "trailing characters",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_malformed_requests_get_one_shape_of_failure() {
+    let scene = Scene::start(Engine::Sqlite, "malformed").await;
+    let sent = Arc::new(Sent::new(&scene.key.text));
+    let seen = Arc::new(Mutex::new(Table::default()));
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..CLIENTS {
+        let (sent, seen, port) = (sent.clone(), seen.clone(), scene.server.port());
+        clients.spawn(async move {
+            for number in (client..REQUESTS).step_by(CLIENTS) {
+                let kind = number % KINDS.len();
+                let case = (KINDS[kind].1)(&sent, &mut Chance::new(SEED, number));
+                let answers = play(port, &case).await;
+                let mut seen = seen.lock().unwrap();
+                for answer in &answers {
+                    judge(KINDS[kind].0, number, &case, answer, &sent, &mut seen);
+                }
+                if answers.is_empty() {
+                    seen.count(KINDS[kind].0, "closed");
+                }
+            }
+        });
+    }
+    clients.join_all().await;
+    let mut seen = seen.lock().unwrap();
+    seen.print();
+    let log = format!("{}{}", scene.server.stdout(), scene.server.stderr());
+    let said = log
+        .lines()
+        .filter(|line| !line.contains(" serving "))
+        .collect::<Vec<_>>()
+        .join("\n");
+    for leak in sent.leaks(&said).into_iter().chain(internal(&said)) {
+        seen.complaints.push(format!("the log says {leak}"));
+    }
+    assert!(scene.server.process_id().is_some());
+    assert!(
+        seen.complaints.is_empty(),
+        "{} complaints, such as:\n{}",
+        seen.complaints.len(),
+        seen.complaints
+            .iter()
+            .take(30)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+    let office = scene.office().await;
+    office.verify_audit().await;
+    office.close().await;
+}
+
+/// How often which kind of request got which answer, and what was wrong.
+#[derive(Default)]
+struct Table {
+    counts: BTreeMap<(&'static str, String), usize>,
+    complaints: Vec<String>,
+}
+
+impl Table {
+    fn count(&mut self, kind: &'static str, outcome: &str) {
+        *self.counts.entry((kind, outcome.to_owned())).or_default() += 1;
+    }
+
+    fn print(&self) {
+        for ((kind, outcome), count) in &self.counts {
+            println!("{kind:24} {outcome:32} {count:6}");
+        }
+    }
+}
+
+/// Sends a case and returns whatever was answered before the connection ended or was given up.
+async fn play(port: u16, case: &Case) -> Vec<Answer> {
+    let mut connection = Connection::open(port).await.unwrap();
+    // The server may have refused, and closed, before everything was sent.
+    let _ = connection.send(&case.bytes).await;
+    if case.ends {
+        let _ = connection.finish_sending().await;
+    }
+    let mut answers = Vec::new();
+    while answers.len() < case.answers {
+        match connection.answer_to(case.head).await {
+            Ok(Some(answer)) => answers.push(answer),
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                panic!("no end: {}", String::from_utf8_lossy(&case.bytes));
+            }
+            Ok(None) | Err(_) => break,
+        }
+    }
+    answers
+}
+
+fn judge(
+    kind: &'static str,
+    number: usize,
+    case: &Case,
+    answer: &Answer,
+    sent: &Sent,
+    seen: &mut Table,
+) {
+    let mut complain = |what: String| {
+        let start = String::from_utf8_lossy(&case.bytes[..case.bytes.len().min(300)]).into_owned();
+        seen.complaints.push(format!(
+            "{kind} #{number}: {what}\n  asked {start:?}\n  answered {answer:?} {}",
+            answer.text()
+        ));
+    };
+    let mut outcome = answer.status.to_string();
+    if answer.status >= 500 {
+        complain("a failure of the server".into());
+    }
+    if answer.status >= 300 && !case.head {
+        match answer
+            .header("x-request-id")
+            .and_then(|_| answer.error_code())
+        {
+            Some(code) => outcome = format!("{outcome} {code}"),
+            None => {
+                outcome.push_str(" bare");
+                if !case.unparseable {
+                    complain("not the shape of failures".into());
+                }
+            }
+        }
+    }
+    if answer.status >= 300 {
+        let said = format!("{answer:?} {}", answer.text());
+        for leak in sent.leaks(&said).into_iter().chain(internal(&said)) {
+            complain(format!("tells {leak}"));
+        }
+    }
+    seen.count(kind, &outcome);
+}
+
+fn internal(text: &str) -> Vec<String> {
+    let text = text.to_lowercase();
+    let found = INTERNAL.iter().filter(|word| text.contains(*word));
+    found.map(|word| format!("{word:?}")).collect()
+}
