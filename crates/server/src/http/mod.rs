@@ -6,6 +6,7 @@ mod customers;
 pub mod health;
 pub mod listener;
 pub mod tls;
+mod unreadable;
 
 use std::sync::Arc;
 
