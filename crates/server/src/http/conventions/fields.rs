@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::body::is_object;
+
 /// A field as it came.
 pub type Raw<'a> = Option<&'a RawValue>;
 
@@ -128,7 +130,12 @@ impl Fields {
         raw: Raw<'a>,
         read: impl FnOnce(T, &mut Self) -> V,
     ) -> Option<V> {
-        let object = self.typed(field, raw, "must be an object that names each field once")?;
+        const EXPECTED: &str = "must be an object that names each field once";
+        if !is_object(raw?.get()) {
+            self.refuse(field, EXPECTED);
+            return None;
+        }
+        let object = self.typed(field, raw, EXPECTED)?;
         let outer = self.prefix.len();
         self.prefix.push_str(field);
         self.prefix.push('.');
