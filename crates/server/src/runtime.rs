@@ -24,6 +24,7 @@ use crate::http::{Server, Shared};
 use crate::quota::memory::MemoryQuota;
 use crate::quota::redis::RedisQuota;
 use crate::quota::steady_clock;
+use crate::tokens::{Expected, Jwks, Tokens};
 
 /// How often changed credentials are taken in.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -84,6 +85,7 @@ pub async fn migrate(location: &Location, patience: Duration) -> Result<usize, F
 }
 
 /// A database that stays away, or refuses.
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
 pub fn unusable(error: store::Error) -> Failure {
     Failure::failed(format!("the database cannot be used: {error}"))
         .with_hint("`bonafide doctor` looks for the cause")
@@ -140,12 +142,39 @@ pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
     Ok(Arc::new(Server {
         app,
         limiter: Limiter::new(limits, quota(&config.redis).await?),
+        tokens: Arc::new(tokens(config)?),
         edge: edge::Settings {
             trusted_proxies: config.http.trusted_proxies.clone(),
             require_https: config.http.require_https,
+            cors_origins: config
+                .http
+                .cors_origins
+                .iter()
+                .filter_map(|origin| origin.parse().ok())
+                .collect(),
             timeout: config.http.request_timeout,
         },
     }))
+}
+
+/// What checks and signs tokens.
+///
+/// # Errors
+/// When no HTTP client can be made for the identity provider's keys.
+pub fn tokens(config: &Config) -> Result<Tokens, Failure> {
+    let jwks = config.tokens.jwks_url.as_ref();
+    let jwks = jwks
+        .map(|url| Jwks::new(url.as_str()))
+        .transpose()
+        .map_err(|error| Failure::failed(format!("JWT_JWKS_URL cannot be used: {error}")))?;
+    Ok(Tokens::new(
+        config.secrets.jwt_secret.expose().as_bytes(),
+        jwks,
+        Expected {
+            issuer: config.tokens.issuer.clone(),
+            audience: config.tokens.audience.clone(),
+        },
+    ))
 }
 
 async fn quota(nodes: &[config::Secret]) -> Result<Arc<dyn Quota>, Failure> {

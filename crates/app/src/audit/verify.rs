@@ -403,7 +403,7 @@ fn check_records(place: BatchPlace, batch: &Batch, records: Vec<Located>, report
         match committed {
             None => report.faults.push(Fault::Inserted(place)),
             Some(leaf) if *leaf != located.record.leaf() => {
-                report.faults.push(Fault::Changed(place))
+                report.faults.push(Fault::Changed(place));
             }
             Some(_) => {}
         }

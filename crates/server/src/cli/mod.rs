@@ -27,6 +27,7 @@ use failure::Failure;
 use output::Output;
 
 use crate::config::environment;
+use crate::http::{self, openapi};
 
 /// The words after the program's name.
 #[derive(Parser, Clone, Debug)]
@@ -150,14 +151,15 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
     let output = Output::new(line.json);
     match line.into_command() {
         Command::Completions { shell } => output::print_line(&completions(shell)),
+        Command::Openapi => output::print_line(&openapi::render(&http::document())),
         Command::Serve(arguments) => serve::run(&arguments, environment::load()?).await,
         Command::Migrate(_) => migrate::run(output, &environment::load()?).await,
         Command::Companies(command) => companies::run(command, output, &environment::load()?).await,
         Command::Keys(command) => keys::run(command, output, &environment::load()?).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Doctor(_) => doctor::run(output).await,
+        Command::Tokens(command) => tokens::run(&command, output, &environment::load()?).await,
         Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
-        _ => Err(Failure::usage("this build has no such command")),
     }
 }
 
@@ -178,6 +180,7 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 /// A failed use case, with what the operator may know of its cause.
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
 fn of_app(error: app::Error) -> Failure {
     match error.cause() {
         Some(cause) => Failure::failed(format!("{error} ({cause})")),

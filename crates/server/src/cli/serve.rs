@@ -70,7 +70,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     }
     let served = if arguments.role.answers() {
         runtime::start_beside_requests(&app, &tasks, &stop);
-        answer(&config, app.clone(), stop.clone()).await
+        answer(&config, app.clone(), &tasks, stop.clone()).await
     } else {
         tracing::info!("working");
         stop.cancelled().await;
@@ -85,7 +85,12 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     served
 }
 
-async fn answer(config: &Config, app: Arc<App>, stop: CancellationToken) -> Result<(), Failure> {
+async fn answer(
+    config: &Config,
+    app: Arc<App>,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let listener = TcpListener::bind(config.http.listen)
         .await
         .map_err(|error| {
@@ -100,6 +105,7 @@ async fn answer(config: &Config, app: Arc<App>, stop: CancellationToken) -> Resu
         ),
     };
     let server = runtime::server(config, app).await?;
+    tasks.spawn(server.tokens.keep_fresh(stop.clone()));
     let address = listener.local_addr().unwrap_or(config.http.listen);
     first_start::welcome(config, &server.app, address.port()).await?;
     tracing::info!(listen = %address, database = server.app.store.engine(), "serving");
