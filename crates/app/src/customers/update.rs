@@ -144,7 +144,10 @@ impl Unit for Apply {
             at: self.now,
         };
         self.reply.store(tx, &output).await?;
-        let record = self.draft.finish("ok", 200, Some(self.detail(applied)));
+        let record = self
+            .draft
+            .clone()
+            .finish("ok", 200, Some(self.detail(applied)));
         Ok(Written {
             output,
             records: vec![record],

@@ -14,6 +14,7 @@ pub mod migrate;
 pub mod output;
 pub mod serve;
 pub mod session;
+pub mod style;
 pub mod tokens;
 
 use std::ffi::OsString;
@@ -42,7 +43,7 @@ use crate::config::environment;
 )]
 pub struct CommandLine {
     /// Print results as JSON, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 999)]
     pub json: bool,
     /// What to do.
     #[command(subcommand)]
@@ -154,6 +155,8 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Companies(command) => companies::run(command, output, &environment::load()?).await,
         Command::Keys(command) => keys::run(command, output, &environment::load()?).await,
         Command::Tokens(command) => tokens::run(&command, output, &environment::load()?).await,
+        Command::Demo(arguments) => demo::run(&arguments).await,
+        Command::Doctor(_) => doctor::run(output).await,
         Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
         _ => Err(Failure::usage("this build has no such command")),
     }

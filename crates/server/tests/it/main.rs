@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod commands;
 mod config;
 mod conventions;
 mod customers;
