@@ -146,6 +146,12 @@ pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
         edge: edge::Settings {
             trusted_proxies: config.http.trusted_proxies.clone(),
             require_https: config.http.require_https,
+            cors_origins: config
+                .http
+                .cors_origins
+                .iter()
+                .filter_map(|origin| origin.parse().ok())
+                .collect(),
             timeout: config.http.request_timeout,
         },
     }))

@@ -105,8 +105,8 @@ async fn answer(
         ),
     };
     let server = runtime::server(config, app).await?;
-    let address = listener.local_addr().unwrap_or(config.http.listen);
     tasks.spawn(server.tokens.keep_fresh(stop.clone()));
+    let address = listener.local_addr().unwrap_or(config.http.listen);
     first_start::welcome(config, &server.app, address.port()).await?;
     tracing::info!(listen = %address, database = server.app.store.engine(), "serving");
     listener::serve(listener, tls, http::router(server), options(config), stop)

@@ -1,12 +1,16 @@
 //! The HTTP side: the listener, the conventions of every surface, and one folder
 //! per surface. One surface never imports another.
 
+mod admin;
 pub mod conventions;
 mod customers;
+mod docs;
 pub mod health;
 pub mod listener;
+pub mod openapi;
 pub mod tls;
 mod tokens;
+mod unreadable;
 
 use std::sync::Arc;
 
@@ -15,8 +19,10 @@ use app::limits::Limiter;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use ipnet::IpNet;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
-use conventions::edge;
+use conventions::{cors, edge};
 
 use crate::tokens::Tokens;
 
@@ -38,14 +44,29 @@ pub type Shared = Arc<Server>;
 /// Proxies whose forwarded headers count.
 pub type Proxies = Vec<IpNet>;
 
-/// All routes behind the edge.
-pub fn router(server: Shared) -> Router {
-    Router::new()
+/// The routes of all surfaces, each with its description.
+fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::description())
         .merge(customers::routes())
         .merge(tokens::routes())
+        .merge(admin::routes())
         .merge(health::routes())
+}
+
+/// The OpenAPI document of all routes.
+pub fn document() -> OpenApi {
+    openapi::complete(routes().into_openapi())
+}
+
+/// All routes behind the edge.
+pub fn router(server: Shared) -> Router {
+    let (routes, document) = routes().split_for_parts();
+    let origins = server.edge.cors_origins.clone();
+    let routed = routes
+        .merge(docs::routes(&openapi::complete(document)))
         .fallback(conventions::failure::unknown_path)
         .method_not_allowed_fallback(conventions::failure::wrong_method)
         .layer(from_fn_with_state(server.clone(), edge::edge))
-        .with_state(server)
+        .with_state(server);
+    cors::allow(routed, &origins)
 }

@@ -2,6 +2,7 @@
 
 use app::{Code, Problem};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Which dialect a path speaks, and whether its requests are audited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,28 +58,41 @@ impl Surface {
     }
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
+/// Why a request failed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Failure)]
+pub struct Envelope<'a> {
     error: Inner<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FailureBody)]
 struct Inner<'a> {
+    /// A stable machine word. Words are added, never changed.
     code: &'a str,
+    /// A sentence for people.
     message: &'a str,
+    /// As in `X-Request-Id`.
     request_id: &'a str,
+    /// Everything that is not acceptable, field by field; otherwise empty.
     details: Vec<Detail<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FailureDetail)]
 struct Detail<'a> {
+    /// The field's path: `metadata.occurred_at`, `emails[3]`.
     field: &'a str,
+    /// A sentence for people; it never repeats what was sent.
     message: &'a str,
 }
 
-#[derive(Serialize)]
-struct TokenFailure<'a> {
+/// Why no token was issued (RFC 6749).
+#[derive(Serialize, ToSchema)]
+pub struct TokenFailure<'a> {
+    /// A word of RFC 6749, section 5.2.
     error: &'a str,
+    /// A sentence for people.
     error_description: &'a str,
 }
 

@@ -16,7 +16,7 @@ use crate::http::conventions::failure::Failure;
 use crate::http::conventions::visit::Visit;
 
 /// As the audit log names the exchange.
-const ACTION: &str = "token.issue";
+pub const ACTION: &str = "token.issue";
 
 /// The client of the `Authorization` header, if there is one: it is authenticated
 /// before the body is looked at.

@@ -11,6 +11,7 @@ use http::{HeaderMap, header};
 use jiff::Timestamp;
 use serde::Serialize;
 use url::form_urlencoded;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::http::conventions::body::{SMALL, collect};
@@ -43,6 +44,25 @@ fn is_form(headers: &HeaderMap) -> bool {
                 .trim()
                 .eq_ignore_ascii_case("application/x-www-form-urlencoded")
         })
+}
+
+/// The parameters, for the documentation.
+#[derive(ToSchema)]
+#[schema(as = TokenRequest)]
+#[allow(dead_code, reason = "describes what `TokenRequest` reads")]
+pub struct TokenForm {
+    /// Always `client_credentials`.
+    #[schema(pattern = "^client_credentials$", examples("client_credentials"))]
+    grant_type: String,
+    /// The id of the API key; not beside HTTP Basic.
+    #[schema(examples("k7m2p9w4x3qa"))]
+    client_id: Option<String>,
+    /// The whole API key; not beside HTTP Basic.
+    #[schema(format = Password)]
+    client_secret: Option<String>,
+    /// Fewer scopes than the key's, separated by spaces.
+    #[schema(examples("customers:read"))]
+    scope: Option<String>,
 }
 
 /// The parameters of a request.
@@ -129,11 +149,20 @@ fn invalid_request(message: &str) -> Failure {
     Error::new(Code::InvalidRequest, message).into()
 }
 
-#[derive(Serialize)]
-struct Issued<'a> {
+/// A token.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenAnswer)]
+pub struct Issued<'a> {
+    /// The token: a JSON Web Token.
     access_token: &'a str,
+    /// Always `Bearer`.
+    #[schema(examples("Bearer"))]
     token_type: &'static str,
+    /// For how many seconds it is good.
+    #[schema(examples(900))]
     expires_in: i64,
+    /// What it may do, separated by spaces.
+    #[schema(examples("customers:read"))]
     scope: String,
 }
 

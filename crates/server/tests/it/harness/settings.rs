@@ -35,6 +35,7 @@ impl Default for Settings {
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),
                 require_https: false,
+                cors_origins: Vec::new(),
                 timeout: Duration::from_secs(30),
             },
         }
