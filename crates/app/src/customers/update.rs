@@ -144,7 +144,10 @@ impl Unit for Apply {
             at: self.now,
         };
         self.reply.store(tx, &output).await?;
-        let record = self.draft.finish("ok", 200, Some(self.detail(applied)));
+        let record = self
+            .draft
+            .clone()
+            .finish("ok", 200, Some(self.detail(applied)));
         Ok(Written {
             output,
             records: vec![record],
@@ -262,11 +265,7 @@ impl Apply {
     }
 
     fn seal(&self, key: &DataKey, column: &'static str, value: &str) -> store::Result<Vec<u8>> {
-        let place = Place {
-            table: "customer_verification",
-            column,
-            row: self.email_index.as_bytes(),
-        };
+        let place = place(&self.email_index, column);
         key.seal(place, value.as_bytes(), self.random.as_ref())
             .map_err(sealing)
     }
@@ -281,6 +280,15 @@ impl Apply {
             self.update.proof.as_str(),
             self.update.status
         )
+    }
+}
+
+/// Where a sealed value of a customer stands.
+pub(super) fn place<'a>(email_index: &'a BlindIndex, column: &'static str) -> Place<'a> {
+    Place {
+        table: "customer_verification",
+        column,
+        row: email_index.as_bytes(),
     }
 }
 

@@ -49,7 +49,7 @@ use test_support::redis::TestRedis;
 pub use client::{Answer, Call};
 pub use database::Database;
 pub use log::logged;
-pub use settings::Settings;
+pub use settings::{JWT_SECRET, Settings};
 
 /// Runs each of the named tests (`async fn name(app: TestApp)`) on both databases.
 macro_rules! flows {
@@ -198,6 +198,7 @@ impl TestApp {
         let server = Arc::new(http::Server {
             app: app.clone(),
             limiter: Limiter::new(settings.limits, quota),
+            tokens: settings.tokens,
             edge: settings.edge,
         });
         Self {

@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod commands;
 mod config;
 mod conventions;
 mod customers;
@@ -17,3 +18,4 @@ mod listener;
 mod privacy;
 mod quota;
 mod tls;
+mod tokens;

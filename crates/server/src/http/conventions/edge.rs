@@ -38,6 +38,10 @@ const LONGEST_ID: usize = 128;
 /// The longest user agent that is recorded, in bytes.
 const LONGEST_AGENT: usize = 512;
 
+/// How long an answer that says the database is away waits for its record: its caller has waited
+/// long enough, and the record stays in the queue.
+const RECORD_OF_OUTAGE: Duration = Duration::from_millis(250);
+
 /// How the edge behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -45,6 +49,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether plain HTTP is refused.
     pub require_https: bool,
+    /// Whose pages may read answers (`CORS_ORIGINS`).
+    pub cors_origins: Vec<HeaderValue>,
     /// The longest time an answer may take.
     pub timeout: Duration,
 }
@@ -171,11 +177,14 @@ async fn record(
     code: &'static str,
     status: StatusCode,
 ) -> app::Result<()> {
-    server
-        .app
-        .recorder
-        .record(visit.exchange(), code, status.as_u16())
+    let recorder = &server.app.recorder;
+    let recorded = recorder.record(visit.exchange(), code, status.as_u16());
+    if status != StatusCode::SERVICE_UNAVAILABLE {
+        return recorded.await;
+    }
+    tokio::time::timeout(RECORD_OF_OUTAGE, recorded)
         .await
+        .unwrap_or(Ok(()))
 }
 
 /// The failure that a response stands for, if it stands for one.
@@ -210,6 +219,10 @@ fn decorate(headers: &mut HeaderMap, visit: &Visit) {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    if visit.surface() == Surface::Tokens {
+        // RFC 6749 §5.1 asks for it, for the sake of caches older than Cache-Control.
+        headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    }
     if let Some(verdict) = visit.verdict() {
         let Permit {
             rate,
