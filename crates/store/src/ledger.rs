@@ -129,6 +129,11 @@ pub(crate) mod postgres {
         records.iter().map(|record| value(record)).collect()
     }
 
+    /// Prepares the statement, so that [`insert`] sends it at its first poll.
+    pub async fn prepare(connection: &Connection) -> Result<()> {
+        connection.prepare(INSERT).await
+    }
+
     pub async fn insert(connection: &Connection, batch: &Batch, records: &[&Record]) -> Result<()> {
         let at = column(records, |r| r.at.as_microsecond());
         let request_id = column(records, |r| r.request_id.as_str());

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use rusqlite::TransactionBehavior;
+
 use crate::inspect::Migrations;
 use crate::postgres::Connection as PostgresConnection;
 use crate::sqlite::Connection as SqliteConnection;
@@ -20,7 +22,26 @@ mod postgres_migrations {
 const LOCK: &str = "SELECT pg_advisory_lock(1651470945)";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(1651470945)";
 
+/// How often instances that start together on one file may get into each other's way.
+const ATTEMPTS: usize = 5;
+
 pub(crate) fn sqlite(connection: &mut SqliteConnection) -> Result<usize> {
+    connection
+        .raw()
+        .set_transaction_behavior(TransactionBehavior::Immediate);
+    let mut outcome = migrate_sqlite(connection);
+    for _ in 1..ATTEMPTS {
+        if outcome.is_ok() {
+            break;
+        }
+        // What is to be applied is looked up before the transaction begins, so another process may
+        // have applied it in between: look again.
+        outcome = migrate_sqlite(connection);
+    }
+    outcome
+}
+
+fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<usize> {
     let report = sqlite_migrations::migrations::runner()
         .set_grouped(true)
         .run(connection.raw())

@@ -79,6 +79,14 @@ impl Work {
         }
     }
 
+    /// The lane of a unit; records have none.
+    pub fn lane(&self) -> Option<Lane> {
+        match self {
+            Self::Unit { lane, .. } => Some(*lane),
+            Self::Record { .. } => None,
+        }
+    }
+
     pub fn fail(self, error: &Error) {
         match self {
             Self::Unit { unit, .. } => unit.fail(error.clone()),

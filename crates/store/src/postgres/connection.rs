@@ -62,6 +62,12 @@ impl Connection {
         Ok(self.client.query(&statement, values).await?)
     }
 
+    /// Prepares a statement ahead of its use: running it then takes no further round trip, so
+    /// nothing that is sent after it can overtake it.
+    pub(crate) async fn prepare(&self, sql: &'static str) -> Result<()> {
+        self.prepared(sql).await.map(drop)
+    }
+
     /// Transaction control, which has no parameters.
     pub(crate) async fn control(&self, sql: &'static str) -> Result<()> {
         Ok(self.client.batch_execute(sql).await?)

@@ -192,6 +192,8 @@ impl Writer {
         self.log = Some(log);
         let rows = connection.query(ledger::HEAD, &[log.into()]).await?;
         let head = ledger::head(rows.first())?;
+        // Were it prepared beside the first COMMIT, that would be sent before the insert.
+        ledger::postgres::prepare(&connection).await?;
         Ok(Session {
             connection,
             log,
@@ -221,7 +223,8 @@ impl Session {
         let insert = ledger::postgres::insert(connection, &batch, &records);
         *doubt = Some(batch.as_head());
         let committed = if has_units {
-            let (inserted, committed) = tokio::join!(insert, connection.control("COMMIT"));
+            let commit = connection.control("COMMIT");
+            let (inserted, committed) = tokio::join!(biased; insert, commit);
             inserted.and(committed)
         } else {
             insert.await
@@ -249,7 +252,7 @@ async fn run_units(connection: &Connection, works: &mut [Work]) -> Result<()> {
             run.await?;
         } else {
             begun = true;
-            tokio::try_join!(connection.control("BEGIN"), run)?;
+            tokio::try_join!(biased; connection.control("BEGIN"), run)?;
         }
     }
     Ok(())

@@ -44,53 +44,56 @@ impl Writer {
     /// still be waiting.
     fn commit(&mut self, mut works: Vec<Work>) {
         loop {
-            match self.attempt(works) {
-                Ok(()) => return,
-                Err((error, undone)) => {
-                    works = undone;
-                    let (expired, patient): (Vec<_>, Vec<_>) =
-                        works.into_iter().partition(|work| {
-                            !error.is_transient() || work.since().elapsed() > PATIENCE
-                        });
-                    for work in expired {
-                        work.fail(&error);
-                    }
-                    if patient.is_empty() {
-                        return;
-                    }
-                    works = patient;
-                    pause();
-                }
+            let (error, undone) = self.attempt(works);
+            let Some(error) = error else { return };
+            let (expired, patient): (Vec<_>, Vec<_>) = undone
+                .into_iter()
+                .partition(|work| !error.is_transient() || work.since().elapsed() > PATIENCE);
+            for work in expired {
+                work.fail(&error);
             }
+            if patient.is_empty() {
+                return;
+            }
+            works = patient;
+            pause();
         }
     }
 
-    /// One transaction. Units that fail alone are answered and left out; when the
-    /// transaction fails, the others come back.
-    fn attempt(&mut self, works: Vec<Work>) -> Result<(), (Error, Vec<Work>)> {
+    /// One transaction. Units that fail are answered, or come back when trying again
+    /// may help, without keeping the others; when the transaction fails, all come
+    /// back.
+    fn attempt(&mut self, works: Vec<Work>) -> (Option<Error>, Vec<Work>) {
         if let Err(error) = self.connection.control("BEGIN IMMEDIATE") {
-            return Err((error, works));
+            return (Some(error), works);
         }
         let mut ready = Vec::with_capacity(works.len());
-        let mut works = works.into_iter();
-        while let Some(mut work) = works.next() {
+        let mut conflict = None;
+        let mut again: Vec<Work> = Vec::new();
+        for mut work in works {
+            // Behind one that comes back, its lane comes back too.
+            let overtakes = |held: &Work| held.lane().is_some() && held.lane() == work.lane();
+            if again.iter().any(overtakes) {
+                again.push(work);
+                continue;
+            }
             match self.run(&mut work) {
                 Ok(()) => ready.push(work),
                 Err(error) if error.is_transient() => {
-                    ready.push(work);
-                    ready.extend(works);
-                    return Err((self.undo(error), ready));
+                    conflict = Some(error);
+                    again.push(work);
                 }
                 Err(error) => work.fail(&error),
             }
         }
         match self.finish(&ready) {
-            Ok(()) => {
-                ready.into_iter().for_each(Work::succeed);
-                Ok(())
+            Ok(()) => ready.into_iter().for_each(Work::succeed),
+            Err(error) => {
+                conflict = Some(self.undo(error));
+                again.extend(ready);
             }
-            Err(error) => Err((self.undo(error), ready)),
         }
+        (conflict, again)
     }
 
     /// Runs one unit between savepoints, so that its failure is its own.

@@ -82,7 +82,8 @@ async fn sqlite(ground: &Ground) -> Schema {
     // An INTEGER PRIMARY KEY is the table itself and has no index: it is added by hand.
     let indexes = "SELECT name, u, group_concat(column, ',') FROM (SELECT t.name, i.name AS i, \
          i.\"unique\" AS u, c.name AS column FROM sqlite_master t, pragma_index_list(t.name) i, \
-         pragma_index_info(i.name) c WHERE t.type = 'table' ORDER BY t.name, i.name, c.seqno) \
+         pragma_index_info(i.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'refinery_%' \
+         ORDER BY t.name, i.name, c.seqno) \
          GROUP BY name, i, u UNION SELECT t.name, 1, c.name FROM sqlite_master t, \
          pragma_table_info(t.name) c WHERE t.type = 'table' AND c.pk = 1 AND c.type = 'INTEGER' \
          AND t.name NOT LIKE 'refinery_%' \

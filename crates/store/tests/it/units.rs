@@ -17,6 +17,7 @@ contract!(
     a_failing_unit_takes_only_itself_down,
     a_unit_whose_record_cannot_be_written_leaves_nothing,
     units_of_a_lane_keep_their_order,
+    a_conflict_does_not_change_the_order_of_its_lane,
     concurrent_changes_of_one_row_all_count,
     a_conflict_is_tried_again,
     a_conflict_that_stays_is_told_in_time,
@@ -97,6 +98,21 @@ async fn units_of_a_lane_keep_their_order(ground: Ground) {
     let misplaced = "SELECT COUNT(*) FROM notes WHERE id <> value";
     assert_eq!(ground.number(misplaced).await, 0);
     assert_eq!(ground.number(NOTES).await, 300);
+}
+
+async fn a_conflict_does_not_change_the_order_of_its_lane(ground: Ground) {
+    let store = &ground.open().await;
+    let units = (0..40_i64).map(|at| {
+        let mut steps = vec![Step::Count(at)];
+        let conflict = Step::Conflict(Arc::new(AtomicUsize::new(1)));
+        steps.extend((at % 13 == 5).then_some(conflict));
+        store.write(Act::new(7, "order", steps))
+    });
+    for written in join_all(units).await {
+        written.unwrap();
+    }
+    let misplaced = "SELECT COUNT(*) FROM notes WHERE id <> value";
+    assert_eq!(ground.number(misplaced).await, 0);
 }
 
 async fn concurrent_changes_of_one_row_all_count(ground: Ground) {
