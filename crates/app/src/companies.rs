@@ -105,7 +105,8 @@ pub async fn create(
 /// Changes a company.
 ///
 /// # Errors
-/// [`Code::NotFound`] when there is none of that id.
+/// [`Code::NotFound`] when there is none of that id; [`Code::Conflict`] when a
+/// caller would switch off the company of its own credential.
 pub async fn change(
     app: &App,
     exchange: &Exchange,
@@ -113,6 +114,7 @@ pub async fn change(
     change: CompanyChange,
     reply: Reply<WithSecret>,
 ) -> Result<WithSecret> {
+    keep_own_company(exchange, company_id, &change)?;
     let now = app.clock.now();
     let secret = match change.rotate_secret {
         None => None,
@@ -163,8 +165,39 @@ pub async fn list(app: &App) -> Result<Vec<Company>> {
         .await?)
 }
 
+/// At most `count` companies by id, those after the id `after`.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_page(app: &App, after: Option<&str>, count: u16) -> Result<Vec<Company>> {
+    let after = after.unwrap_or_default().to_owned();
+    Ok(app
+        .store
+        .read(move |mut tx| {
+            let after = after.clone();
+            Box::pin(async move { companies::list_page(&mut tx, &after, count.into()).await })
+        })
+        .await?)
+}
+
 fn not_found() -> Error {
     Error::new(Code::NotFound, "There is no company of that id.")
+}
+
+/// Nobody takes away the company whose credential they use: it could not undo
+/// that. The command line, which needs no credential, can.
+fn keep_own_company(exchange: &Exchange, company_id: &str, change: &CompanyChange) -> Result<()> {
+    let own = exchange
+        .caller()
+        .is_some_and(|caller| caller.company() == company_id);
+    if own && change.is_active == Some(false) {
+        return Err(Error::new(
+            Code::Conflict,
+            "This is the company of your own credential; use one of another company, or the \
+             command line.",
+        ));
+    }
+    Ok(())
 }
 
 /// `now` plus a duration a caller chose.
@@ -249,7 +282,7 @@ impl Unit for Create {
             webhook_secret: Some(self.secret.shown.clone()),
         };
         self.reply.store(tx, &output).await?;
-        let records = vec![self.draft.finish("ok", 201, None)];
+        let records = vec![self.draft.clone().finish("ok", 201, None)];
         Ok(Written {
             output: Some(output),
             records,
@@ -294,7 +327,7 @@ impl Unit for Change {
             webhook_secret,
         };
         self.reply.store(tx, &output).await?;
-        let records = vec![self.draft.finish("ok", 200, None)];
+        let records = vec![self.draft.clone().finish("ok", 200, None)];
         Ok(Written {
             output: Some(output),
             records,

@@ -72,6 +72,10 @@ macro_rules! codes {
 codes! {
     #[doc = "The request is malformed, or a field is missing or not acceptable; `details` names each."]
     InvalidRequest = "invalid_request", 400;
+    #[doc = "Token endpoint: the only `grant_type` is `client_credentials`."]
+    UnsupportedGrantType = "unsupported_grant_type", 400;
+    #[doc = "Token endpoint: a scope that does not exist or that the key does not have."]
+    InvalidScope = "invalid_scope", 400;
     #[doc = "No credential, or one that is unknown, wrong, expired or revoked."]
     Unauthenticated = "unauthenticated", 401;
     #[doc = "The credential is good but lacks the scope that the message names."]

@@ -31,6 +31,17 @@ pub struct NewKey {
     pub expires_at: Option<Timestamp>,
 }
 
+/// What is to change; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct KeyChange {
+    /// For people.
+    pub name: Option<String>,
+    /// Limits of its own, all of them.
+    pub limits: Option<KeyLimits>,
+    /// Until when it is good; `Some(None)` lets it be good for ever.
+    pub expires_at: Option<Option<Timestamp>>,
+}
+
 /// A new key: the only time that the key itself is seen.
 pub struct CreatedKey {
     /// The key.
@@ -94,14 +105,37 @@ pub async fn rotate(
         draft,
         reply,
     };
-    let rotated = app
-        .store
-        .write(unit)
-        .await?
-        .map_err(|why| why.into_error())?;
+    let rotated = app.store.write(unit).await?.map_err(Ended::into_error)?;
     exchange.mark_recorded();
     app.directory.refresh().await?;
     Ok(rotated)
+}
+
+/// Changes a key that is still good.
+///
+/// # Errors
+/// [`Code::NotFound`]; [`Code::Conflict`] when the key is revoked, expired or
+/// replaced.
+pub async fn change(
+    app: &App,
+    exchange: &Exchange,
+    id: &str,
+    change: KeyChange,
+    reply: Reply<ApiKeyRow>,
+) -> Result<ApiKeyRow> {
+    exchange.note_detail(format!("key={id}"));
+    let draft = app.recorder.draft(exchange).await?;
+    let unit = Change {
+        id: id.to_owned(),
+        change,
+        now: app.clock.now(),
+        draft,
+        reply,
+    };
+    let changed = app.store.write(unit).await?.map_err(Ended::into_error)?;
+    exchange.mark_recorded();
+    app.directory.refresh().await?;
+    Ok(changed)
 }
 
 /// Revokes a key at once. Revoking it again changes nothing.
@@ -126,6 +160,46 @@ pub async fn revoke(
     exchange.mark_recorded();
     app.directory.refresh().await?;
     Ok(revoked)
+}
+
+/// One key.
+///
+/// # Errors
+/// [`Code::NotFound`].
+pub async fn get(app: &App, id: &str) -> Result<ApiKeyRow> {
+    let id = id.to_owned();
+    app.store
+        .read(move |mut tx| {
+            let id = id.clone();
+            Box::pin(async move { api_keys::find(&mut tx, &id).await })
+        })
+        .await?
+        .ok_or_else(not_found)
+}
+
+/// At most `count` keys of a company, or of all companies, oldest first, those
+/// after the key of id `after`.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_page(
+    app: &App,
+    company: Option<&str>,
+    after: Option<&str>,
+    count: u16,
+) -> Result<Vec<ApiKeyRow>> {
+    let (company, after) = (company.map(str::to_owned), after.map(str::to_owned));
+    let keys = app
+        .store
+        .read(move |mut tx| {
+            let (company, after) = (company.clone(), after.clone());
+            Box::pin(async move {
+                api_keys::list_page(&mut tx, company.as_deref(), after.as_deref(), count.into())
+                    .await
+            })
+        })
+        .await?;
+    Ok(keys)
 }
 
 /// The keys of a company, or of all companies.
@@ -199,7 +273,7 @@ impl Unit for Create {
             row: self.row.clone(),
         };
         self.reply.store(tx, &output).await?;
-        let records = vec![self.draft.finish("ok", 201, None)];
+        let records = vec![self.draft.clone().finish("ok", 201, None)];
         Ok(Written {
             output: Some(output),
             records,
@@ -207,20 +281,36 @@ impl Unit for Create {
     }
 }
 
-/// Why a key cannot be rotated.
-enum Unrotatable {
+/// Why a key can neither be changed nor be rotated.
+enum Ended {
     Unknown,
-    Ended,
+    Over,
 }
 
-impl Unrotatable {
+impl Ended {
+    /// The key of that id, if its life goes on.
+    fn check(found: Option<ApiKeyRow>, now: Timestamp) -> Result<ApiKeyRow, Self> {
+        let key = found.ok_or(Self::Unknown)?;
+        let over = key.revoked_at.is_some()
+            || key.replaced_by.is_some()
+            || key.expires_at.is_some_and(|end| end <= now);
+        if over { Err(Self::Over) } else { Ok(key) }
+    }
+
     fn into_error(self) -> Error {
         match self {
             Self::Unknown => not_found(),
-            Self::Ended => Error::new(
+            Self::Over => Error::new(
                 Code::Conflict,
                 "This key is revoked, expired or replaced already; create a new one instead.",
             ),
+        }
+    }
+
+    fn written<T>(self) -> Written<Result<T, Self>> {
+        Written {
+            output: Err(self),
+            records: Vec::new(),
         }
     }
 }
@@ -235,7 +325,7 @@ struct Rotate {
 }
 
 impl Unit for Rotate {
-    type Output = Result<CreatedKey, Unrotatable>;
+    type Output = Result<CreatedKey, Ended>;
 
     fn lane(&self) -> Lane {
         lane()
@@ -244,10 +334,10 @@ impl Unit for Rotate {
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         // First the counter: it orders rotations of one key across instances.
         let revision = change_counter::next(tx).await?;
-        let mut old = match api_keys::find(tx, &self.id).await? {
-            None => return Ok(refused(Unrotatable::Unknown)),
-            Some(old) if self.has_ended(&old) => return Ok(refused(Unrotatable::Ended)),
-            Some(old) => old,
+        let found = api_keys::find(tx, &self.id).await?;
+        let mut old = match Ended::check(found, self.now) {
+            Ok(old) => old,
+            Err(ended) => return Ok(ended.written()),
         };
         let row = ApiKeyRow {
             id: self.key.id().as_str().to_owned(),
@@ -266,7 +356,7 @@ impl Unit for Rotate {
             row,
         };
         self.reply.store(tx, &created).await?;
-        let records = vec![self.draft.finish("ok", 201, None)];
+        let records = vec![self.draft.clone().finish("ok", 201, None)];
         Ok(Written {
             output: Ok(created),
             records,
@@ -274,18 +364,52 @@ impl Unit for Rotate {
     }
 }
 
-impl Rotate {
-    fn has_ended(&self, key: &ApiKeyRow) -> bool {
-        key.revoked_at.is_some()
-            || key.replaced_by.is_some()
-            || key.expires_at.is_some_and(|end| end <= self.now)
+struct Change {
+    id: String,
+    change: KeyChange,
+    now: Timestamp,
+    draft: Draft,
+    reply: Reply<ApiKeyRow>,
+}
+
+impl Unit for Change {
+    type Output = Result<ApiKeyRow, Ended>;
+
+    fn lane(&self) -> Lane {
+        lane()
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
+        let revision = change_counter::next(tx).await?;
+        let found = api_keys::find(tx, &self.id).await?;
+        let mut row = match Ended::check(found, self.now) {
+            Ok(row) => row,
+            Err(ended) => return Ok(ended.written()),
+        };
+        self.apply(&mut row);
+        row.revision = revision;
+        api_keys::update(tx, &row).await?;
+        self.reply.store(tx, &row).await?;
+        let records = vec![self.draft.clone().finish("ok", 200, None)];
+        Ok(Written {
+            output: Ok(row),
+            records,
+        })
     }
 }
 
-fn refused(why: Unrotatable) -> Written<Result<CreatedKey, Unrotatable>> {
-    Written {
-        output: Err(why),
-        records: Vec::new(),
+impl Change {
+    fn apply(&self, row: &mut ApiKeyRow) {
+        let change = &self.change;
+        if let Some(name) = &change.name {
+            row.name.clone_from(name);
+        }
+        if let Some(limits) = &change.limits {
+            row.limits = limits::render_all(limits);
+        }
+        if let Some(expires_at) = change.expires_at {
+            row.expires_at = expires_at;
+        }
     }
 }
 
@@ -317,7 +441,7 @@ impl Unit for Revoke {
             api_keys::update(tx, &row).await?;
         }
         self.reply.store(tx, &row).await?;
-        let records = vec![self.draft.finish("ok", 200, None)];
+        let records = vec![self.draft.clone().finish("ok", 200, None)];
         Ok(Written {
             output: Some(row),
             records,

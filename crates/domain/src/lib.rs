@@ -9,6 +9,7 @@ pub mod access;
 pub mod audit;
 pub mod clock;
 pub mod contact;
+pub mod link;
 pub mod random;
 pub mod rate;
 pub mod seal;

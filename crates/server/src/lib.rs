@@ -10,3 +10,4 @@ pub mod http;
 pub mod quota;
 pub mod runtime;
 pub mod telemetry;
+pub mod tokens;

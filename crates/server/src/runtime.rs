@@ -24,6 +24,7 @@ use crate::http::{Server, Shared};
 use crate::quota::memory::MemoryQuota;
 use crate::quota::redis::RedisQuota;
 use crate::quota::steady_clock;
+use crate::tokens::{Expected, Jwks, Tokens};
 
 /// How often changed credentials are taken in.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -38,7 +39,7 @@ const CHECKPOINTS: Duration = Duration::from_secs(60);
 const CLEARING: Duration = Duration::from_secs(60);
 
 /// How long a start waits for a database that is away.
-const START_PATIENCE: Duration = Duration::from_secs(30);
+pub const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which database the configuration names.
 ///
@@ -55,11 +56,12 @@ pub fn location(config: &Config) -> Result<Location, Failure> {
     }
 }
 
-/// Brings the database up to date, waiting a while for one that is away.
+/// Brings the database up to date, waiting for one that is away as long as there
+/// is patience.
 ///
 /// # Errors
 /// When it stays away, or refuses.
-pub async fn migrate(location: &Location) -> Result<usize, Failure> {
+pub async fn migrate(location: &Location, patience: Duration) -> Result<usize, Failure> {
     if let Location::Sqlite(path) = location
         && let Some(folder) = path.parent()
     {
@@ -73,18 +75,20 @@ pub async fn migrate(location: &Location) -> Result<usize, Failure> {
     loop {
         match location.migrate().await {
             Ok(applied) => return Ok(applied),
-            Err(error) if error.is_transient() && started.elapsed() < START_PATIENCE => {
+            Err(error) if error.is_transient() && started.elapsed() < patience => {
                 tracing::warn!(%error, "the database is away, trying again");
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
-            Err(error) => {
-                return Err(
-                    Failure::failed(format!("the database cannot be used: {error}"))
-                        .with_hint("`bonafide doctor` looks for the cause"),
-                );
-            }
+            Err(error) => return Err(unusable(error)),
         }
     }
+}
+
+/// A database that stays away, or refuses.
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
+pub fn unusable(error: store::Error) -> Failure {
+    Failure::failed(format!("the database cannot be used: {error}"))
+        .with_hint("`bonafide doctor` looks for the cause")
 }
 
 /// Opens the use cases over an up-to-date database.
@@ -138,12 +142,39 @@ pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
     Ok(Arc::new(Server {
         app,
         limiter: Limiter::new(limits, quota(&config.redis).await?),
+        tokens: Arc::new(tokens(config)?),
         edge: edge::Settings {
             trusted_proxies: config.http.trusted_proxies.clone(),
             require_https: config.http.require_https,
+            cors_origins: config
+                .http
+                .cors_origins
+                .iter()
+                .filter_map(|origin| origin.parse().ok())
+                .collect(),
             timeout: config.http.request_timeout,
         },
     }))
+}
+
+/// What checks and signs tokens.
+///
+/// # Errors
+/// When no HTTP client can be made for the identity provider's keys.
+pub fn tokens(config: &Config) -> Result<Tokens, Failure> {
+    let jwks = config.tokens.jwks_url.as_ref();
+    let jwks = jwks
+        .map(|url| Jwks::new(url.as_str()))
+        .transpose()
+        .map_err(|error| Failure::failed(format!("JWT_JWKS_URL cannot be used: {error}")))?;
+    Ok(Tokens::new(
+        config.secrets.jwt_secret.expose().as_bytes(),
+        jwks,
+        Expected {
+            issuer: config.tokens.issuer.clone(),
+            audience: config.tokens.audience.clone(),
+        },
+    ))
 }
 
 async fn quota(nodes: &[config::Secret]) -> Result<Arc<dyn Quota>, Failure> {

@@ -1,9 +1,12 @@
 //! Bringing a database up to date. Migrations stand in two folders in lock-step
 //! and never change once they have landed.
 
+use std::path::Path;
+
+use crate::inspect::Migrations;
 use crate::postgres::Connection as PostgresConnection;
 use crate::sqlite::Connection as SqliteConnection;
-use crate::{Error, Result};
+use crate::{Error, Result, Row};
 
 mod sqlite_migrations {
     refinery::embed_migrations!("migrations/sqlite");
@@ -34,6 +37,66 @@ pub(crate) async fn postgres(connection: &mut PostgresConnection) -> Result<usiz
         .map_err(|error| failed(&error));
     connection.control(UNLOCK).await?;
     Ok(report?.applied_migrations().len())
+}
+
+/// The migrations of this program, and how many of them a history of `applied` lacks.
+fn compared(known: usize, applied: usize) -> Migrations {
+    Migrations {
+        applied,
+        pending: known.saturating_sub(applied),
+    }
+}
+
+/// How far a SQLite file is; one that does not exist has nothing yet, and is not made.
+pub(crate) fn look_at_sqlite(path: &Path) -> Result<Migrations> {
+    let known = sqlite_migrations::migrations::runner()
+        .get_migrations()
+        .len();
+    if !path.exists() {
+        return Ok(compared(known, 0));
+    }
+    let mut connection = SqliteConnection::open_reader(path)?;
+    let has_history = !connection
+        .query(
+            "SELECT 1 FROM sqlite_master WHERE name = 'refinery_schema_history'",
+            &[],
+        )?
+        .is_empty();
+    let applied = if has_history {
+        counted(&connection.query(APPLIED, &[])?)?
+    } else {
+        0
+    };
+    Ok(compared(known, applied))
+}
+
+/// How far a PostgreSQL database is.
+pub(crate) async fn look_at_postgres(connection: &PostgresConnection) -> Result<Migrations> {
+    let known = postgres_migrations::migrations::runner()
+        .get_migrations()
+        .len();
+    let has_history = !connection
+        .query(
+            "SELECT 1 WHERE to_regclass('refinery_schema_history') IS NOT NULL",
+            &[],
+        )
+        .await?
+        .is_empty();
+    let applied = if has_history {
+        counted(&connection.query(APPLIED, &[]).await?)?
+    } else {
+        0
+    };
+    Ok(compared(known, applied))
+}
+
+const APPLIED: &str = "SELECT COUNT(*) FROM refinery_schema_history";
+
+fn counted(rows: &[Row]) -> Result<usize> {
+    let count = rows
+        .first()
+        .map_or(Ok(0), |row| row.int(0, "refinery_schema_history"))?;
+    Ok(usize::try_from(count).unwrap_or_default())
 }
 
 fn failed(error: &refinery::Error) -> Error {

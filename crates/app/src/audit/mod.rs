@@ -9,4 +9,4 @@ mod verify;
 pub use checkpoints::Checkpoints;
 pub use export::{ExportedRecord, export};
 pub use recorder::{Draft, Recorder};
-pub use verify::{Fault, Report, verify};
+pub use verify::{Fault, Report, count, verify};

@@ -119,6 +119,17 @@ pub struct Report {
     pub faults: Vec<Fault>,
 }
 
+/// How many records there are to check, as far as the batches say.
+///
+/// # Errors
+/// When the database is away.
+pub async fn count(store: &Store) -> Result<u64> {
+    let records = store
+        .read(|mut tx| Box::pin(async move { audit::committed_records(&mut tx).await }))
+        .await?;
+    Ok(u64::try_from(records).unwrap_or_default())
+}
+
 /// Checks everything. With a key ring the signing keys are checked against their
 /// sealed halves too; without one, against nothing but each other. `progress` is
 /// told the number of records checked so far.
@@ -392,7 +403,7 @@ fn check_records(place: BatchPlace, batch: &Batch, records: Vec<Located>, report
         match committed {
             None => report.faults.push(Fault::Inserted(place)),
             Some(leaf) if *leaf != located.record.leaf() => {
-                report.faults.push(Fault::Changed(place))
+                report.faults.push(Fault::Changed(place));
             }
             Some(_) => {}
         }

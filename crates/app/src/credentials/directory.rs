@@ -29,6 +29,8 @@ pub enum Refusal {
     Missing,
     /// Neither a key of ours nor a token.
     Malformed,
+    /// Two different ones, so that it is not clear who calls.
+    Ambiguous,
     /// No key of that id, or its secret is another.
     Unknown,
     /// Its time is over.
@@ -39,6 +41,8 @@ pub enum Refusal {
     InactiveCompany,
     /// A token whose signature or claims do not hold.
     BadToken,
+    /// A token whose time is over.
+    ExpiredToken,
 }
 
 impl Refusal {
@@ -47,11 +51,13 @@ impl Refusal {
         match self {
             Self::Missing => "no credential",
             Self::Malformed => "malformed credential",
+            Self::Ambiguous => "two different credentials",
             Self::Unknown => "unknown key",
             Self::Expired => "expired key",
             Self::Revoked => "revoked key",
             Self::InactiveCompany => "inactive company",
             Self::BadToken => "bad token",
+            Self::ExpiredToken => "expired token",
         }
     }
 }
@@ -159,6 +165,11 @@ impl Directory {
         }
         known.alive(key, now)?;
         Ok(key.caller.clone())
+    }
+
+    /// When a key ends; `None` when it does not, or is not known.
+    pub fn end_of(&self, key: KeyId) -> Option<Timestamp> {
+        self.known.load().keys.get(&key)?.expires_at
     }
 
     /// The caller whom a token speaks for.

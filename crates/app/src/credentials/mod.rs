@@ -2,6 +2,8 @@
 
 mod caller;
 mod directory;
+mod grant;
 
 pub use caller::{Caller, KeyLimits};
 pub use directory::{Claims, Directory, Refusal};
+pub use grant::{Grant, grant};

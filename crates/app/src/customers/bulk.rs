@@ -39,8 +39,8 @@ pub async fn bulk_check(app: &App, ctx: &Ctx, emails: &[Email]) -> Result<BulkCh
         .store
         .find_customers(&keys)
         .await?
-        .into_iter()
-        .map(Checked::of)
+        .iter()
+        .map(|found| Checked::of(found.as_ref()))
         .collect();
     let count = |wanted| {
         customers

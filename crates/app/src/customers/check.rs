@@ -30,11 +30,8 @@ pub struct Checked {
 }
 
 impl Checked {
-    pub(super) fn of(found: Option<Found>) -> Self {
-        let standing = found
-            .as_ref()
-            .map(|found| found.standing)
-            .unwrap_or_default();
+    pub(super) fn of(found: Option<&Found>) -> Self {
+        let standing = found.map(|found| found.standing).unwrap_or_default();
         Self {
             found: found.is_some(),
             standing,
@@ -77,5 +74,5 @@ pub async fn check(app: &App, ctx: &Ctx, question: &Question) -> Result<Checked>
             })
             .await?;
     }
-    Ok(Checked::of(found))
+    Ok(Checked::of(found.as_ref()))
 }

@@ -2,10 +2,12 @@
 
 mod bulk;
 mod check;
+mod keys_fit;
 mod update;
 
 pub use bulk::{BulkChecked, bulk_check};
 pub use check::{Checked, Question, check};
+pub use keys_fit::{Fit, keys_fit};
 pub use update::{Metadata, Update, Updated, update};
 
 use domain::access::CompanyId;

@@ -72,6 +72,24 @@ impl Scope {
         }
     }
 
+    /// What the scope allows, for people.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::CustomersRead => "Read what is proven about customers.",
+            Self::CustomersWrite => "Record and withdraw proofs about customers.",
+            Self::OrdersRead => "Read orders and their holds.",
+            Self::OrdersWrite => "Report, release and cancel orders.",
+            Self::NumbersRead => "Read number verifications.",
+            Self::NumbersWrite => "Start and complete number verifications.",
+            Self::AgesRead => "Read age verifications.",
+            Self::AgesWrite => "Make age verifications.",
+            Self::StatisticsRead => "Read the statistics of age verifications.",
+            Self::AuditRead => "Read the audit log.",
+            Self::Admin => "Do everything, administration included.",
+        }
+    }
+
     /// Reads a scope's word.
     ///
     /// # Errors

@@ -1,7 +1,19 @@
-//! `bonafide audit …`: its arguments.
+//! `bonafide audit …`: checking the audit log and reading it out.
 
+use std::io::{self, BufWriter, Write};
+
+use app::App;
+use app::audit::{self, ExportedRecord, Report};
 use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::of_app;
+use super::output::{Output, counted};
+use super::session::with_app;
+use crate::config::Config;
 
 /// The audit log.
 #[derive(Subcommand, Clone, Debug)]
@@ -21,4 +33,148 @@ pub struct ExportArguments {
     /// The moment to stop before
     #[arg(long, value_name = "TIME")]
     pub to: Option<Timestamp>,
+}
+
+/// Does what is asked.
+///
+/// # Errors
+/// Why it was not done; for `verify` also that something was found.
+pub async fn run(command: AuditCommand, output: Output, config: &Config) -> Result<(), Failure> {
+    with_app(config, async |app| match command {
+        AuditCommand::Verify => verify(app, output).await,
+        AuditCommand::Export(range) => export(app, &range).await,
+    })
+    .await
+}
+
+/// What was checked, as programs read it.
+#[derive(Serialize)]
+struct Verified {
+    logs: u64,
+    batches: u64,
+    records: u64,
+    checkpoints: u64,
+    faults: Vec<String>,
+}
+
+async fn verify(app: &App, output: Output) -> Result<(), Failure> {
+    let bar = progress_bar(audit::count(&app.store).await.map_err(of_app)?);
+    let report = audit::verify(&app.store, Some(&app.key_ring), |records| {
+        bar.set_position(records);
+    })
+    .await;
+    bar.finish_and_clear();
+    let report = report.map_err(of_app)?;
+    output.print(&verified(&report), || in_words(&report))?;
+    match report.faults.len() {
+        0 => Ok(()),
+        faults => Err(Failure::failed(format!(
+            "the audit log is not as it was written: {}",
+            counted(faults as u64, "fault")
+        ))
+        .with_hint("compare with a backup, and keep the database as it is for the investigation")),
+    }
+}
+
+/// Seen when a person watches; `indicatif` shows nothing on what is no terminal.
+fn progress_bar(records: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(records), ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} records, {eta} left") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn verified(report: &Report) -> Verified {
+    Verified {
+        logs: report.logs,
+        batches: report.batches,
+        records: report.records,
+        checkpoints: report.checkpoints,
+        faults: report.faults.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Every fault on a line of its own, then what was checked.
+pub(super) fn in_words(report: &Report) -> String {
+    let faults = report.faults.iter().map(ToString::to_string);
+    let checked = format!(
+        "checked {} in {} of {}, under {}",
+        counted(report.records, "record"),
+        counted(report.batches, "batch"),
+        counted(report.logs, "log"),
+        counted(report.checkpoints, "signed checkpoint"),
+    );
+    let verdict = match report.faults.len() {
+        0 => format!("The audit log is intact: {checked}."),
+        _ => format!("The audit log is NOT intact: {checked}."),
+    };
+    faults.chain([verdict]).collect::<Vec<_>>().join("\n")
+}
+
+async fn export(app: &App, range: &ExportArguments) -> Result<(), Failure> {
+    let mut lines = Lines {
+        output: BufWriter::new(io::stdout().lock()),
+        failed: None,
+    };
+    let exported = audit::export(app, range.from, range.to, |record| lines.write(record)).await;
+    match (lines.finish(), exported) {
+        // A reader that has seen enough is no error.
+        (Some(error), _) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        (Some(error), _) => Err(Failure::failed(format!(
+            "the records cannot be printed: {error}"
+        ))),
+        (None, exported) => exported.map(drop).map_err(of_app),
+    }
+}
+
+/// Records on their way out; the first failure of the output is kept.
+struct Lines<W: Write> {
+    output: BufWriter<W>,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Lines<W> {
+    fn write(&mut self, record: &ExportedRecord) -> app::Result<()> {
+        let written = serde_json::to_writer(&mut self.output, record)
+            .map_err(io::Error::from)
+            .and_then(|()| self.output.write_all(b"\n"));
+        written.map_err(|error| {
+            let stopped = app::Error::internal(&error);
+            self.failed = Some(error);
+            stopped
+        })
+    }
+
+    fn finish(mut self) -> Option<io::Error> {
+        self.failed.take().or_else(|| self.output.flush().err())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_left_is_told_from_other_failures() {
+        let mut lines = Lines {
+            output: BufWriter::new(Closed),
+            failed: None,
+        };
+        lines.output.write_all(b"{}").unwrap();
+        let error = lines.finish().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
 }

@@ -13,6 +13,8 @@ pub mod keys;
 pub mod migrate;
 pub mod output;
 pub mod serve;
+pub mod session;
+pub mod style;
 pub mod tokens;
 
 use std::ffi::OsString;
@@ -22,8 +24,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use failure::Failure;
+use output::Output;
 
 use crate::config::environment;
+use crate::http::{self, openapi};
 
 /// The words after the program's name.
 #[derive(Parser, Clone, Debug)]
@@ -40,7 +44,7 @@ use crate::config::environment;
 )]
 pub struct CommandLine {
     /// Print results as JSON, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 999)]
     pub json: bool,
     /// What to do.
     #[command(subcommand)]
@@ -144,14 +148,39 @@ pub fn completions(shell: Shell) -> String {
 /// # Errors
 /// Why it was not done.
 pub async fn run(line: CommandLine) -> Result<(), Failure> {
+    let output = Output::new(line.json);
     match line.into_command() {
         Command::Completions { shell } => output::print_line(&completions(shell)),
+        Command::Openapi => output::print_line(&openapi::render(&http::document())),
         Command::Serve(arguments) => serve::run(&arguments, environment::load()?).await,
-        _ => Err(Failure::usage("this build has no such command")),
+        Command::Migrate(_) => migrate::run(output, &environment::load()?).await,
+        Command::Companies(command) => companies::run(command, output, &environment::load()?).await,
+        Command::Keys(command) => keys::run(command, output, &environment::load()?).await,
+        Command::Demo(arguments) => demo::run(&arguments).await,
+        Command::Doctor(_) => doctor::run(output).await,
+        Command::Tokens(command) => tokens::run(&command, output, &environment::load()?).await,
+        Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
+    }
+}
+
+/// The longest name of a company or a key, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// Reads a name that people read.
+fn name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let length = name.chars().count();
+    if (1..=LONGEST_NAME).contains(&length) && !name.chars().any(char::is_control) {
+        Ok(name.to_owned())
+    } else {
+        Err(format!(
+            "it must be one line of 1 to {LONGEST_NAME} characters"
+        ))
     }
 }
 
 /// A failed use case, with what the operator may know of its cause.
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
 fn of_app(error: app::Error) -> Failure {
     match error.cause() {
         Some(cause) => Failure::failed(format!("{error} ({cause})")),

@@ -66,6 +66,16 @@ pub fn print_line(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// `1 record`, `2 records`, `3 batches`.
+pub fn counted(count: u64, noun: &str) -> String {
+    let ending = match (count, noun.ends_with("ch")) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{count} {noun}{ending}")
+}
+
 /// A table of texts in aligned columns.
 #[derive(Clone, Debug)]
 pub struct Table<const COLUMNS: usize> {

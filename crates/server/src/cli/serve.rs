@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::failure::Failure;
-use super::first_start;
+use super::{first_start, session};
 use crate::config::Config;
 use crate::http::listener::{self, Options};
 use crate::http::tls::TlsReloader;
@@ -60,7 +60,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     let stop = stop_on_signals()?;
     let location = runtime::location(&config)?;
     if config.storage.auto_migrate {
-        let applied = runtime::migrate(&location).await?;
+        let applied = runtime::migrate(&location, runtime::START_PATIENCE).await?;
         tracing::debug!(applied, "database is up to date");
     }
     let app = runtime::open(&config, &location, Connections::default()).await?;
@@ -70,7 +70,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     }
     let served = if arguments.role.answers() {
         runtime::start_beside_requests(&app, &tasks, &stop);
-        answer(&config, app.clone(), stop.clone()).await
+        answer(&config, app.clone(), &tasks, stop.clone()).await
     } else {
         tracing::info!("working");
         stop.cancelled().await;
@@ -80,12 +80,17 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     tasks.close();
     tasks.wait().await;
     runtime::finish(&app).await;
-    close(app).await;
+    session::close(app).await;
     tracing::info!("stopped");
     served
 }
 
-async fn answer(config: &Config, app: Arc<App>, stop: CancellationToken) -> Result<(), Failure> {
+async fn answer(
+    config: &Config,
+    app: Arc<App>,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let listener = TcpListener::bind(config.http.listen)
         .await
         .map_err(|error| {
@@ -99,32 +104,27 @@ async fn answer(config: &Config, app: Arc<App>, stop: CancellationToken) -> Resu
                 .map_err(|error| Failure::usage(format!("TLS: {error}")))?,
         ),
     };
-    let options = Options {
-        max_connections: config.http.max_connections as usize,
-        shutdown_timeout: config.http.shutdown_timeout,
-        ..Options::default()
-    };
     let server = runtime::server(config, app).await?;
-    first_start::welcome(config, &server.app).await?;
-    tracing::info!(listen = %config.http.listen, database = server.app.store.engine(), "serving");
-    listener::serve(listener, tls, http::router(server), options, stop)
+    tasks.spawn(server.tokens.keep_fresh(stop.clone()));
+    let address = listener.local_addr().unwrap_or(config.http.listen);
+    first_start::welcome(config, &server.app, address.port()).await?;
+    tracing::info!(listen = %address, database = server.app.store.engine(), "serving");
+    listener::serve(listener, tls, http::router(server), options(config), stop)
         .await
         .map_err(|abandoned| Failure::failed(abandoned.to_string()))
 }
 
-/// Waits for everything that is written and closes the database.
-async fn close(app: Arc<App>) {
-    let store = app.store.clone();
-    drop(app);
-    match Arc::try_unwrap(store) {
-        Ok(store) => store.close().await,
-        // Somebody still works; what it writes is committed before its answer.
-        Err(_) => tracing::debug!("the database is still in use"),
+/// The listener's limits as the configuration says.
+pub(super) fn options(config: &Config) -> Options {
+    Options {
+        max_connections: config.http.max_connections as usize,
+        shutdown_timeout: config.http.shutdown_timeout,
+        ..Options::default()
     }
 }
 
 /// The token that SIGTERM and SIGINT trip; a second signal ends the process.
-fn stop_on_signals() -> Result<CancellationToken, Failure> {
+pub(super) fn stop_on_signals() -> Result<CancellationToken, Failure> {
     let failed =
         |error: std::io::Error| Failure::failed(format!("signals cannot be heard: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;

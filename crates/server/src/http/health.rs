@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use app::quota::QuotaHealth;
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use http::{StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Shared;
 
@@ -16,33 +17,57 @@ use super::Shared;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The routes.
-pub fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/health", get(health))
-        .route("/health/live", get(live))
-        .route("/health/ready", get(ready))
+pub fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(live))
+        .routes(routes!(ready))
 }
 
-#[derive(Serialize)]
+/// Whether the server is well.
+#[derive(Serialize, ToSchema)]
 struct Health {
+    /// `healthy`, `degraded` (it answers, with less than configured) or `unhealthy`.
+    #[schema(examples("healthy"))]
     status: &'static str,
+    /// The program's version.
     version: &'static str,
+    /// Its parts.
     components: Components,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HealthComponents)]
 struct Components {
+    /// Where the records are.
     database: Component,
+    /// Where requests are counted.
     limits: Component,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HealthComponent)]
 struct Component {
+    /// `healthy`, `degraded` or `unhealthy`.
+    #[schema(examples("healthy"))]
     status: &'static str,
+    /// What does the work, as in `postgres` or `memory`.
+    #[schema(examples("postgres"))]
     kind: &'static str,
 }
 
-/// Every component; 503 when one that answers depend on is away.
+/// Look at every component
+///
+/// 503 when one that answers depend on is away.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "Health",
+    responses(
+        (status = 200, description = "The server answers", body = Health),
+        (status = 503, description = "The server cannot answer", body = Health),
+    )
+)]
 async fn health(State(server): State<Shared>) -> Response {
     let database = database_answers(&server).await;
     let (limits, kind) = match server.limiter.quota().health() {
@@ -71,17 +96,36 @@ async fn health(State(server): State<Shared>) -> Response {
     answer(database, &body)
 }
 
-#[derive(Serialize)]
+/// One word.
+#[derive(Serialize, ToSchema)]
+#[schema(as = HealthWord)]
 struct Short {
+    /// `live`, `ready` or `not ready`.
+    #[schema(examples("ready"))]
     status: &'static str,
 }
 
-/// The process runs.
+/// See whether the process runs
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    tag = "Health",
+    responses((status = 200, description = "It runs", body = Short))
+)]
 async fn live() -> Response {
     answer(true, &Short { status: "live" })
 }
 
-/// Requests can be answered.
+/// See whether requests can be answered
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    tag = "Health",
+    responses(
+        (status = 200, description = "They can", body = Short),
+        (status = 503, description = "They cannot: the database is away", body = Short),
+    )
+)]
 async fn ready(State(server): State<Shared>) -> Response {
     let ready = database_answers(&server).await;
     answer(

@@ -1,11 +1,15 @@
 //! The HTTP side: the listener, the conventions of every surface, and one folder
 //! per surface. One surface never imports another.
 
+mod admin;
 pub mod conventions;
 mod customers;
+mod docs;
 pub mod health;
 pub mod listener;
+pub mod openapi;
 pub mod tls;
+mod tokens;
 mod unreadable;
 
 use std::sync::Arc;
@@ -15,8 +19,12 @@ use app::limits::Limiter;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use ipnet::IpNet;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
-use conventions::edge;
+use conventions::{cors, edge};
+
+use crate::tokens::Tokens;
 
 /// What handlers work with.
 pub struct Server {
@@ -24,6 +32,8 @@ pub struct Server {
     pub app: Arc<App>,
     /// Who may ask how often.
     pub limiter: Limiter,
+    /// Checks and signs tokens.
+    pub tokens: Arc<Tokens>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -34,13 +44,28 @@ pub type Shared = Arc<Server>;
 /// Proxies whose forwarded headers count.
 pub type Proxies = Vec<IpNet>;
 
+/// The routes of all surfaces, each with its description.
+fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::description())
+        .merge(customers::routes())
+        .merge(tokens::routes())
+        .merge(admin::routes())
+        .merge(health::routes())
+}
+
+/// The OpenAPI document of all routes.
+pub fn document() -> OpenApi {
+    openapi::complete(routes().into_openapi())
+}
+
 /// All routes behind the edge.
 pub fn router(server: Shared) -> Router {
-    Router::new()
-        .merge(customers::routes())
-        .merge(health::routes())
+    let (routes, document) = routes().split_for_parts();
+    let routed = routes
+        .merge(docs::routes(&openapi::complete(document)))
         .fallback(conventions::failure::unknown_path)
         .method_not_allowed_fallback(conventions::failure::wrong_method)
         .layer(from_fn_with_state(server.clone(), edge::edge))
-        .with_state(server)
+        .with_state(server.clone());
+    cors::allow(routed, &server.edge.cors_origins)
 }

@@ -8,7 +8,14 @@
     reason = "what a test needs and does not get ends the test"
 )]
 
+mod audit;
+mod commands;
 mod config;
+mod conventions;
+mod customers;
+mod harness;
 mod listener;
+mod privacy;
 mod quota;
 mod tls;
+mod tokens;

@@ -86,17 +86,19 @@ pub async fn insert(tx: &mut Tx<'_>, key: &ApiKeyRow) -> Result<()> {
     .map(drop)
 }
 
-/// Writes the end of a key's life; `false` when there is no such key.
+/// Writes what may change of a key; `false` when there is no such key.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn update(tx: &mut Tx<'_>, key: &ApiKeyRow) -> Result<bool> {
     let updated = tx
         .execute(
-            "UPDATE api_keys SET expires_at = $2, revoked_at = $3, replaced_by = $4, revision = $5 \
-             WHERE id = $1",
+            "UPDATE api_keys SET name = $2, limits = $3, expires_at = $4, revoked_at = $5, \
+             replaced_by = $6, revision = $7 WHERE id = $1",
             &[
                 (&key.id).into(),
+                (&key.name).into(),
+                (&key.limits).into(),
                 key.expires_at.into(),
                 key.revoked_at.into(),
                 key.replaced_by.as_deref().into(),
@@ -139,6 +141,53 @@ pub async fn list(tx: &mut Tx<'_>, company_id: &str) -> Result<Vec<ApiKeyRow>> {
     .iter()
     .map(ApiKeyRow::from_row)
     .collect()
+}
+
+/// At most `count` keys, oldest first, of one company or of all, those after the
+/// key of id `after`; from the beginning when there is no such key.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_page(
+    tx: &mut Tx<'_>,
+    company_id: Option<&str>,
+    after: Option<&str>,
+    count: i64,
+) -> Result<Vec<ApiKeyRow>> {
+    let (time, id) = match after {
+        Some(after) => find(tx, after).await?,
+        None => None,
+    }
+    .map_or((Timestamp::MIN, String::new()), |key| {
+        (key.created_at, key.id)
+    });
+    let rows = match company_id {
+        Some(company_id) => {
+            tx.query(
+                concat!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM api_keys WHERE company_id = $1 AND (created_at, id) > ($2, $3) \
+                     ORDER BY created_at, id LIMIT $4"
+                ),
+                &[company_id.into(), time.into(), (&id).into(), count.into()],
+            )
+            .await?
+        }
+        None => {
+            tx.query(
+                concat!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM api_keys WHERE (created_at, id) > ($1, $2) \
+                     ORDER BY created_at, id LIMIT $3"
+                ),
+                &[time.into(), (&id).into(), count.into()],
+            )
+            .await?
+        }
+    };
+    rows.iter().map(ApiKeyRow::from_row).collect()
 }
 
 /// The keys changed after a revision.

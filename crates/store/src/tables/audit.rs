@@ -149,6 +149,17 @@ pub async fn checkpoints(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<
     .collect()
 }
 
+/// How many records the batches of all logs hold by their own account.
+///
+/// # Errors
+/// Those of the database.
+pub async fn committed_records(tx: &mut Tx<'_>) -> Result<i64> {
+    let sql = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM audit_batches";
+    tx.find(sql, &[])
+        .await?
+        .map_or(Ok(0), |row| row.int(0, "audit_batches.size"))
+}
+
 /// The newest checkpoint.
 ///
 /// # Errors

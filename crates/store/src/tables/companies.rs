@@ -128,6 +128,25 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<Company>> {
     list_changed(tx, -1).await
 }
 
+/// At most `count` companies by name, those after `after`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_page(tx: &mut Tx<'_>, after: &str, count: i64) -> Result<Vec<Company>> {
+    tx.query(
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM companies WHERE company_id > $1 ORDER BY company_id LIMIT $2"
+        ),
+        &[after.into(), count.into()],
+    )
+    .await?
+    .iter()
+    .map(Company::from_row)
+    .collect()
+}
+
 /// The companies changed after a revision, by name.
 ///
 /// # Errors

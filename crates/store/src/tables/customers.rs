@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::data_keys;
-use crate::{Result, Row, Tx};
+use crate::{Error, Result, Row, Tx};
 
 /// What a customer is looked up by: an e-mail or a phone index of one company.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -88,6 +88,44 @@ fn found(row: &Row) -> Result<Found> {
         standing: standing(row)?,
         updated_at: row.time(STANDING, "customer_verification.updated_at")?,
     })
+}
+
+/// A customer's sealed address beside the keyed hash it is looked up by.
+#[derive(Debug, Clone)]
+pub struct SealedAddress {
+    /// Whose customer.
+    pub company_id: String,
+    /// The keyed hash of the e-mail address.
+    pub email_index: BlindIndex,
+    /// The sealed e-mail address.
+    pub email: Vec<u8>,
+    /// The person's data key.
+    pub data_key: WrappedKey,
+}
+
+/// Any one customer, to try keys on; `None` while there is none.
+///
+/// # Errors
+/// Those of the database.
+pub async fn any_address(tx: &mut Tx<'_>) -> Result<Option<SealedAddress>> {
+    tx.find(
+        "SELECT c.company_id, c.email_index, c.email, k.id, k.master_key, k.wrapped \
+         FROM customer_verification c JOIN data_keys k ON k.id = c.data_key LIMIT 1",
+        &[],
+    )
+    .await?
+    .map(|row| {
+        let index = row.bytes(1, "customer_verification.email_index")?;
+        Ok(SealedAddress {
+            company_id: row.text(0, "customer_verification.company_id")?,
+            email_index: BlindIndex::from_bytes(&index).ok_or_else(|| {
+                Error::corrupt("customer_verification.email_index", "wrong length")
+            })?,
+            email: row.bytes(2, "customer_verification.email")?,
+            data_key: data_keys::from_row_at(&row, 3)?,
+        })
+    })
+    .transpose()
 }
 
 /// Finds a customer and locks the row.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 
 use super::failure::{Failure, too_large, wrong_media_type};
-use super::fields::Fields;
+use super::fields::{self, Fields};
 
 /// The largest body of most paths, in bytes.
 pub const SMALL: usize = 64 * 1024;
@@ -28,11 +28,7 @@ impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for Body<LIMIT> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
         let declared = is_json(&parts.headers);
-        let bytes = match Limited::new(body, LIMIT).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return Err(too_large().into()),
-            Err(_) => return Err(Error::new(Code::InvalidRequest, "The body ended early.").into()),
-        };
+        let bytes = collect(body, LIMIT).await?;
         match declared {
             Some(true) => Ok(Self { bytes }),
             None if bytes.is_empty() => Ok(Self { bytes }),
@@ -51,20 +47,53 @@ impl<const LIMIT: usize> Body<LIMIT> {
         &'a self,
         read: impl FnOnce(T, &mut Fields) -> Option<V>,
     ) -> Result<V, Failure> {
-        let text =
-            std::str::from_utf8(&self.bytes).map_err(|error| not_utf8(error.valid_up_to()))?;
-        let object = serde_json::from_str(text).map_err(|error| malformed(&error))?;
-        if !is_object(text) {
-            return Err(no_object().into());
+        parse(&self.bytes, read)
+    }
+
+    /// The same for a body that may be left out, which reads as an object without
+    /// fields.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the body, together.
+    pub fn read_if_any<'a, T: Deserialize<'a>, V>(
+        &'a self,
+        read: impl FnOnce(T, &mut Fields) -> Option<V>,
+    ) -> Result<V, Failure> {
+        if self.bytes.is_empty() {
+            return parse(b"{}", read);
         }
-        let mut fields = Fields::default();
-        let value = read(object, &mut fields);
-        Ok(fields.finish(value)?)
+        self.read(read)
     }
 
     /// The bytes as they came.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>, V>(
+    bytes: &'a [u8],
+    read: impl FnOnce(T, &mut Fields) -> Option<V>,
+) -> Result<V, Failure> {
+    let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(error.valid_up_to()))?;
+    let object = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    if !fields::is_object(bytes) {
+        return Err(invalid(NO_OBJECT.to_owned()).into());
+    }
+    let mut fields = Fields::default();
+    let value = read(object, &mut fields);
+    Ok(fields.finish(value)?)
+}
+
+/// The whole body, if it has at most `limit` bytes.
+///
+/// # Errors
+/// When it is larger, or ends before its time.
+pub async fn collect(body: axum::body::Body, limit: usize) -> Result<Bytes, Failure> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large().into()),
+        Err(_) => Err(Error::new(Code::InvalidRequest, "The body ended early.").into()),
     }
 }
 
@@ -88,34 +117,26 @@ fn is_json(headers: &HeaderMap) -> Option<bool> {
     Some(json && utf8)
 }
 
-/// Whether a valid JSON text is an object: the parser would also take a list for the fields in
-/// their order.
-pub(super) fn is_object(json: &str) -> bool {
-    json.trim_ascii_start().starts_with('{')
+const NO_OBJECT: &str = "must be a JSON object that names each field once";
+
+/// The parser's own message may quote the body, so ours says only where.
+fn malformed(error: &serde_json::Error) -> Error {
+    invalid(match error.classify() {
+        Category::Data => NO_OBJECT.to_owned(),
+        Category::Eof | Category::Syntax | Category::Io => format!(
+            "must be valid JSON in UTF-8; see line {}, column {}",
+            error.line(),
+            error.column()
+        ),
+    })
 }
 
 /// The parser does not look into what it skips.
 fn not_utf8(at: usize) -> Error {
-    of_body(format!("must be valid JSON in UTF-8; see byte {}", at + 1))
+    invalid(format!("must be valid JSON in UTF-8; see byte {}", at + 1))
 }
 
-fn no_object() -> Error {
-    of_body("must be a JSON object that names each field once".to_owned())
-}
-
-/// The parser's own message may quote the body, so ours says only where.
-fn malformed(error: &serde_json::Error) -> Error {
-    match error.classify() {
-        Category::Data => no_object(),
-        Category::Eof | Category::Syntax | Category::Io => of_body(format!(
-            "must be valid JSON in UTF-8; see line {}, column {}",
-            error.line(),
-            error.column()
-        )),
-    }
-}
-
-fn of_body(message: String) -> Error {
+fn invalid(message: String) -> Error {
     Error::invalid(vec![FieldProblem {
         field: "body".into(),
         message,
@@ -125,42 +146,18 @@ fn of_body(message: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::conventions::fields::Raw;
 
     #[derive(Deserialize)]
-    struct Outer<'a> {
-        #[serde(borrow, default)]
-        inner: Raw<'a>,
-    }
+    struct Nothing {}
 
-    #[derive(Deserialize)]
-    struct Inner {}
-
-    fn is_read(bytes: &'static [u8]) -> bool {
-        let body: Body = Body {
-            bytes: Bytes::from_static(bytes),
-        };
-        let read = |outer: Outer<'_>, fields: &mut Fields| {
-            fields.object("inner", outer.inner, |_: Inner, _| ());
-            Some(())
-        };
-        body.read(read).is_ok()
+    fn is_read(bytes: &[u8]) -> bool {
+        parse(bytes, |_: Nothing, _| Some(())).is_ok()
     }
 
     #[test]
-    fn objects_are_read_whatever_else_they_hold() {
-        for fine in [
-            &b"{}"[..],
-            b" \n{\"inner\":{}, \"more\":[1]} ",
-            b"{\"inner\":null}",
-        ] {
-            assert!(is_read(fine), "{fine:?}");
-        }
-    }
-
-    #[test]
-    fn lists_are_no_objects() {
-        for wrong in [&b"[]"[..], b"[null]", b"{\"inner\":[]}", b"null", b""] {
+    fn a_body_is_an_object() {
+        assert!(is_read(b" \n{\"more\": [1]} "));
+        for wrong in [&b"[]"[..], b"[null]", b"null", b"{}{}", b""] {
             assert!(!is_read(wrong), "{wrong:?}");
         }
     }

@@ -49,6 +49,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether plain HTTP is refused.
     pub require_https: bool,
+    /// Whose pages may read answers (`CORS_ORIGINS`).
+    pub cors_origins: Vec<HeaderValue>,
     /// The longest time an answer may take.
     pub timeout: Duration,
 }
@@ -217,6 +219,10 @@ fn decorate(headers: &mut HeaderMap, visit: &Visit) {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    if visit.surface() == Surface::Tokens {
+        // RFC 6749 §5.1 asks for it, for the sake of caches older than Cache-Control.
+        headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    }
     if let Some(verdict) = visit.verdict() {
         let Permit {
             rate,

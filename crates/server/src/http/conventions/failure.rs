@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode, header};
 /// A failed request.
 #[derive(Debug)]
 pub struct Failure {
-    error: Error,
+    error: Arc<Error>,
     authenticate: Option<HeaderValue>,
 }
 
@@ -34,7 +34,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self {
-            error,
+            error: Arc::new(error),
             authenticate: None,
         }
     }
@@ -57,9 +57,7 @@ impl IntoResponse for Failure {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, challenge);
         }
-        response
-            .extensions_mut()
-            .insert(Carried(Arc::new(self.error)));
+        response.extensions_mut().insert(Carried(self.error));
         response
     }
 }

@@ -6,13 +6,23 @@
 use app::{Error, FieldProblem};
 use domain::contact::{E164, Email};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-
-use super::body::is_object;
 
 /// A field as it came.
 pub type Raw<'a> = Option<&'a RawValue>;
+
+/// A field of which absent and `null` are not the same: `null` is `Some(None)`.
+/// To be read with [`nullable`].
+pub type Nullable<'a> = Option<Raw<'a>>;
+
+/// Reads a [`Nullable`].
+///
+/// # Errors
+/// Those of the reader.
+pub fn nullable<'de, D: Deserializer<'de>>(reader: D) -> Result<Nullable<'de>, D::Error> {
+    Raw::deserialize(reader).map(Some)
+}
 
 /// The longest text that is read from a field that has no shorter limit, in
 /// characters.
@@ -62,6 +72,19 @@ impl Fields {
             return None;
         }
         Some(text)
+    }
+
+    /// Text that `parse` understands; its error says what it expects.
+    pub fn parsed<T, E: std::fmt::Display>(
+        &mut self,
+        field: &str,
+        raw: Raw<'_>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text: String = self.typed(field, raw, "must be a string")?;
+        parse(&text)
+            .map_err(|error| self.refuse(field, error.to_string()))
+            .ok()
     }
 
     /// Text that is not blank, of at most `longest` characters, without control
@@ -130,12 +153,12 @@ impl Fields {
         raw: Raw<'a>,
         read: impl FnOnce(T, &mut Self) -> V,
     ) -> Option<V> {
-        const EXPECTED: &str = "must be an object that names each field once";
-        if !is_object(raw?.get()) {
-            self.refuse(field, EXPECTED);
+        let expected = "must be an object that names each field once";
+        if raw.is_some_and(|raw| !is_object(raw.get().as_bytes())) {
+            self.refuse(field, expected);
             return None;
         }
-        let object = self.typed(field, raw, EXPECTED)?;
+        let object = self.typed(field, raw, expected)?;
         let outer = self.prefix.len();
         self.prefix.push_str(field);
         self.prefix.push('.');
@@ -162,4 +185,10 @@ impl Fields {
         }
         value
     }
+}
+
+/// Whether valid JSON is an object. Types that name their fields would take a list too, as the
+/// values in order.
+pub fn is_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().starts_with(b"{")
 }

@@ -2,11 +2,14 @@
 //! limited and read, and how failures look.
 
 pub mod body;
+pub mod cors;
 pub mod edge;
 pub mod failure;
 pub mod fields;
+pub mod json;
 pub mod once;
 pub mod origin;
+pub mod page;
 pub mod permit;
 pub mod surface;
 pub mod visit;

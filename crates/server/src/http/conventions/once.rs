@@ -3,9 +3,11 @@
 
 use app::idempotency::{self, Begun, IdempotencyKey, Reply, Ticket};
 use app::{Ctx, Error};
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderName, StatusCode, header};
+
+use utoipa::IntoParams;
 
 use super::failure::Failure;
 use crate::http::Server;
@@ -75,6 +77,20 @@ pub fn key(
     route: &'static str,
     body: &[u8],
 ) -> Result<Option<IdempotencyKey>, Failure> {
+    key_about(headers, route, "", body)
+}
+
+/// The same for a path that names what it is about: the key used for another is
+/// another request.
+///
+/// # Errors
+/// When it is empty, too long or not printable ASCII.
+pub fn key_about(
+    headers: &HeaderMap,
+    route: &'static str,
+    about: &str,
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>, Failure> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
@@ -87,13 +103,39 @@ pub fn key(
         let problem = "must be 1 to 255 printable ASCII characters";
         return Err(Error::invalid_field("Idempotency-Key", problem).into());
     }
-    let mut fingerprint = [0; 32];
-    for (to, from) in fingerprint.iter_mut().zip(digest(&SHA256, body).as_ref()) {
-        *to = *from;
-    }
     Ok(Some(IdempotencyKey {
         key: key.to_owned(),
         route,
-        fingerprint,
+        fingerprint: fingerprint(about, body),
     }))
+}
+
+fn fingerprint(about: &str, body: &[u8]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    context.update(about.as_bytes());
+    // No id of ours holds a zero byte: the two parts cannot be confused.
+    context.update(&[0]);
+    context.update(body);
+    let mut fingerprint = [0; 32];
+    for (to, from) in fingerprint.iter_mut().zip(context.finish().as_ref()) {
+        *to = *from;
+    }
+    fingerprint
+}
+
+/// The header, for the documentation.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "describes what `key` reads")]
+pub struct IdempotencyHeader {
+    /// Any text of your choice, quoted or bare. The same request sent again with
+    /// the same key within 24 hours is answered as the first time and not done
+    /// again.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        example = "6d1f0c9e-order-81"
+    )]
+    idempotency_key: Option<String>,
 }

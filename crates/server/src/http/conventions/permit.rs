@@ -3,6 +3,11 @@
 //! A [`Permit`] exists only for a caller whose credential is good, whose limit is
 //! not used up and who has the operation's scope; use cases take the [`Ctx`]
 //! inside it. Whatever fails, the audit log learns why and the caller only that.
+//!
+//! A credential comes as `X-API-Key: <key>`, `Authorization: Bearer <key>` or
+//! `Authorization: Bearer <token>`. The same one may come twice; two different
+//! ones are refused, because whichever was chosen, a proxy in front or the
+//! reader of a log might think it was the other.
 
 use std::marker::PhantomData;
 
@@ -11,8 +16,8 @@ use app::quota::Verdict;
 use app::{Code, Ctx, Error};
 use axum::extract::FromRequestParts;
 use domain::access::Scope;
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue, header};
 
 use super::failure::Failure;
 use super::visit::Visit;
@@ -46,7 +51,7 @@ impl<O: Operation> FromRequestParts<Shared> for Permit<O> {
             .ok_or_else(|| Error::internal("a route stands outside the edge"))?;
         let exchange = visit.exchange();
         exchange.note_action(O::ACTION);
-        let caller = authenticate(server, &parts.headers, &visit)?;
+        let caller = authenticate(server, &parts.headers, &visit).await?;
         exchange.note_caller(caller.clone());
         let allowed = caller.may(O::SCOPE);
         if O::LIMITED {
@@ -65,13 +70,19 @@ impl<O: Operation> FromRequestParts<Shared> for Permit<O> {
     }
 }
 
-fn authenticate(server: &Shared, headers: &HeaderMap, visit: &Visit) -> Result<Caller, Failure> {
-    let presented = presented(headers);
-    let outcome = match presented {
-        Ok(presented) => server
-            .app
-            .directory
-            .authenticate_key(presented, visit.exchange().at),
+async fn authenticate(
+    server: &Shared,
+    headers: &HeaderMap,
+    visit: &Visit,
+) -> Result<Caller, Failure> {
+    let at = visit.exchange().at;
+    let directory = &server.app.directory;
+    let outcome = match presented(headers) {
+        Ok(Presented::Key(key)) => directory.authenticate_key(key, at),
+        Ok(Presented::Token(token)) => match server.tokens.verify(token, at).await {
+            Ok(claims) => directory.authenticate_claims(&claims, at),
+            Err(refusal) => Err(refusal),
+        },
         Err(refusal) => Err(refusal),
     };
     outcome.map_err(|refusal| {
@@ -80,24 +91,54 @@ fn authenticate(server: &Shared, headers: &HeaderMap, visit: &Visit) -> Result<C
     })
 }
 
-/// The credential of a request: `X-API-Key`, or `Authorization: Bearer`.
-fn presented(headers: &HeaderMap) -> Result<&str, Refusal> {
-    if let Some(key) = headers.get("x-api-key") {
-        return key.to_str().map(str::trim).map_err(|_| Refusal::Malformed);
-    }
-    let authorization = headers
-        .get(http::header::AUTHORIZATION)
-        .ok_or(Refusal::Missing)?;
-    let (scheme, credential) = authorization
-        .to_str()
-        .ok()
-        .and_then(|value| value.trim().split_once(' '))
-        .ok_or(Refusal::Malformed)?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        Ok(credential.trim())
+/// A credential as it was presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presented<'a> {
+    Key(&'a str),
+    Token(&'a str),
+}
+
+/// The credential of a request. An `Authorization` of another scheme is none of
+/// ours: beside a key it is ignored.
+fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Refusal> {
+    let keys = headers.get_all("x-api-key").iter().map(|value| {
+        let key = value.to_str().map(str::trim);
+        key.map(Presented::Key).map_err(|_| Refusal::Malformed)
+    });
+    let bearers = headers
+        .get_all(header::AUTHORIZATION)
+        .iter()
+        .filter_map(bearer);
+    let mut credentials = keys.chain(bearers);
+    let Some(first) = credentials.next() else {
+        let foreign = headers.contains_key(header::AUTHORIZATION);
+        return Err(if foreign {
+            Refusal::Malformed
+        } else {
+            Refusal::Missing
+        });
+    };
+    if credentials.all(|other| other == first) {
+        first
     } else {
-        Err(Refusal::Malformed)
+        Err(Refusal::Ambiguous)
     }
+}
+
+/// What an `Authorization` header of the scheme Bearer holds.
+fn bearer(value: &HeaderValue) -> Option<Result<Presented<'_>, Refusal>> {
+    let Ok(text) = value.to_str() else {
+        return Some(Err(Refusal::Malformed));
+    };
+    let (scheme, credential) = text.trim().split_once(' ')?;
+    let credential = credential.trim();
+    scheme.eq_ignore_ascii_case("bearer").then(|| {
+        Ok(if credential.starts_with("bf_") {
+            Presented::Key(credential)
+        } else {
+            Presented::Token(credential)
+        })
+    })
 }
 
 async fn take(
@@ -142,4 +183,57 @@ fn forbidden(scope: Scope) -> Failure {
     Failure::from(Error::new(Code::Forbidden, message)).challenge(&format!(
         "Bearer realm=\"bonafide\", error=\"insufficient_scope\", scope=\"{scope}\""
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn presented_in(lines: &[(&'static str, &'static str)]) -> Result<(bool, String), Refusal> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        presented(&headers).map(|credential| match credential {
+            Presented::Key(key) => (true, key.to_owned()),
+            Presented::Token(token) => (false, token.to_owned()),
+        })
+    }
+
+    #[test]
+    fn a_credential_comes_in_three_ways() {
+        let key = Ok((true, "bf_a_b".to_owned()));
+        assert_eq!(presented_in(&[("x-api-key", " bf_a_b ")]), key);
+        assert_eq!(presented_in(&[("authorization", "Bearer bf_a_b")]), key);
+        let token = presented_in(&[("authorization", "bearer  a.b.c")]);
+        assert_eq!(token, Ok((false, "a.b.c".to_owned())));
+    }
+
+    #[test]
+    fn two_different_credentials_are_none() {
+        let key = ("x-api-key", "bf_a_b");
+        let same = ("authorization", "Bearer bf_a_b");
+        assert!(presented_in(&[key, same, key]).is_ok());
+        for other in [
+            ("authorization", "Bearer bf_a_c"),
+            ("authorization", "Bearer a.b.c"),
+            ("x-api-key", "bf_a_c"),
+            ("x-api-key", ""),
+        ] {
+            assert_eq!(presented_in(&[key, other]), Err(Refusal::Ambiguous));
+            assert_eq!(presented_in(&[other, key]), Err(Refusal::Ambiguous));
+        }
+    }
+
+    #[test]
+    fn other_schemes_are_no_credential_of_ours() {
+        let basic = ("authorization", "Basic YTpi");
+        assert_eq!(presented_in(&[]), Err(Refusal::Missing));
+        assert_eq!(presented_in(&[basic]), Err(Refusal::Malformed));
+        assert_eq!(
+            presented_in(&[("authorization", "Bearer")]),
+            Err(Refusal::Malformed)
+        );
+        assert!(presented_in(&[basic, ("x-api-key", "bf_a_b")]).is_ok());
+    }
 }

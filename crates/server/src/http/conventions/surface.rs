@@ -1,7 +1,8 @@
 //! The surfaces and the shape of their failures.
 
-use app::Problem;
+use app::{Code, Problem};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Which dialect a path speaks, and whether its requests are audited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl Surface {
     pub fn render(self, problem: &Problem, request_id: &str) -> Vec<u8> {
         let body = match self {
             Self::Tokens => serde_json::to_vec(&TokenFailure {
-                error: token_error(problem),
+                error: token_error(problem.code),
                 error_description: &problem.message,
             }),
             Self::Customers | Self::Public => serde_json::to_vec(&Envelope {
@@ -57,43 +58,50 @@ impl Surface {
     }
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
+/// Why a request failed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Failure)]
+pub struct Envelope<'a> {
     error: Inner<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FailureBody)]
 struct Inner<'a> {
+    /// A stable machine word. Words are added, never changed.
     code: &'a str,
+    /// A sentence for people.
     message: &'a str,
+    /// As in `X-Request-Id`.
     request_id: &'a str,
+    /// Everything that is not acceptable, field by field; otherwise empty.
     details: Vec<Detail<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FailureDetail)]
 struct Detail<'a> {
+    /// The field's path: `metadata.occurred_at`, `emails[3]`.
     field: &'a str,
+    /// A sentence for people; it never repeats what was sent.
     message: &'a str,
 }
 
-#[derive(Serialize)]
-struct TokenFailure<'a> {
+/// Why no token was issued (RFC 6749).
+#[derive(Serialize, ToSchema)]
+pub struct TokenFailure<'a> {
+    /// A word of RFC 6749, section 5.2.
     error: &'a str,
+    /// A sentence for people.
     error_description: &'a str,
 }
 
-/// The error words of RFC 6749 for what can go wrong around the token endpoint;
-/// its own failures carry theirs as the first detail's field.
-fn token_error(problem: &Problem) -> &str {
-    use app::Code;
-    match problem.code {
+/// The error word of RFC 6749 §5.2; for faults of the server those of §4.1.2.1,
+/// the only ones that the standard has for them.
+fn token_error(code: Code) -> &'static str {
+    match code {
         Code::Unauthenticated => "invalid_client",
-        Code::InvalidRequest => match problem.details.first() {
-            Some(detail) if detail.field.starts_with("error:") => {
-                detail.field.trim_start_matches("error:")
-            }
-            _ => "invalid_request",
-        },
+        Code::UnsupportedGrantType | Code::InvalidScope => code.as_str(),
         Code::Unavailable | Code::Timeout => "temporarily_unavailable",
         Code::Internal => "server_error",
         _ => "invalid_request",

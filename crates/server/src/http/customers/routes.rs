@@ -1,12 +1,12 @@
 //! The paths of the surface.
 
 use app::customers;
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::post;
 use domain::access::Scope;
 use http::HeaderMap;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::wire;
 use crate::http::Shared;
@@ -14,13 +14,14 @@ use crate::http::conventions::body::{Body, LARGE};
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::once::{self, answer, once};
 use crate::http::conventions::permit::{Operation, Permit};
+use crate::http::openapi::documented;
 
 /// The routes.
-pub fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/api/v1/customer/check-verification", post(check))
-        .route("/api/v1/customer/update-verification", post(update))
-        .route("/api/v1/customer/bulk-check", post(bulk_check))
+pub fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(documented::<Check>(routes!(check), &[]))
+        .routes(documented::<Update>(routes!(update), &[]))
+        .routes(documented::<BulkCheck>(routes!(bulk_check), &[]))
 }
 
 struct Check;
@@ -30,6 +31,17 @@ impl Operation for Check {
     const LIMITED: bool = true;
 }
 
+/// Check a customer
+///
+/// Looked for by e-mail address first, then by phone number; one of them is
+/// enough. A customer who is not known is an answer, not a failure.
+#[utoipa::path(
+    post,
+    path = "/api/v1/customer/check-verification",
+    tag = "Customers",
+    request_body = wire::CheckRequest,
+    responses((status = 200, description = "What is proven", body = wire::CheckAnswer))
+)]
 async fn check(
     State(server): State<Shared>,
     permit: Permit<Check>,
@@ -47,6 +59,18 @@ impl Operation for Update {
     const LIMITED: bool = true;
 }
 
+/// Record a proof, or withdraw it
+///
+/// The customer is created if need be. What happened earlier (`occurred_at`) never
+/// overwrites what happened later; the answer is the same.
+#[utoipa::path(
+    post,
+    path = "/api/v1/customer/update-verification",
+    tag = "Customers",
+    params(once::IdempotencyHeader),
+    request_body = wire::UpdateRequest,
+    responses((status = 200, description = "Recorded", body = wire::UpdateAnswer))
+)]
 async fn update(
     State(server): State<Shared>,
     permit: Permit<Update>,
@@ -70,6 +94,16 @@ impl Operation for BulkCheck {
     const LIMITED: bool = true;
 }
 
+/// Check many customers
+///
+/// Results come in the order of the addresses. Counts as one request.
+#[utoipa::path(
+    post,
+    path = "/api/v1/customer/bulk-check",
+    tag = "Customers",
+    request_body = wire::BulkRequest,
+    responses((status = 200, description = "What is proven about each", body = wire::BulkAnswer))
+)]
 async fn bulk_check(
     State(server): State<Shared>,
     permit: Permit<BulkCheck>,

@@ -7,8 +7,10 @@ use domain::contact::Email;
 use domain::standing::{Proof, ProofState};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::http::conventions::fields::{Fields, Raw};
+use crate::http::conventions::json::{Seconds, render};
 
 /// How many addresses one bulk request may name.
 const BULK: usize = 500;
@@ -16,12 +18,16 @@ const BULK: usize = 500;
 /// How far a sender's clock may be ahead of ours.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
-/// The body of check-verification.
-#[derive(Deserialize)]
+/// Whom to look for; at least one of the two.
+#[derive(Deserialize, ToSchema)]
 pub struct CheckRequest<'a> {
+    /// The e-mail address.
     #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, format = Email, max_length = 254, examples("ada@example.com"))]
     email: Raw<'a>,
+    /// The phone number, as in E.164.
     #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, examples("+12345678900"))]
     phone: Raw<'a>,
 }
 
@@ -41,30 +47,49 @@ impl CheckRequest<'_> {
     }
 }
 
-/// The body of update-verification.
-#[derive(Deserialize)]
+/// What was proven, or is no longer.
+#[derive(Deserialize, ToSchema)]
 pub struct UpdateRequest<'a> {
+    /// The customer's e-mail address.
     #[serde(borrow, default)]
+    #[schema(value_type = String, required, format = Email, max_length = 254, examples("ada@example.com"))]
     email: Raw<'a>,
+    /// The customer's phone number, as in E.164.
     #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, examples("+12345678900"))]
     phone: Raw<'a>,
+    /// Which proof: `veriff`, `membership` or `email_optin`.
     #[serde(borrow, default)]
+    #[schema(value_type = String, required, pattern = "^(veriff|membership|email_optin)$", examples("veriff"))]
     verification_type: Raw<'a>,
+    /// Whether it is given; false withdraws it.
     #[serde(borrow, default)]
+    #[schema(value_type = bool, required, examples(true))]
     status: Raw<'a>,
+    /// Evidence, kept sealed with the change.
     #[serde(borrow, default)]
+    #[schema(value_type = Option<MetadataRequest>)]
     metadata: Raw<'a>,
 }
 
-#[derive(Deserialize)]
+/// Evidence of a change.
+#[derive(Deserialize, ToSchema)]
 struct MetadataRequest<'a> {
+    /// Where the customer was.
     #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, examples("203.0.113.7"))]
     ip_address: Raw<'a>,
+    /// What the customer used.
     #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, max_length = 1024, examples("Mozilla/5.0"))]
     user_agent: Raw<'a>,
+    /// The provider's name of the proof.
     #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, max_length = 1024, examples("veriff-7f3a"))]
     verification_id: Raw<'a>,
+    /// When it happened; now unless told otherwise.
     #[serde(borrow, default)]
+    #[schema(value_type = Option<String>, format = DateTime, examples("2024-09-15T14:32:00Z"))]
     occurred_at: Raw<'a>,
 }
 
@@ -128,10 +153,12 @@ fn proof(fields: &mut Fields, raw: Raw<'_>) -> Option<Proof> {
         .ok()
 }
 
-/// The body of bulk-check.
-#[derive(Deserialize)]
+/// Whom to look for.
+#[derive(Deserialize, ToSchema)]
 pub struct BulkRequest<'a> {
+    /// 1 to 500 e-mail addresses.
     #[serde(borrow, default)]
+    #[schema(value_type = Vec<String>, required, min_items = 1, max_items = 500, examples(json!(["ada@example.com"])))]
     emails: Raw<'a>,
 }
 
@@ -151,15 +178,32 @@ impl BulkRequest<'_> {
     }
 }
 
-#[derive(Serialize)]
-struct CheckAnswer {
+/// What is proven about a customer.
+#[derive(Serialize, ToSchema)]
+pub struct CheckAnswer {
+    /// Whether the customer is known.
+    #[schema(examples(true))]
     customer_found: bool,
+    /// Whether the identity was approved.
+    #[schema(examples(true))]
     veriff_approved: bool,
+    /// Since when; null without it.
+    #[schema(value_type = Option<String>, required, format = DateTime, examples("2024-09-15T14:32:00Z"))]
     veriff_date: Option<Seconds>,
+    /// Whether the membership agreement was signed.
+    #[schema(examples(true))]
     membership_signed: bool,
+    /// Since when; null without it.
+    #[schema(value_type = Option<String>, required, format = DateTime, examples("2024-09-15T14:32:00Z"))]
     membership_date: Option<Seconds>,
+    /// Whether mail was agreed to.
+    #[schema(examples(true))]
     email_optin: bool,
+    /// Since when; null without it.
+    #[schema(value_type = Option<String>, required, format = DateTime, examples("2024-09-15T14:32:00Z"))]
     optin_date: Option<Seconds>,
+    /// Whether everything is proven.
+    #[schema(examples(true))]
     all_verified: bool,
 }
 
@@ -185,12 +229,23 @@ pub fn checked(checked: &Checked) -> Vec<u8> {
     render(&CheckAnswer::of(checked))
 }
 
-#[derive(Serialize)]
-struct UpdateAnswer<'a> {
+/// What was recorded.
+#[derive(Serialize, ToSchema)]
+pub struct UpdateAnswer<'a> {
+    /// Always true.
+    #[schema(examples(true))]
     success: bool,
+    /// For people.
+    #[schema(examples("Verification status updated"))]
     message: &'a str,
+    /// The address in its canonical form.
+    #[schema(format = Email, examples("ada@example.com"))]
     customer_email: &'a str,
+    /// The field of check-verification that it is about.
+    #[schema(examples("veriff_approved"))]
     updated_field: &'a str,
+    /// When it was recorded.
+    #[schema(value_type = String, format = DateTime, examples("2024-09-15T14:32:00Z"))]
     timestamp: Seconds,
 }
 
@@ -207,17 +262,30 @@ pub fn updated(updated: &Updated) -> (u16, Vec<u8>) {
     (200, render(&answer))
 }
 
-#[derive(Serialize)]
-struct BulkAnswer<'a> {
+/// What is proven about each.
+#[derive(Serialize, ToSchema)]
+pub struct BulkAnswer<'a> {
+    /// In the order of the addresses.
     results: Vec<BulkResult<'a>>,
+    /// How many addresses there were.
+    #[schema(examples(50))]
     total_checked: usize,
+    /// How many have every proof.
+    #[schema(examples(42))]
     fully_verified_count: usize,
+    /// How many have some proofs but not all.
+    #[schema(examples(8))]
     partially_verified_count: usize,
+    /// How many have none.
+    #[schema(examples(0))]
     unverified_count: usize,
 }
 
-#[derive(Serialize)]
-struct BulkResult<'a> {
+/// One customer's standing.
+#[derive(Serialize, ToSchema)]
+pub struct BulkResult<'a> {
+    /// The address in its canonical form.
+    #[schema(format = Email, examples("ada@example.com"))]
     email: &'a str,
     #[serde(flatten)]
     answer: CheckAnswer,
@@ -239,19 +307,4 @@ pub fn bulk_checked(emails: &[Email], checked: &BulkChecked) -> Vec<u8> {
         partially_verified_count: checked.partially_verified,
         unverified_count: checked.unverified,
     })
-}
-
-fn render(answer: &impl Serialize) -> Vec<u8> {
-    // Texts, numbers and truth values always serialise.
-    serde_json::to_vec(answer).unwrap_or_default()
-}
-
-/// A time to the second, `2024-09-15T14:32:00Z`.
-struct Seconds(Timestamp);
-
-impl Serialize for Seconds {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let second = Timestamp::from_second(self.0.as_second()).unwrap_or(self.0);
-        serializer.collect_str(&second)
-    }
 }

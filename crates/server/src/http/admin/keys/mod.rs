@@ -1,0 +1,6 @@
+//! API keys: created, changed, rotated, revoked, listed.
+
+mod routes;
+mod wire;
+
+pub use routes::routes;

@@ -1,0 +1,145 @@
+//! Adds to each operation what its kind implies: headers, and failures by status.
+
+use std::collections::BTreeMap;
+
+use app::Code;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{
+    Components, Header, OpenApi, Ref, RefOr, Required, Response, Schema, schema::Object,
+    schema::SchemaType, schema::Type,
+};
+
+use super::{failures, note_codes, noted_codes, operations};
+use crate::http::conventions::surface::Surface;
+
+/// The document of all routes, complete.
+pub fn complete(mut document: OpenApi) -> OpenApi {
+    let mut components = document.components.take().unwrap_or_else(Components::new);
+    for (name, header) in failures::all_headers() {
+        components.headers.insert(name.into(), header.into());
+    }
+    components
+        .parameters
+        .insert("X-Request-Id".into(), request_id().into());
+    for (path, item) in &mut document.paths.paths {
+        let surface = Surface::of(path);
+        for operation in operations(item) {
+            finish(operation, surface, &mut components);
+        }
+    }
+    document.components = Some(components);
+    document
+}
+
+fn finish(operation: &mut Operation, surface: Surface, components: &mut Components) {
+    let codes = codes(operation, surface);
+    let limited = codes.contains(&Code::RateLimited);
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            describe_headers(response, limited);
+        }
+    }
+    for codes in by_status(&codes).values() {
+        let (name, status) = (failures::name(surface, codes), codes.first().copied());
+        let Some(status) = status.map(Code::status) else {
+            continue;
+        };
+        operation
+            .responses
+            .responses
+            .entry(status.to_string())
+            .or_insert_with(|| Ref::from_response_name(&name).into());
+        components
+            .responses
+            .entry(name)
+            .or_insert_with(|| failures::response(surface, codes).into());
+    }
+    note_codes(operation, codes.iter());
+    operation
+        .parameters
+        .get_or_insert_with(Vec::new)
+        .push(RefOr::Ref(Ref::new("#/components/parameters/X-Request-Id")));
+}
+
+/// Everything that an operation may fail with.
+fn codes(operation: &Operation, surface: Surface) -> Vec<Code> {
+    let mut codes = noted_codes(operation);
+    codes.push(Code::Internal);
+    if surface.is_audited() {
+        codes.extend([Code::HttpsRequired, Code::Timeout, Code::Unavailable]);
+    }
+    if operation.security.is_some() {
+        codes.extend([Code::Unauthenticated, Code::Forbidden]);
+    }
+    if operation.request_body.is_some() {
+        codes.extend([
+            Code::InvalidRequest,
+            Code::PayloadTooLarge,
+            Code::UnsupportedMediaType,
+        ]);
+    }
+    for parameter in parameters(operation) {
+        match parameter.parameter_in {
+            ParameterIn::Path => codes.push(Code::NotFound),
+            ParameterIn::Query => codes.push(Code::InvalidRequest),
+            ParameterIn::Header if parameter.name == "Idempotency-Key" => codes.extend([
+                Code::InvalidRequest,
+                Code::IdempotencyInProgress,
+                Code::IdempotencyKeyReused,
+            ]),
+            _ => {}
+        }
+    }
+    Code::ALL
+        .iter()
+        .filter(|code| codes.contains(code))
+        .copied()
+        .collect()
+}
+
+fn parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
+    operation
+        .parameters
+        .iter()
+        .flatten()
+        .filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter),
+            RefOr::Ref(_) => None,
+        })
+}
+
+fn by_status(codes: &[Code]) -> BTreeMap<u16, Vec<Code>> {
+    let mut statuses = BTreeMap::<u16, Vec<Code>>::new();
+    for code in codes {
+        statuses.entry(code.status()).or_default().push(*code);
+    }
+    statuses
+}
+
+fn describe_headers(response: &mut Response, limited: bool) {
+    let limits = ["RateLimit", "RateLimit-Policy"];
+    let names = std::iter::once("X-Request-Id").chain(limits.into_iter().filter(|_| limited));
+    for name in names {
+        response.headers.insert(name.into(), header(name));
+    }
+}
+
+/// A reference to a described header.
+pub fn header(name: &str) -> RefOr<Header> {
+    RefOr::Ref(Ref::new(format!("#/components/headers/{name}")))
+}
+
+fn request_id() -> Parameter {
+    let mut text = Object::with_type(SchemaType::new(Type::String));
+    text.pattern = Some("^[A-Za-z0-9._-]{1,128}$".into());
+    ParameterBuilder::new()
+        .name("X-Request-Id")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "An id of your own for this request: it is on the answer, in the log and in the audit \
+             record.",
+        ))
+        .schema(Some(RefOr::T(Schema::Object(text))))
+        .build()
+}

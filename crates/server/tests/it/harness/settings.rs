@@ -1,0 +1,55 @@
+//! The settings of an instance under test: those of the product, unless a test changes them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::limits::Limits;
+use bonafide::http::conventions::edge;
+use bonafide::tokens::{Expected, Tokens};
+use domain::rate::Limit;
+
+/// `JWT_SECRET` of every instance whose settings say nothing else.
+pub const JWT_SECRET: &[u8] = b"a secret for the tokens of tests, long enough";
+
+/// What an operator can configure, as far as the router sees it.
+#[derive(Clone)]
+pub struct Settings {
+    /// The general limits.
+    pub limits: Limits,
+    /// What tokens are accepted.
+    pub tokens: Arc<Tokens>,
+    /// How the edge behaves.
+    pub edge: edge::Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits {
+                customers: limit("100/1m"),
+                initiate: limit("100/1h"),
+                status: limit("1000/1h"),
+                submit: limit("10/1m"),
+            },
+            tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
+            edge: edge::Settings {
+                trusted_proxies: Vec::new(),
+                require_https: false,
+                cors_origins: Vec::new(),
+                timeout: Duration::from_secs(30),
+            },
+        }
+    }
+}
+
+impl Settings {
+    /// The same with another limit of Customers: `2/1m`, `off`.
+    pub fn customers(mut self, text: &str) -> Self {
+        self.limits.customers = limit(text);
+        self
+    }
+}
+
+fn limit(text: &str) -> Limit {
+    Limit::parse(text).unwrap()
+}
