@@ -268,7 +268,7 @@ fn wrong_credential(sent: &Sent, chance: &mut Chance) -> Case {
     let key = &sent.key;
     let (id, secret) = key.rsplit_once('_').unwrap_or((key, key));
     let value = match chance.below(9) {
-        0 => key[..key.len() - 1 - chance.below(10)].as_bytes().to_vec(),
+        0 => key.as_bytes()[..key.len() - 1 - chance.below(10)].to_vec(),
         1 => format!("{key}x").into_bytes(),
         2 => format!("{id}_{}", secret.chars().rev().collect::<String>()).into_bytes(),
         3 => chance.word(10_000).into_bytes(),
