@@ -38,8 +38,10 @@ use crate::http::{self, openapi};
     long_about = "Bonafide answers one question for a business that may not sell to just anyone: \
                   is this customer bona fide?\n\nWithout a command it starts the server on \
                   http://localhost:3000, with everything it needs in ./data.",
-    after_help = "First steps:\n  bonafide demo       a tour of one minute, nothing is kept\n  \
+    after_help = "First steps:\n  bonafide demo       a tour of a minute, of which nothing is kept\n  \
                   bonafide            start the server\n  bonafide doctor     check the installation\n\n\
+                  All commands work beside a running server, in the same directory and with the same \
+                  settings.\n\
                   Settings are variables of the environment, or lines of `.env`: see .env.example."
 )]
 pub struct CommandLine {
@@ -64,19 +66,19 @@ pub enum Command {
     /// Manage API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Sign tokens
+    /// Sign tokens (JWT), for callers that come without a key
     #[command(subcommand)]
     Tokens(tokens::TokensCommand),
     /// Check or export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Check configuration, database and surroundings, and say what to fix
+    /// Check configuration, database and surroundings, and say what to put right
     Doctor(doctor::DoctorArguments),
-    /// Take a tour: start in memory, play through it over HTTP, stay up
+    /// Take a tour of a server of its own, over real HTTP; nothing of it is kept
     Demo(demo::DemoArguments),
     /// Print the OpenAPI document
     Openapi,
-    /// Print the completions of a shell
+    /// Print the completions of a shell, for example: source <(bonafide completions bash)
     Completions {
         /// The shell
         #[arg(value_enum)]

@@ -28,7 +28,7 @@ use crate::config::{Config, Outside, secrets};
 use crate::http::listener;
 use crate::{http, runtime};
 
-/// Show it all in one minute, in memory.
+/// Show it all in a minute, and keep nothing.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct DemoArguments {
     /// The port to use; without it, any free one

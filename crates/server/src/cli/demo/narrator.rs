@@ -1,5 +1,7 @@
 //! Asks the server and tells what was sent and answered, short enough to read along.
 
+use std::collections::HashSet;
+
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
@@ -19,6 +21,8 @@ pub struct Narrator {
     base: String,
     style: Style,
     step: u32,
+    /// The answers told so far, which need not be told in full again.
+    told: HashSet<String>,
 }
 
 /// What the server answered.
@@ -44,6 +48,7 @@ impl Narrator {
             base: base.to_owned(),
             style: Style::of_output(),
             step: 0,
+            told: HashSet::new(),
         })
     }
 
@@ -69,7 +74,7 @@ impl Narrator {
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn post(&self, key: &str, path: &str, body: &str) -> Result<Answer, Failure> {
+    pub async fn post(&mut self, key: &str, path: &str, body: &str) -> Result<Answer, Failure> {
         let path = format!("/api/v1/customer/{path}");
         let sent = format!("POST {path} {body}");
         print_line(&wrapped(&self.style.dim("→"), &sent))?;
@@ -92,16 +97,18 @@ impl Narrator {
         })
     }
 
-    fn tell(&self, status: StatusCode, headers: &HeaderMap, text: &str) -> Result<(), Failure> {
+    fn tell(&mut self, status: StatusCode, headers: &HeaderMap, text: &str) -> Result<(), Failure> {
+        let text = if self.told.insert(text.to_owned()) {
+            brief(text)
+        } else {
+            "the same answer as before".to_owned()
+        };
         let arrow = if status.is_success() {
             self.style.green("←")
         } else {
             self.style.yellow("←")
         };
-        print_line(&wrapped(
-            &arrow,
-            &format!("{} {}", status.as_u16(), brief(text)),
-        ))?;
+        print_line(&wrapped(&arrow, &format!("{} {}", status.as_u16(), text)))?;
         if status == StatusCode::TOO_MANY_REQUESTS {
             for name in LIMIT_HEADERS {
                 let value = headers.get(name).and_then(|value| value.to_str().ok());

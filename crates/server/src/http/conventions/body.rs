@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 
 use super::failure::{Failure, too_large, wrong_media_type};
-use super::fields::{self, Fields};
+use super::fields::{Fields, is_object};
 
 /// The largest body of most paths, in bytes.
 pub const SMALL: usize = 64 * 1024;
@@ -77,8 +77,8 @@ fn parse<'a, T: Deserialize<'a>, V>(
 ) -> Result<V, Failure> {
     let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(error.valid_up_to()))?;
     let object = serde_json::from_str(text).map_err(|error| malformed(&error))?;
-    if !fields::is_object(bytes) {
-        return Err(invalid(NO_OBJECT.to_owned()).into());
+    if !is_object(text) {
+        return Err(no_object().into());
     }
     let mut fields = Fields::default();
     let value = read(object, &mut fields);
@@ -117,26 +117,28 @@ fn is_json(headers: &HeaderMap) -> Option<bool> {
     Some(json && utf8)
 }
 
-const NO_OBJECT: &str = "must be a JSON object that names each field once";
+/// The parser does not look into what it skips.
+fn not_utf8(at: usize) -> Error {
+    of_body(format!("must be valid JSON in UTF-8; see byte {}", at + 1))
+}
+
+fn no_object() -> Error {
+    of_body("must be a JSON object that names each field once".to_owned())
+}
 
 /// The parser's own message may quote the body, so ours says only where.
 fn malformed(error: &serde_json::Error) -> Error {
-    invalid(match error.classify() {
-        Category::Data => NO_OBJECT.to_owned(),
-        Category::Eof | Category::Syntax | Category::Io => format!(
+    match error.classify() {
+        Category::Data => no_object(),
+        Category::Eof | Category::Syntax | Category::Io => of_body(format!(
             "must be valid JSON in UTF-8; see line {}, column {}",
             error.line(),
             error.column()
-        ),
-    })
+        )),
+    }
 }
 
-/// The parser does not look into what it skips.
-fn not_utf8(at: usize) -> Error {
-    invalid(format!("must be valid JSON in UTF-8; see byte {}", at + 1))
-}
-
-fn invalid(message: String) -> Error {
+fn of_body(message: String) -> Error {
     Error::invalid(vec![FieldProblem {
         field: "body".into(),
         message,
@@ -146,18 +148,42 @@ fn invalid(message: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::conventions::fields::Raw;
 
     #[derive(Deserialize)]
-    struct Nothing {}
+    struct Outer<'a> {
+        #[serde(borrow, default)]
+        inner: Raw<'a>,
+    }
 
-    fn is_read(bytes: &[u8]) -> bool {
-        parse(bytes, |_: Nothing, _| Some(())).is_ok()
+    #[derive(Deserialize)]
+    struct Inner {}
+
+    fn is_read(bytes: &'static [u8]) -> bool {
+        let body: Body = Body {
+            bytes: Bytes::from_static(bytes),
+        };
+        let read = |outer: Outer<'_>, fields: &mut Fields| {
+            fields.object("inner", outer.inner, |_: Inner, _| ());
+            Some(())
+        };
+        body.read(read).is_ok()
     }
 
     #[test]
-    fn a_body_is_an_object() {
-        assert!(is_read(b" \n{\"more\": [1]} "));
-        for wrong in [&b"[]"[..], b"[null]", b"null", b"{}{}", b""] {
+    fn objects_are_read_whatever_else_they_hold() {
+        for fine in [
+            &b"{}"[..],
+            b" \n{\"inner\":{}, \"more\":[1]} ",
+            b"{\"inner\":null}",
+        ] {
+            assert!(is_read(fine), "{fine:?}");
+        }
+    }
+
+    #[test]
+    fn lists_are_no_objects() {
+        for wrong in [&b"[]"[..], b"[null]", b"{\"inner\":[]}", b"null", b""] {
             assert!(!is_read(wrong), "{wrong:?}");
         }
     }

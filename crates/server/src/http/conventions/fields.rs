@@ -153,12 +153,12 @@ impl Fields {
         raw: Raw<'a>,
         read: impl FnOnce(T, &mut Self) -> V,
     ) -> Option<V> {
-        let expected = "must be an object that names each field once";
-        if raw.is_some_and(|raw| !is_object(raw.get().as_bytes())) {
-            self.refuse(field, expected);
+        const EXPECTED: &str = "must be an object that names each field once";
+        if !is_object(raw?.get()) {
+            self.refuse(field, EXPECTED);
             return None;
         }
-        let object = self.typed(field, raw, expected)?;
+        let object = self.typed(field, raw, EXPECTED)?;
         let outer = self.prefix.len();
         self.prefix.push_str(field);
         self.prefix.push('.');
@@ -189,6 +189,6 @@ impl Fields {
 
 /// Whether valid JSON is an object. Types that name their fields would take a list too, as the
 /// values in order.
-pub fn is_object(json: &[u8]) -> bool {
-    json.trim_ascii_start().starts_with(b"{")
+pub fn is_object(json: &str) -> bool {
+    json.trim_ascii_start().starts_with('{')
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use crate::client::{Answer, Connection};
 use crate::scene::{Engine, Scene};
 use chance::Chance;
-use requests::{Case, KINDS, Sent};
+use requests::{Case, KINDS, Sent, TOKEN};
 
 const REQUESTS: usize = 10_000;
 const CLIENTS: usize = 8;
@@ -180,6 +180,8 @@ fn judge(kind: &'static str, case: &Case, answer: &Answer, sent: &Sent, seen: &m
     // An answer to HEAD has no body to look at.
     let code = if case.head {
         Some(String::new())
+    } else if kind == TOKEN {
+        answer.token_error()
     } else {
         answer.error_code()
     };

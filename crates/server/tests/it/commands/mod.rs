@@ -1,5 +1,8 @@
 //! The commands of the program, run as an operator runs them, on both databases.
 
+mod doctor;
+mod first_steps;
+
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
