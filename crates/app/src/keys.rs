@@ -105,11 +105,7 @@ pub async fn rotate(
         draft,
         reply,
     };
-    let rotated = app
-        .store
-        .write(unit)
-        .await?
-        .map_err(Ended::into_error)?;
+    let rotated = app.store.write(unit).await?.map_err(Ended::into_error)?;
     exchange.mark_recorded();
     app.directory.refresh().await?;
     Ok(rotated)

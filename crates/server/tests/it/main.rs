@@ -8,7 +8,9 @@
     reason = "what a test needs and does not get ends the test"
 )]
 
+mod admin;
 mod config;
+mod cors;
 mod customers;
 mod harness;
 mod listener;

@@ -158,7 +158,9 @@ pub async fn list_page(
         Some(after) => find(tx, after).await?,
         None => None,
     }
-    .map_or((Timestamp::MIN, String::new()), |key| (key.created_at, key.id));
+    .map_or((Timestamp::MIN, String::new()), |key| {
+        (key.created_at, key.id)
+    });
     let rows = match company_id {
         Some(company_id) => {
             tx.query(

@@ -61,7 +61,9 @@ impl Query {
     /// Which page is asked for.
     pub fn page(&self, fields: &mut Fields) -> Page {
         let limit = self.text("limit", fields).map_or(Some(USUAL), |text| {
-            text.parse().ok().filter(|limit| (1..=LONGEST).contains(limit))
+            text.parse()
+                .ok()
+                .filter(|limit| (1..=LONGEST).contains(limit))
         });
         if limit.is_none() {
             fields.refuse("limit", format!("must be 1 to {LONGEST}"));
@@ -92,7 +94,10 @@ impl Page {
     pub fn cut<T>(&self, found: &mut Vec<T>, id: impl FnOnce(&T) -> &str) -> Option<String> {
         let more = found.len() > usize::from(self.limit);
         found.truncate(self.limit.into());
-        found.last().filter(|_| more).map(|last| id(last).to_owned())
+        found
+            .last()
+            .filter(|_| more)
+            .map(|last| id(last).to_owned())
     }
 }
 
@@ -131,7 +136,13 @@ mod tests {
         assert_eq!(page("").unwrap().wanted(), 51);
         assert_eq!(page("limit=1&x=y").unwrap().wanted(), 2);
         assert_eq!(page("limit=500").unwrap().wanted(), 501);
-        for wrong in ["limit=0", "limit=501", "limit=", "limit=-1", "limit=1&limit=2"] {
+        for wrong in [
+            "limit=0",
+            "limit=501",
+            "limit=",
+            "limit=-1",
+            "limit=1&limit=2",
+        ] {
             assert!(page(wrong).is_err(), "{wrong}");
         }
     }

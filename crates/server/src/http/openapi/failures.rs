@@ -47,10 +47,14 @@ pub fn response(surface: Surface, codes: &[Code]) -> Response {
     for code in codes {
         let mut shown = Example::new();
         shown.value = Some(rendered(surface, *code));
-        content.examples.insert(code.as_str().into(), RefOr::T(shown));
+        content
+            .examples
+            .insert(code.as_str().into(), RefOr::T(shown));
     }
     let mut response = Response::new(meanings.join("\n\n"));
-    response.content.insert("application/json".into(), content.into());
+    response
+        .content
+        .insert("application/json".into(), content.into());
     for name in headers(codes) {
         response.headers.insert((*name).into(), header(name));
     }

@@ -148,13 +148,19 @@ async fn change(
     body: Body,
 ) -> Result<Response, Failure> {
     let now = server.app.clock.now();
-    let change = body.read(|request: wire::CompanyChangeRequest<'_>, fields| {
-        request.validate(fields, now)
-    })?;
+    let change =
+        body.read(|request: wire::CompanyChangeRequest<'_>, fields| request.validate(fields, now))?;
     let id = company_id(&id)?;
     let key = once::key_about(&headers, Change::ACTION, id.as_str(), body.bytes())?;
     once(&server, &permit.ctx, key, wire::changed, async |reply| {
-        companies::change(&server.app, &permit.ctx.exchange, id.as_str(), change, reply).await
+        companies::change(
+            &server.app,
+            &permit.ctx.exchange,
+            id.as_str(),
+            change,
+            reply,
+        )
+        .await
     })
     .await
 }

@@ -208,7 +208,10 @@ pub fn changed(changed: &WithSecret) -> (u16, Vec<u8>) {
 }
 
 fn with_secret(made: &WithSecret) -> Vec<u8> {
-    let secret = made.webhook_secret.as_ref().map(|secret| secret.to_string());
+    let secret = made
+        .webhook_secret
+        .as_ref()
+        .map(|secret| secret.to_string());
     render(&CompanyAnswer::of(made.company.clone(), secret))
 }
 

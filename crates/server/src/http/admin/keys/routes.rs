@@ -99,7 +99,8 @@ async fn list(
 
 /// Refuses a cursor that is no key's id.
 async fn known(server: &Shared, cursor: &str) -> Result<(), Failure> {
-    match keys::get(&server.app, cursor).await {
+    let id = KeyId::parse(cursor).map_err(|_| unknown_cursor())?;
+    match keys::get(&server.app, id.as_str()).await {
         Ok(_) => Ok(()),
         Err(error) if error.problem().code == Code::NotFound => Err(unknown_cursor()),
         Err(error) => Err(error.into()),
@@ -169,7 +170,14 @@ async fn change(
     let id = key_id(&id)?;
     let key = once::key_about(&headers, Change::ACTION, id.as_str(), body.bytes())?;
     once(&server, &permit.ctx, key, wire::shown, async |reply| {
-        keys::change(&server.app, &permit.ctx.exchange, id.as_str(), change, reply).await
+        keys::change(
+            &server.app,
+            &permit.ctx.exchange,
+            id.as_str(),
+            change,
+            reply,
+        )
+        .await
     })
     .await
 }
@@ -204,8 +212,8 @@ async fn rotate(
     body: Body,
 ) -> Result<Response, Failure> {
     let now = server.app.clock.now();
-    let grace = body
-        .read_if_any(|request: wire::RotateRequest<'_>, fields| request.validate(fields, now))?;
+    let grace =
+        body.read_if_any(|request: wire::RotateRequest<'_>, fields| request.validate(fields, now))?;
     let id = key_id(&id)?;
     let key = once::key_about(&headers, Rotate::ACTION, id.as_str(), body.bytes())?;
     once(&server, &permit.ctx, key, wire::created, async |reply| {
@@ -251,6 +259,5 @@ async fn revoke(
 
 /// A text that cannot name a key names none.
 fn key_id(text: &str) -> Result<KeyId, Failure> {
-    KeyId::parse(text)
-        .map_err(|_| Error::new(Code::NotFound, "There is no key of that id.").into())
+    KeyId::parse(text).map_err(|_| Error::new(Code::NotFound, "There is no key of that id.").into())
 }
