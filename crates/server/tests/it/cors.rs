@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::customers::CHECK;
+use crate::customers::{BULK, CHECK};
 use crate::harness::{Answer, Settings, TestApp, flows};
 
 flows!(
@@ -47,7 +47,7 @@ async fn configured_origins_pass_their_preflight(app: TestApp) {
     let before = app.records().await.len();
     for path in [
         CHECK,
-        "/api/v1/customer/bulk-check",
+        BULK,
         "/api/v1/admin/companies/acme",
         "/api/v1/auth/token",
         "/health",

@@ -14,5 +14,6 @@ mod cors;
 mod customers;
 mod harness;
 mod listener;
+mod openapi;
 mod quota;
 mod tls;
