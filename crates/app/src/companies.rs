@@ -282,7 +282,7 @@ impl Unit for Create {
             webhook_secret: Some(self.secret.shown.clone()),
         };
         self.reply.store(tx, &output).await?;
-        let records = vec![self.draft.finish("ok", 201, None)];
+        let records = vec![self.draft.clone().finish("ok", 201, None)];
         Ok(Written {
             output: Some(output),
             records,
@@ -327,7 +327,7 @@ impl Unit for Change {
             webhook_secret,
         };
         self.reply.store(tx, &output).await?;
-        let records = vec![self.draft.finish("ok", 200, None)];
+        let records = vec![self.draft.clone().finish("ok", 200, None)];
         Ok(Written {
             output: Some(output),
             records,

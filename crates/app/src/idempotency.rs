@@ -51,6 +51,7 @@ pub struct Ticket {
     key: BlindIndex,
     data_key: Arc<DataKey>,
     random: Arc<dyn Random>,
+    taken_at: Timestamp,
     expires_at: Timestamp,
 }
 
@@ -99,7 +100,20 @@ impl Ticket {
             data_key: self.data_key.id(),
             body: sealed,
         };
-        idempotency::complete(tx, &self.company, self.key, &answer, self.expires_at).await
+        let Self {
+            company,
+            key,
+            taken_at,
+            expires_at,
+            ..
+        } = self;
+        if idempotency::complete(tx, company, *key, *taken_at, &answer, *expires_at).await? {
+            return Ok(());
+        }
+        // The work waited so long that its key was given up: it must not be done after all, for
+        // another request may be doing it.
+        let given_up = "the idempotency key was given up";
+        Err(store::Error::Refused(given_up.into()))
     }
 }
 
@@ -133,6 +147,7 @@ pub async fn begin(app: &App, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> 
             key: index,
             data_key,
             random: app.random.clone(),
+            taken_at: now,
             expires_at: now.saturating_add(KEPT).map_err(Error::internal)?,
         })),
         Taken::UnderWay => Err(Error::new(
@@ -155,7 +170,8 @@ pub async fn begin(app: &App, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> 
     }
 }
 
-/// Frees a key whose request came to nothing.
+/// Frees a key whose request came to nothing. When it came to something after all, because only
+/// the news of it was lost, its answer stays.
 ///
 /// # Errors
 /// When the database is away; the key is then free after a minute.
@@ -165,6 +181,7 @@ pub async fn release(app: &App, ticket: Ticket) -> Result<()> {
         .write(Release {
             company: ticket.company,
             key: ticket.key,
+            taken_at: ticket.taken_at,
         })
         .await?)
 }
@@ -244,6 +261,7 @@ impl Unit for Begin {
 struct Release {
     company: String,
     key: BlindIndex,
+    taken_at: Timestamp,
 }
 
 impl Unit for Release {
@@ -254,7 +272,7 @@ impl Unit for Release {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
-        idempotency::delete(tx, &self.company, self.key).await?;
+        idempotency::release(tx, &self.company, self.key, self.taken_at).await?;
         Ok(Written {
             output: (),
             records: Vec::new(),

@@ -273,7 +273,7 @@ impl Unit for Create {
             row: self.row.clone(),
         };
         self.reply.store(tx, &output).await?;
-        let records = vec![self.draft.finish("ok", 201, None)];
+        let records = vec![self.draft.clone().finish("ok", 201, None)];
         Ok(Written {
             output: Some(output),
             records,
@@ -356,7 +356,7 @@ impl Unit for Rotate {
             row,
         };
         self.reply.store(tx, &created).await?;
-        let records = vec![self.draft.finish("ok", 201, None)];
+        let records = vec![self.draft.clone().finish("ok", 201, None)];
         Ok(Written {
             output: Ok(created),
             records,
@@ -390,7 +390,7 @@ impl Unit for Change {
         row.revision = revision;
         api_keys::update(tx, &row).await?;
         self.reply.store(tx, &row).await?;
-        let records = vec![self.draft.finish("ok", 200, None)];
+        let records = vec![self.draft.clone().finish("ok", 200, None)];
         Ok(Written {
             output: Ok(row),
             records,
@@ -441,7 +441,7 @@ impl Unit for Revoke {
             api_keys::update(tx, &row).await?;
         }
         self.reply.store(tx, &row).await?;
-        let records = vec![self.draft.finish("ok", 200, None)];
+        let records = vec![self.draft.clone().finish("ok", 200, None)];
         Ok(Written {
             output: Some(row),
             records,

@@ -13,19 +13,20 @@ use jiff::Timestamp;
 use store::tables::data_keys::{self, Purpose};
 use store::{Lane, Store, Tx, Unit, Written};
 
-use crate::{Error, Result};
+use crate::Result;
 
-/// Keys at hand; beyond this many the older days are dropped.
-const KEPT: usize = 10_000;
+/// Days whose callers' keys are kept at hand.
+const DAYS: i64 = 3;
 
-type Name = (String, Purpose, i64);
+/// What a key is for, and on which day (0 where days do not matter).
+type Kind = (Purpose, i64);
 
 /// The keys in memory.
 pub struct KeysAtHand {
     store: Arc<Store>,
     ring: Arc<KeyRing>,
     random: Arc<dyn Random>,
-    keys: RwLock<HashMap<Name, Arc<DataKey>>>,
+    keys: RwLock<HashMap<Kind, HashMap<String, Arc<DataKey>>>>,
 }
 
 impl KeysAtHand {
@@ -46,8 +47,7 @@ impl KeysAtHand {
     /// When it must be made or fetched and the database is away.
     pub async fn of_callers(&self, company: &str, at: Timestamp) -> Result<Arc<DataKey>> {
         let day = at.as_second().div_euclid(86_400);
-        self.get((company.to_owned(), Purpose::Callers, day), at)
-            .await
+        self.get((Purpose::Callers, day), company, at).await
     }
 
     /// The key of a company's own secrets.
@@ -55,47 +55,45 @@ impl KeysAtHand {
     /// # Errors
     /// When it must be made or fetched and the database is away.
     pub async fn of_company(&self, company: &str, at: Timestamp) -> Result<Arc<DataKey>> {
-        self.get((company.to_owned(), Purpose::Company, 0), at)
-            .await
+        self.get((Purpose::Company, 0), company, at).await
     }
 
-    async fn get(&self, name: Name, now: Timestamp) -> Result<Arc<DataKey>> {
-        let known = self
-            .keys
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&name)
-            .cloned();
+    async fn get(&self, kind: Kind, company: &str, now: Timestamp) -> Result<Arc<DataKey>> {
+        let known = {
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            keys.get(&kind).and_then(|keys| keys.get(company)).cloned()
+        };
         match known {
             Some(key) => Ok(key),
-            None => self.fetch(name, now).await,
+            None => self.fetch(kind, company, now).await,
         }
     }
 
-    async fn fetch(&self, name: Name, now: Timestamp) -> Result<Arc<DataKey>> {
-        let fresh = DataKey::generate(uuid_v7(now, self.random.as_ref()), self.random.as_ref())?;
-        let wrapped = self.ring.wrap(&fresh, self.random.as_ref())?;
-        let stored = self
-            .store
-            .write(Claim {
-                name: name.clone(),
-                wrapped,
-                now,
-            })
-            .await?;
-        let key = Arc::new(self.ring.unwrap(&stored).map_err(Error::internal)?);
+    async fn fetch(&self, kind: Kind, company: &str, now: Timestamp) -> Result<Arc<DataKey>> {
+        let random = self.random.as_ref();
+        let fresh = DataKey::generate(uuid_v7(now, random), random)?;
+        let wrapped = self.ring.wrap(&fresh, random)?;
+        let claim = Claim {
+            kind,
+            company: company.to_owned(),
+            wrapped,
+            now,
+        };
+        let stored = self.store.write(claim).await?;
+        let key = Arc::new(self.ring.unwrap(&stored)?);
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() >= KEPT {
-            keys.retain(|(_, purpose, day), _| *purpose != Purpose::Callers || *day >= name.2);
-        }
-        keys.insert(name, key.clone());
+        keys.retain(|(purpose, day), _| *purpose != Purpose::Callers || *day + DAYS > kind.1);
+        keys.entry(kind)
+            .or_default()
+            .insert(company.to_owned(), key.clone());
         Ok(key)
     }
 }
 
 /// Makes the key of a name, or finds the one that is there.
 struct Claim {
-    name: Name,
+    kind: Kind,
+    company: String,
     wrapped: WrappedKey,
     now: Timestamp,
 }
@@ -104,17 +102,17 @@ impl Unit for Claim {
     type Output = WrappedKey;
 
     fn lane(&self) -> Lane {
-        Lane::of(self.name.0.as_bytes())
+        Lane::of(self.company.as_bytes())
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<WrappedKey>> {
-        let (company, purpose, day) = &self.name;
+        let ((purpose, day), company) = (self.kind, &self.company);
         let label = day.to_string();
-        let output = match data_keys::find(tx, company, *purpose, &label).await? {
+        let output = match data_keys::find(tx, company, purpose, &label).await? {
             Some(key) => key,
             None => {
                 let first =
-                    data_keys::insert(tx, company, *purpose, Some(&label), &self.wrapped, self.now)
+                    data_keys::insert(tx, company, purpose, Some(&label), &self.wrapped, self.now)
                         .await?;
                 if !first {
                     return Err(store::Error::Conflict("data key made elsewhere".into()));

@@ -4,6 +4,7 @@
 use domain::clock::Clock;
 use domain::random::Random;
 use jiff::Timestamp;
+use rand::Rng as _;
 
 /// The machine's clock.
 pub struct SystemClock;
@@ -20,15 +21,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's randomness, by way of a generator of this process.
+/// Cryptographically secure randomness: each thread's own generator (ChaCha),
+/// seeded and seeded again by the operating system.
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
-        // The generator fails only when the system has no randomness to give; a
-        // predictable key would be worse than a dead process.
-        if aws_lc_rs::rand::fill(bytes).is_err() {
-            std::process::abort();
-        }
+        rand::rng().fill_bytes(bytes);
     }
 }

@@ -85,6 +85,7 @@ pub async fn migrate(location: &Location, patience: Duration) -> Result<usize, F
 }
 
 /// A database that stays away, or refuses.
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
 pub fn unusable(error: store::Error) -> Failure {
     Failure::failed(format!("the database cannot be used: {error}"))
         .with_hint("`bonafide doctor` looks for the cause")

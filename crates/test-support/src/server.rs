@@ -153,6 +153,12 @@ impl Server {
         process.stop(STOP_LIMIT)
     }
 
+    /// Waits for the end of a server that was already asked for it, and returns how it ended.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        let mut process = self.process.take().context("the server is stopped")?;
+        process.wait(STOP_LIMIT)
+    }
+
     /// Ends the server at once, as a power failure would (SIGKILL).
     pub fn kill9(&mut self) -> Result<()> {
         let mut process = self.process.take().context("the server is stopped")?;

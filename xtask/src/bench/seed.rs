@@ -3,9 +3,10 @@
 //! Guarantees: customers are numbered from zero; every one has at least one proof.
 //! Must not: write to the database behind the server's back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use test_support::waiting::wait_for;
 
 use super::http::Request;
 use super::load::{self, Extent, Plan, Target};
@@ -37,6 +38,25 @@ pub fn customers(port: u16, key: &str, customers: u64, all_proofs: bool) -> Resu
         prove(port, key, "email_optin", customers * 8 / 10)?;
     }
     Ok(())
+}
+
+/// Waits until a new key, made by another process, is accepted: the server promises that within a
+/// second.
+pub fn accepted(port: u16, key: &str) -> Result<()> {
+    let target = Target {
+        port,
+        request: Request::post(CHECK_PATH, key, CHECK),
+        expected: "\"customer_found\"",
+    };
+    let plan = Plan {
+        connections: 1,
+        customers: 1,
+        extent: Extent::EachOnce,
+    };
+    wait_for("the new key's acceptance", Duration::from_secs(1), || {
+        let outcome = load::run(&target, plan, || ())?;
+        Ok((outcome.failures() == 0).then_some(()))
+    })
 }
 
 fn prove(port: u16, key: &str, proof: &str, customers: u64) -> Result<()> {

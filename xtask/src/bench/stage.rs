@@ -71,6 +71,7 @@ impl Stage {
         eprintln!("{engine} with {customers} customers");
         let server = self.start(engine)?;
         let key = create_key(&server)?;
+        seed::accepted(server.port(), &key)?;
         seed::customers(server.port(), &key, customers, customers <= ALL_PROOFS)?;
         let seeded = Seeded {
             server,

@@ -26,6 +26,7 @@ pub struct Recorder {
 
 /// Everything of a record but its outcome, ready to be finished inside a
 /// transaction.
+#[derive(Clone)]
 pub struct Draft {
     record: Record,
     clock: Arc<dyn Clock>,
@@ -33,8 +34,8 @@ pub struct Draft {
 
 impl Draft {
     /// The finished record.
-    pub fn finish(&self, code: &str, status: u16, detail: Option<String>) -> Record {
-        let mut record = self.record.clone();
+    pub fn finish(self, code: &str, status: u16, detail: Option<String>) -> Record {
+        let mut record = self.record;
         record.outcome = Outcome {
             code: code.to_owned(),
             status: i64::from(status),

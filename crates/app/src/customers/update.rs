@@ -144,7 +144,10 @@ impl Unit for Apply {
             at: self.now,
         };
         self.reply.store(tx, &output).await?;
-        let record = self.draft.finish("ok", 200, Some(self.detail(applied)));
+        let record = self
+            .draft
+            .clone()
+            .finish("ok", 200, Some(self.detail(applied)));
         Ok(Written {
             output,
             records: vec![record],
@@ -180,8 +183,8 @@ impl Apply {
         mut standing: Standing,
     ) -> store::Result<Applied> {
         let applied = standing.apply(self.update.proof, self.as_change());
-        let phone = self.sealed_phone(key)?;
-        if applied == Applied::Changed || phone.is_some() {
+        if applied == Applied::Changed {
+            let phone = self.sealed_phone(key)?;
             let customer = self.customer(key, &[], phone.as_ref(), &standing);
             if !customers::update(tx, &customer).await? {
                 return Err(store::Error::Conflict("customer erased elsewhere".into()));
@@ -246,7 +249,11 @@ impl Apply {
     fn as_change(&self) -> Change {
         Change {
             status: self.update.status,
-            occurred_at: self.update.occurred_at.unwrap_or(self.now),
+            // A sender's clock may be ahead; what happens next must still count as newer.
+            occurred_at: self
+                .update
+                .occurred_at
+                .map_or(self.now, |at| at.min(self.now)),
         }
     }
 

@@ -18,9 +18,9 @@ use crate::config::Config;
 /// The audit log.
 #[derive(Subcommand, Clone, Debug)]
 pub enum AuditCommand {
-    /// Check that no record was changed, removed, inserted or reordered
+    /// Check that no record was changed, removed, inserted or reordered; exit code 1 if one was
     Verify,
-    /// Print records as JSON, one a line
+    /// Print records as JSON, one a line, the oldest of each log first
     Export(ExportArguments),
 }
 
@@ -30,7 +30,7 @@ pub struct ExportArguments {
     /// The first moment, for example 2026-01-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     pub from: Option<Timestamp>,
-    /// The moment to stop before
+    /// The moment to stop before, for example 2026-02-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     pub to: Option<Timestamp>,
 }

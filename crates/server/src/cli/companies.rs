@@ -59,7 +59,10 @@ pub struct ShowArguments {
 
 /// What to change about a company; at least one thing.
 #[derive(Args, Clone, Debug)]
-#[command(group = ArgGroup::new("change").required(true).multiple(true))]
+#[command(
+    group = ArgGroup::new("change").required(true).multiple(true),
+    override_usage = "bonafide companies update <ID> <CHANGE>..."
+)]
 pub struct UpdateArguments {
     /// The company's id
     #[arg(value_name = "ID", value_parser = CompanyId::parse)]
@@ -139,7 +142,9 @@ async fn create(app: &App, arguments: CreateArguments, output: Output) -> Result
     };
     let created = companies::create(app, &exchange, new, Reply::unkept())
         .await
-        .map_err(of_app)?;
+        .map_err(|error| {
+            of_app(error).with_hint("`bonafide companies update` changes a company")
+        })?;
     print_with_secret(output, &created)
 }
 

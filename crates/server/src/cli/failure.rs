@@ -44,6 +44,11 @@ impl Failure {
         self
     }
 
+    /// What went wrong, without the hint.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The process's exit code: 1 or 2.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
@@ -71,9 +76,23 @@ impl Failure {
         let tip = paragraphs
             .iter()
             .find_map(|text| text.strip_prefix("tip: "));
+        let usage = paragraphs
+            .iter()
+            .find_map(|text| text.strip_prefix("Usage: "));
+        let help = || {
+            let command = command_in(usage.unwrap_or("bonafide"));
+            format!("`{command} --help` shows what there is")
+        };
         Self::usage(first.trim_start_matches("error: "))
-            .with_hint(tip.unwrap_or("`bonafide --help` shows what there is"))
+            .with_hint(tip.map_or_else(help, str::to_owned))
     }
+}
+
+/// The command at the beginning of a usage line, before its arguments.
+fn command_in(usage: &str) -> String {
+    let words = usage.split(' ');
+    let command = words.take_while(|word| !word.starts_with(['<', '[', '-']));
+    command.collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Display for Failure {
@@ -91,5 +110,19 @@ impl std::error::Error for Failure {}
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         Self::usage(problems.to_string()).with_hint("docs/configuration.md explains every setting")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usage_line_begins_with_its_command() {
+        assert_eq!(
+            command_in("bonafide keys create [OPTIONS] --name <NAME>"),
+            "bonafide keys create"
+        );
+        assert_eq!(command_in("bonafide [OPTIONS] [COMMAND]"), "bonafide");
     }
 }

@@ -9,14 +9,16 @@ use domain::access::{CompanyId, Scope, Scopes};
 use super::failure::Failure;
 use super::output::print_line;
 use super::session;
-use crate::config::{Config, DatabaseUrl};
+use super::style::Style;
+use crate::config::{BaseUrl, Config, DatabaseUrl};
 
 /// Creates the first key and prints it, if there is none yet and the database is
-/// the embedded one. In production keys are made on purpose.
+/// the embedded one. In production keys are made on purpose. `port` is the one
+/// that is listened on, which the configuration may have left to the system.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn welcome(config: &Config, app: &App) -> Result<(), Failure> {
+pub async fn welcome(config: &Config, app: &App, port: u16) -> Result<(), Failure> {
     let embedded = matches!(config.storage.database, DatabaseUrl::Sqlite(_));
     if !embedded
         || !keys::list(app, None)
@@ -37,31 +39,58 @@ pub async fn welcome(config: &Config, app: &App) -> Result<(), Failure> {
     let created = keys::create(app, &exchange, new, Reply::unkept())
         .await
         .map_err(super::of_app)?;
+    let unset = BaseUrl::localhost(config.http.listen.port());
+    let base = if config.http.base_url == unset {
+        BaseUrl::localhost(port)
+    } else {
+        config.http.base_url.clone()
+    };
     print_line(&greeting(
-        config.http.base_url.as_str(),
+        Style::of_output(),
+        base.as_str(),
         created.key.expose(),
     ))
 }
 
-fn greeting(base: &str, key: &str) -> String {
-    let base = base.trim_end_matches('/');
-    let call = |path: &str, body: &str| {
-        format!(
-            "curl -s {base}/api/v1/customer/{path} \\\n  -H 'X-API-Key: {key}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
-        )
-    };
+fn greeting(style: Style, base: &str, key: &str) -> String {
     let check = r#"{"email":"ann@example.com"}"#;
     let update = r#"{"email":"ann@example.com","verification_type":"veriff","status":true}"#;
-    [
-        "Bonafide runs for the first time. This is your administrator's key; it is shown only now:"
+    let call = |path, body| call(base, key, path, body);
+    let remark = |text: &str| style.dim(format!("# {text}"));
+    let paragraphs = [
+        style.bold(format!("Bonafide runs for the first time, on {base}")),
+        format!(
+            "Your administrator's key, shown only now:\n\n    {}",
+            style.bold(key)
+        ),
+        "Paste these one by one:".to_owned(),
+        format!(
+            "{}\n{}",
+            remark("Is this customer bona fide? Nobody knows her yet."),
+            call("check-verification", check)
+        ),
+        format!(
+            "{}\n{}",
+            remark("Her ID has been approved."),
+            call("update-verification", update)
+        ),
+        format!(
+            "{}\n{}",
+            remark("Ask again."),
+            call("check-verification", check)
+        ),
+        "A key for a shop:    bonafide keys create --company default --name shop --scope customers:read\n\
+         Everything else:     bonafide --help"
             .to_owned(),
-        format!("    {key}"),
-        "Is this customer bona fide? Nobody knows her yet:".to_owned(),
-        call("check-verification", check),
-        "Her ID has been approved:".to_owned(),
-        call("update-verification", update),
-        "Ask again:".to_owned(),
-        call("check-verification", check),
-    ]
-    .join("\n\n")
+    ];
+    format!("\n{}\n", paragraphs.join("\n\n"))
+}
+
+/// A call of the Customers surface on one line, to be pasted into a shell. What it
+/// prints ends with a line break, so that answers stand below each other.
+pub(super) fn call(base: &str, key: &str, path: &str, body: &str) -> String {
+    format!(
+        "curl -sS -w '\\n' {base}/api/v1/customer/{path} -H 'X-API-Key: {key}' \
+         -H 'Content-Type: application/json' -d '{body}'"
+    )
 }

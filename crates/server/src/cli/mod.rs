@@ -14,6 +14,7 @@ pub mod migrate;
 pub mod output;
 pub mod serve;
 pub mod session;
+pub mod style;
 pub mod tokens;
 
 use std::ffi::OsString;
@@ -37,13 +38,15 @@ use crate::http::{self, openapi};
     long_about = "Bonafide answers one question for a business that may not sell to just anyone: \
                   is this customer bona fide?\n\nWithout a command it starts the server on \
                   http://localhost:3000, with everything it needs in ./data.",
-    after_help = "First steps:\n  bonafide demo       a tour of one minute, nothing is kept\n  \
+    after_help = "First steps:\n  bonafide demo       a tour of a minute, of which nothing is kept\n  \
                   bonafide            start the server\n  bonafide doctor     check the installation\n\n\
+                  All commands work beside a running server, in the same directory and with the same \
+                  settings.\n\
                   Settings are variables of the environment, or lines of `.env`: see .env.example."
 )]
 pub struct CommandLine {
     /// Print results as JSON, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 999)]
     pub json: bool,
     /// What to do.
     #[command(subcommand)]
@@ -63,19 +66,19 @@ pub enum Command {
     /// Manage API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Sign tokens
+    /// Sign tokens (JWT), for callers that come without a key
     #[command(subcommand)]
     Tokens(tokens::TokensCommand),
     /// Check or export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Check configuration, database and surroundings, and say what to fix
+    /// Check configuration, database and surroundings, and say what to put right
     Doctor(doctor::DoctorArguments),
-    /// Take a tour: start in memory, play through it over HTTP, stay up
+    /// Take a tour of a server of its own, over real HTTP; nothing of it is kept
     Demo(demo::DemoArguments),
     /// Print the OpenAPI document
     Openapi,
-    /// Print the completions of a shell
+    /// Print the completions of a shell, for example: source <(bonafide completions bash)
     Completions {
         /// The shell
         #[arg(value_enum)]
@@ -155,9 +158,10 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Migrate(_) => migrate::run(output, &environment::load()?).await,
         Command::Companies(command) => companies::run(command, output, &environment::load()?).await,
         Command::Keys(command) => keys::run(command, output, &environment::load()?).await,
+        Command::Demo(arguments) => demo::run(&arguments).await,
+        Command::Doctor(_) => doctor::run(output).await,
         Command::Tokens(command) => tokens::run(&command, output, &environment::load()?).await,
         Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
-        _ => Err(Failure::usage("this build has no such command")),
     }
 }
 
@@ -178,6 +182,7 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 /// A failed use case, with what the operator may know of its cause.
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
 fn of_app(error: app::Error) -> Failure {
     match error.cause() {
         Some(cause) => Failure::failed(format!("{error} ({cause})")),

@@ -104,22 +104,27 @@ async fn answer(
                 .map_err(|error| Failure::usage(format!("TLS: {error}")))?,
         ),
     };
-    let options = Options {
-        max_connections: config.http.max_connections as usize,
-        shutdown_timeout: config.http.shutdown_timeout,
-        ..Options::default()
-    };
     let server = runtime::server(config, app).await?;
     tasks.spawn(server.tokens.keep_fresh(stop.clone()));
-    first_start::welcome(config, &server.app).await?;
-    tracing::info!(listen = %config.http.listen, database = server.app.store.engine(), "serving");
-    listener::serve(listener, tls, http::router(server), options, stop)
+    let address = listener.local_addr().unwrap_or(config.http.listen);
+    first_start::welcome(config, &server.app, address.port()).await?;
+    tracing::info!(listen = %address, database = server.app.store.engine(), "serving");
+    listener::serve(listener, tls, http::router(server), options(config), stop)
         .await
         .map_err(|abandoned| Failure::failed(abandoned.to_string()))
 }
 
+/// The listener's limits as the configuration says.
+pub(super) fn options(config: &Config) -> Options {
+    Options {
+        max_connections: config.http.max_connections as usize,
+        shutdown_timeout: config.http.shutdown_timeout,
+        ..Options::default()
+    }
+}
+
 /// The token that SIGTERM and SIGINT trip; a second signal ends the process.
-fn stop_on_signals() -> Result<CancellationToken, Failure> {
+pub(super) fn stop_on_signals() -> Result<CancellationToken, Failure> {
     let failed =
         |error: std::io::Error| Failure::failed(format!("signals cannot be heard: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;

@@ -2,6 +2,7 @@
 //!
 //! A variable of the process wins over the same name in `.env`. Neither is ever changed.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -20,6 +21,40 @@ pub fn load() -> Result<Config, Problems> {
             stored_secrets: &secrets::stored,
         },
     )
+}
+
+/// What [`look`] found.
+pub struct Looked {
+    /// The configuration.
+    pub config: Config,
+    /// Whether its secrets are made up, because the first start has yet to make them.
+    pub secrets_to_come: bool,
+}
+
+/// The configuration of this process, read without making anything on the disk.
+///
+/// # Errors
+/// Every problem there is, together.
+pub fn look() -> Result<Looked, Problems> {
+    let to_come = Cell::new(false);
+    let stored_secrets = |data_dir: &Path| {
+        if data_dir.join(secrets::FILE_NAME).exists() {
+            return secrets::stored(data_dir);
+        }
+        to_come.set(true);
+        secrets::unkept()
+    };
+    let config = Config::load(
+        variables(Path::new(".env"), std::env::vars_os())?,
+        &Outside {
+            read_file: &|path| std::fs::read_to_string(path),
+            stored_secrets: &stored_secrets,
+        },
+    )?;
+    Ok(Looked {
+        config,
+        secrets_to_come: to_come.get(),
+    })
 }
 
 /// The variables of `file` and of the process, which win.

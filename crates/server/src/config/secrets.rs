@@ -125,6 +125,19 @@ pub fn stored(data_dir: &Path) -> Result<Secrets, Problem> {
     parse(&text).map_err(problem)
 }
 
+/// Secrets of this process alone: for looking around, and for what is not kept.
+///
+/// # Errors
+/// There is no randomness.
+pub fn unkept() -> Result<Secrets, Problem> {
+    let problem = |text: String| Problem {
+        name: FILE_NAME.to_owned(),
+        text,
+    };
+    let text = fresh().map_err(|error| problem(error.to_string()))?;
+    parse(&text).map_err(problem)
+}
+
 fn parse(text: &str) -> Result<Secrets, String> {
     // The parser's own message would repeat the line it stumbled over.
     let table: toml::Table = text.parse().map_err(|_| "is not TOML".to_owned())?;

@@ -34,6 +34,7 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::tls::TlsReloader;
+use super::unreadable::Completing;
 
 /// Who is at the other end of the connection that carried a request (an extension of each).
 ///
@@ -275,7 +276,7 @@ impl Front {
         });
         let mut connection = pin!(
             self.protocol
-                .serve_connection(TokioIo::new(stream), service)
+                .serve_connection(TokioIo::new(Completing::new(stream)), service)
         );
         tokio::select! {
             _ = connection.as_mut() => return,

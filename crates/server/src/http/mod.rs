@@ -10,6 +10,7 @@ pub mod listener;
 pub mod openapi;
 pub mod tls;
 mod tokens;
+mod unreadable;
 
 use std::sync::Arc;
 

@@ -25,8 +25,9 @@ use super::Milliseconds;
 use super::link::{Link, TakeScript, Target};
 use super::memory::MemoryQuota;
 
-/// How long a batch may take before Redis counts as lost.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a batch may take before Redis counts as lost; a machine that is merely busy stalls for
+/// less.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// How long the first connection may take before the server starts without Redis.
 const FIRST_CONNECTION: Duration = Duration::from_secs(1);
 /// The pause between attempts to reach Redis again.

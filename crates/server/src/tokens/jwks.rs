@@ -32,7 +32,7 @@ const RETRY: Duration = Duration::from_secs(10);
 /// The shortest time between two fetches that unknown keys ask for.
 const PAUSE: SignedDuration = SignedDuration::from_secs(10);
 
-/// How long a fetch may take.
+/// How long a fetch may take, unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The largest set that is read, in bytes.
@@ -80,9 +80,17 @@ impl Jwks {
     /// # Errors
     /// When no HTTP client can be made.
     pub fn new(url: &str) -> Result<Self, Unfetched> {
+        Self::with_timeout(url, TIMEOUT)
+    }
+
+    /// The same with another patience for a whole fetch.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn with_timeout(url: &str, timeout: Duration) -> Result<Self, Unfetched> {
         let client = reqwest::Client::builder()
             .redirect(Policy::none())
-            .timeout(TIMEOUT)
+            .timeout(timeout)
             .build()?;
         Ok(Self {
             url: url.to_owned(),

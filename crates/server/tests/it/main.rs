@@ -9,11 +9,16 @@
 )]
 
 mod admin;
+mod audit;
+mod commands;
 mod config;
+mod conventions;
 mod cors;
 mod customers;
 mod harness;
 mod listener;
 mod openapi;
+mod privacy;
 mod quota;
 mod tls;
+mod tokens;

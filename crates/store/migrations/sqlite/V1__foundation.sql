@@ -78,7 +78,7 @@ CREATE TABLE customer_verification (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (company_id, email_index)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX customer_verification_by_phone ON customer_verification (company_id, phone_index)
     WHERE phone_index IS NOT NULL;
 

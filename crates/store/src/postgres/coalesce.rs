@@ -5,6 +5,7 @@
 //! waits for a timer.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -22,7 +23,11 @@ const WAITING: usize = 16_384;
 pub(crate) type Lookup<K, V> =
     for<'c> fn(&'c Connection, &'c [K]) -> BoxFuture<'c, Result<Vec<Option<V>>>>;
 
-type Asked<K, V> = (K, oneshot::Sender<Result<Option<V>>>);
+struct Asked<K, V> {
+    key: K,
+    since: Instant,
+    reply: oneshot::Sender<Result<Option<V>>>,
+}
 
 /// Look-ups from `K` to `V`.
 pub(crate) struct Coalescer<K, V>(mpsc::Sender<Asked<K, V>>);
@@ -42,13 +47,16 @@ impl<K: Send + Sync + 'static, V: Send + 'static> Coalescer<K, V> {
     pub async fn find(&self, key: K) -> Result<Option<V>> {
         let (reply, answer) = oneshot::channel();
         self.0
-            .try_send((key, reply))
+            .try_send(Asked {
+                key,
+                since: Instant::now(),
+                reply,
+            })
             .map_err(|_| Error::Unavailable("too many look-ups are waiting".into()))?;
-        match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Error::Unavailable("the reader has stopped".into())),
-            Err(_) => Err(Error::Unavailable("no answer in time".into())),
-        }
+        // The reader gives up in time, for all that wait together: no timer here.
+        answer
+            .await
+            .map_err(|_| Error::Unavailable("the reader has stopped".into()))?
     }
 }
 
@@ -60,11 +68,17 @@ async fn answer_all<K: Send + Sync + 'static, V: Send + 'static>(
     let mut waiting = Vec::with_capacity(BATCH);
     while asked.lock().await.recv_many(&mut waiting, BATCH).await > 0 {
         // Whoever stopped waiting is not looked up.
-        waiting.retain(|(_, reply): &Asked<K, V>| !reply.is_closed());
-        let (keys, replies): (Vec<K>, Vec<_>) = waiting.drain(..).unzip();
+        waiting.retain(|asked: &Asked<K, V>| !asked.reply.is_closed());
+        let Some(since) = waiting.first().map(|asked| asked.since) else {
+            continue;
+        };
+        let (keys, replies): (Vec<K>, Vec<_>) = waiting
+            .drain(..)
+            .map(|asked| (asked.key, asked.reply))
+            .unzip();
         let keys = Arc::new(keys);
         let found = link
-            .read(|connection| {
+            .read_until(since + PATIENCE, |connection| {
                 let keys = keys.clone();
                 Box::pin(async move { lookup(connection, &keys).await })
             })

@@ -12,6 +12,9 @@ use crate::{Error, PATIENCE, Result};
 /// Pause between attempts while the database is away.
 const RETRY: Duration = Duration::from_millis(50);
 
+/// The least time an attempt is given.
+const SHORTEST: Duration = Duration::from_millis(250);
+
 /// A shared connection for reading.
 pub(crate) struct Link {
     target: Target,
@@ -46,10 +49,19 @@ impl Link {
     where
         F: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T>>,
     {
-        let since = Instant::now();
+        self.read_until(Instant::now() + PATIENCE, read).await
+    }
+
+    /// The same until a given time; those who have waited long already get one
+    /// short attempt.
+    pub async fn read_until<T, F>(&self, end: Instant, read: F) -> Result<T>
+    where
+        F: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T>>,
+    {
+        let end = end.max(Instant::now() + SHORTEST);
         loop {
             let attempt = async { read(self.get().await?.as_ref()).await };
-            let result = match tokio::time::timeout(PATIENCE, attempt).await {
+            let result = match tokio::time::timeout_at(end.into(), attempt).await {
                 Ok(result) => result,
                 Err(_) => {
                     self.give_up().await;
@@ -57,7 +69,7 @@ impl Link {
                 }
             };
             match result {
-                Err(error) if error.is_transient() && since.elapsed() + RETRY < PATIENCE => {
+                Err(error) if error.is_transient() && Instant::now() + RETRY < end => {
                     tracing::debug!(%error, "read failed, trying again");
                     tokio::time::sleep(RETRY).await;
                 }

@@ -12,7 +12,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::audit::Head;
 use futures_util::future::try_join_all;
@@ -28,8 +28,9 @@ const BATCH: usize = 512;
 /// Pause between attempts while the database is away.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// How long a transaction may take before its connection counts as dead.
-const STUCK: Duration = Duration::from_secs(5);
+/// The least time an attempt is given before its connection counts as dead, even
+/// when those it is for have waited long already.
+const SHORTEST: Duration = Duration::from_millis(500);
 
 /// First half of the advisory lock that claims a log; the second is its number.
 const LOG_LOCK: i64 = 0x626f_6e61;
@@ -148,18 +149,27 @@ impl Writer {
         }
     }
 
+    /// One attempt, which ends when the patience of the first in line does.
     async fn attempt(&mut self, works: &mut [Work], doubt: &mut Doubt) -> Result<()> {
+        let now = Instant::now();
+        let first = works.iter().map(Work::since).min().unwrap_or(now);
+        let end = (first + PATIENCE).max(now + SHORTEST);
+        match tokio::time::timeout_at(end.into(), self.try_once(works, doubt)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Unavailable("a transaction took too long".into())),
+        }
+    }
+
+    /// The session is taken out for the attempt and put back only when it is
+    /// known to be sound: an attempt that is cut off leaves none behind.
+    async fn try_once(&mut self, works: &mut [Work], doubt: &mut Doubt) -> Result<()> {
         let mut session = self.connected(doubt.is_some()).await?;
         // The session holds the log, so nobody can still be committing to it.
         if doubt.take() == Some(session.head) {
             self.session = Some(session);
             return Ok(());
         }
-        let transaction = session.transaction(works, doubt, &self.clock);
-        let outcome = match tokio::time::timeout(STUCK, transaction).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::Unavailable("a transaction took too long".into())),
-        };
+        let outcome = session.transaction(works, doubt, &self.clock).await;
         if !matches!(outcome, Err(Error::Unavailable(_))) {
             self.session = Some(session);
         }
@@ -313,11 +323,8 @@ async fn claim(connection: &Connection, preferred: Option<i64>) -> Result<i64> {
 /// Claims one log, waiting until whoever holds it is gone.
 async fn claim_again(connection: &Connection, log: i64) -> Result<i64> {
     const LOCK: &str = "SELECT pg_advisory_lock($1::bigint::int, $2::bigint::int)::text";
-    tokio::time::timeout(
-        STUCK,
-        connection.query(LOCK, &[LOG_LOCK.into(), log.into()]),
-    )
-    .await
-    .map_err(|_| Error::Unavailable("the last session has not ended yet".into()))??;
+    connection
+        .query(LOCK, &[LOG_LOCK.into(), log.into()])
+        .await?;
     Ok(log)
 }

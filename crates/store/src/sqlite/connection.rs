@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::OpenFlags;
+use rusqlite::config::DbConfig;
 
 use crate::{Result, Row, Value};
 
@@ -50,6 +51,8 @@ impl Connection {
         // 16 MiB of log between checkpoints: fewer interruptions of the writer.
         raw.pragma_update(None, "wal_autocheckpoint", 4096)?;
         raw.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Plans must not depend on the values of parameters: that prepares anew.
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(Self {
             raw,
             translated: HashMap::new(),

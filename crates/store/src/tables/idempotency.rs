@@ -88,7 +88,8 @@ pub async fn find(tx: &mut Tx<'_>, company_id: &str, key: BlindIndex) -> Result<
     }))
 }
 
-/// Stores the answer, in the transaction that did the work.
+/// Stores the answer, in the transaction that did the work; `false` when the key,
+/// as it was taken at `created_at`, is held no longer.
 ///
 /// # Errors
 /// Those of the database.
@@ -96,26 +97,48 @@ pub async fn complete(
     tx: &mut Tx<'_>,
     company_id: &str,
     key: BlindIndex,
+    created_at: Timestamp,
     answer: &SealedAnswer,
     expires_at: Timestamp,
+) -> Result<bool> {
+    let completed = tx
+        .execute(
+            "UPDATE idempotency_keys SET status = $4, data_key = $5, answer = $6, expires_at = $7 \
+             WHERE company_id = $1 AND key_index = $2 AND created_at = $3 AND status IS NULL",
+            &[
+                company_id.into(),
+                key.as_bytes().into(),
+                created_at.into(),
+                answer.status.into(),
+                answer.data_key.into(),
+                (&answer.body).into(),
+                expires_at.into(),
+            ],
+        )
+        .await?;
+    Ok(completed == 1)
+}
+
+/// Gives up a key, as it was taken at `created_at`, unless its answer is stored.
+///
+/// # Errors
+/// Those of the database.
+pub async fn release(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    key: BlindIndex,
+    created_at: Timestamp,
 ) -> Result<()> {
     tx.execute(
-        "UPDATE idempotency_keys SET status = $3, data_key = $4, answer = $5, expires_at = $6 \
-         WHERE company_id = $1 AND key_index = $2",
-        &[
-            company_id.into(),
-            key.as_bytes().into(),
-            answer.status.into(),
-            answer.data_key.into(),
-            (&answer.body).into(),
-            expires_at.into(),
-        ],
+        "DELETE FROM idempotency_keys \
+         WHERE company_id = $1 AND key_index = $2 AND created_at = $3 AND status IS NULL",
+        &[company_id.into(), key.as_bytes().into(), created_at.into()],
     )
     .await
     .map(drop)
 }
 
-/// Forgets a key whose request came to nothing, or whose time is over.
+/// Forgets a key whose time is over.
 ///
 /// # Errors
 /// Those of the database.

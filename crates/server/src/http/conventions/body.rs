@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 
 use super::failure::{Failure, too_large, wrong_media_type};
-use super::fields::Fields;
+use super::fields::{Fields, is_object};
 
 /// The largest body of most paths, in bytes.
 pub const SMALL: usize = 64 * 1024;
@@ -75,7 +75,11 @@ fn parse<'a, T: Deserialize<'a>, V>(
     bytes: &'a [u8],
     read: impl FnOnce(T, &mut Fields) -> Option<V>,
 ) -> Result<V, Failure> {
-    let object = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(error.valid_up_to()))?;
+    let object = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    if !is_object(text) {
+        return Err(no_object().into());
+    }
     let mut fields = Fields::default();
     let value = read(object, &mut fields);
     Ok(fields.finish(value)?)
@@ -113,18 +117,80 @@ fn is_json(headers: &HeaderMap) -> Option<bool> {
     Some(json && utf8)
 }
 
+/// The parser does not look into what it skips.
+fn not_utf8(at: usize) -> Error {
+    of_body(format!("must be valid JSON in UTF-8; see byte {}", at + 1))
+}
+
+fn no_object() -> Error {
+    of_body("must be a JSON object that names each field once".to_owned())
+}
+
 /// The parser's own message may quote the body, so ours says only where.
 fn malformed(error: &serde_json::Error) -> Error {
-    let message = match error.classify() {
-        Category::Data => "must be a JSON object that names each field once".to_owned(),
-        Category::Eof | Category::Syntax | Category::Io => format!(
+    match error.classify() {
+        Category::Data => no_object(),
+        Category::Eof | Category::Syntax | Category::Io => of_body(format!(
             "must be valid JSON in UTF-8; see line {}, column {}",
             error.line(),
             error.column()
-        ),
-    };
+        )),
+    }
+}
+
+fn of_body(message: String) -> Error {
     Error::invalid(vec![FieldProblem {
         field: "body".into(),
         message,
     }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::conventions::fields::Raw;
+
+    #[derive(Deserialize)]
+    struct Outer<'a> {
+        #[serde(borrow, default)]
+        inner: Raw<'a>,
+    }
+
+    #[derive(Deserialize)]
+    struct Inner {}
+
+    fn is_read(bytes: &'static [u8]) -> bool {
+        let body: Body = Body {
+            bytes: Bytes::from_static(bytes),
+        };
+        let read = |outer: Outer<'_>, fields: &mut Fields| {
+            fields.object("inner", outer.inner, |_: Inner, _| ());
+            Some(())
+        };
+        body.read(read).is_ok()
+    }
+
+    #[test]
+    fn objects_are_read_whatever_else_they_hold() {
+        for fine in [
+            &b"{}"[..],
+            b" \n{\"inner\":{}, \"more\":[1]} ",
+            b"{\"inner\":null}",
+        ] {
+            assert!(is_read(fine), "{fine:?}");
+        }
+    }
+
+    #[test]
+    fn lists_are_no_objects() {
+        for wrong in [&b"[]"[..], b"[null]", b"{\"inner\":[]}", b"null", b""] {
+            assert!(!is_read(wrong), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn all_of_a_body_is_utf8() {
+        assert!(is_read("{\"more\":\"\u{e9}\"}".as_bytes()));
+        assert!(!is_read(b"{\"more\":\"\xff\"}"));
+    }
 }

@@ -38,6 +38,10 @@ const LONGEST_ID: usize = 128;
 /// The longest user agent that is recorded, in bytes.
 const LONGEST_AGENT: usize = 512;
 
+/// How long an answer that says the database is away waits for its record: its caller has waited
+/// long enough, and the record stays in the queue.
+const RECORD_OF_OUTAGE: Duration = Duration::from_millis(250);
+
 /// How the edge behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -173,11 +177,14 @@ async fn record(
     code: &'static str,
     status: StatusCode,
 ) -> app::Result<()> {
-    server
-        .app
-        .recorder
-        .record(visit.exchange(), code, status.as_u16())
+    let recorder = &server.app.recorder;
+    let recorded = recorder.record(visit.exchange(), code, status.as_u16());
+    if status != StatusCode::SERVICE_UNAVAILABLE {
+        return recorded.await;
+    }
+    tokio::time::timeout(RECORD_OF_OUTAGE, recorded)
         .await
+        .unwrap_or(Ok(()))
 }
 
 /// The failure that a response stands for, if it stands for one.

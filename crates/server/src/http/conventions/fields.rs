@@ -153,7 +153,12 @@ impl Fields {
         raw: Raw<'a>,
         read: impl FnOnce(T, &mut Self) -> V,
     ) -> Option<V> {
-        let object = self.typed(field, raw, "must be an object that names each field once")?;
+        const EXPECTED: &str = "must be an object that names each field once";
+        if !is_object(raw?.get()) {
+            self.refuse(field, EXPECTED);
+            return None;
+        }
+        let object = self.typed(field, raw, EXPECTED)?;
         let outer = self.prefix.len();
         self.prefix.push_str(field);
         self.prefix.push('.');
@@ -180,4 +185,10 @@ impl Fields {
         }
         value
     }
+}
+
+/// Whether valid JSON is an object. Types that name their fields would take a list too, as the
+/// values in order.
+pub fn is_object(json: &str) -> bool {
+    json.trim_ascii_start().starts_with('{')
 }

@@ -124,13 +124,13 @@ impl Answer {
             .unwrap_or_default()
     }
 
-    /// The answer as it goes over the wire, for snapshots: status, headers by name, body; with the
-    /// request id left out.
+    /// The answer as it goes over the wire, for snapshots: status, headers by name, body; without
+    /// what differs from run to run, the request id and the seconds until a limit is fresh again.
     pub fn wire(&self) -> String {
         let mut headers: Vec<_> = self
             .headers
             .iter()
-            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .map(|(name, value)| format!("{name}: {}", steady(value.to_str().unwrap())))
             .collect();
         headers.sort();
         let body = serde_json::to_string_pretty(&self.json).unwrap();
@@ -142,4 +142,9 @@ impl Answer {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
+}
+
+/// A header's value without the seconds that pass in earnest.
+fn steady(value: &str) -> &str {
+    value.split(";t=").next().unwrap_or(value)
 }

@@ -1,0 +1,146 @@
+//! The operator's side of a database under test: keys, and what the audit log says.
+//!
+//! It is another process beside the server, as the command line is.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use app::audit;
+use app::credentials::KeyLimits;
+use app::exchange::Exchange;
+use app::idempotency::Reply;
+use app::keys::{self, NewKey};
+use app::limits::LimitName;
+use app::{App, Parts};
+use bonafide::ambient::{SystemClock, SystemRandom};
+use domain::access::{CompanyId, Scope, Scopes};
+use domain::clock::Clock as _;
+use domain::random::uuid_v7;
+use domain::rate::Limit;
+use domain::seal::{IndexKey, KeyRing};
+use store::postgres::Target;
+use store::{Connections, Location, Store};
+
+/// The secrets of every server under test, as the environment has them.
+pub const ENCRYPTION_KEYS: &str = "k1:QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=";
+pub const INDEX_KEY: &str = "an index key for tests that has more than 32 bytes";
+
+/// Use cases over an open database.
+pub struct Office(Arc<App>);
+
+/// A key, with what a client sends.
+#[derive(Clone)]
+pub struct Key {
+    pub id: String,
+    pub text: String,
+}
+
+/// What the tests want to know of an audit record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    pub action: String,
+    pub status: i64,
+    pub occurrences: i64,
+}
+
+impl Office {
+    /// Opens the database of a `DATABASE_URL`, making it if need be.
+    pub async fn open(url: &str) -> Self {
+        let location = match url.strip_prefix("sqlite://") {
+            Some(path) => Location::Sqlite(path.into()),
+            None => Location::Postgres(Box::new(Target::parse(url, None).unwrap())),
+        };
+        location.migrate().await.unwrap();
+        let clock = Arc::new(SystemClock);
+        let connections = Connections {
+            readers: 1,
+            writers: 1,
+        };
+        let store = Store::open(&location, connections, clock.clone());
+        let app = App::open(Parts {
+            store: Arc::new(store.await.unwrap()),
+            clock,
+            random: Arc::new(SystemRandom),
+            index_key: IndexKey::new(INDEX_KEY.as_bytes()),
+            key_ring: KeyRing::new([("k1", &[b'B'; 32])]).unwrap(),
+        });
+        Self(Arc::new(app.await.unwrap()))
+    }
+
+    /// A key that may check and update, with a limit of its own such as `5/1m`, or without any.
+    pub async fn create_key(&self, limit: &str) -> Key {
+        let new = NewKey {
+            company: CompanyId::default(),
+            name: "a client".into(),
+            scopes: Scopes::NONE
+                .with(Scope::CustomersRead)
+                .with(Scope::CustomersWrite),
+            limits: KeyLimits::from([(LimitName::Customers, Limit::parse(limit).unwrap())]),
+            expires_at: None,
+        };
+        let exchange = self.exchange("key.create");
+        let created = keys::create(&self.0, &exchange, new, Reply::unkept()).await;
+        let created = created.unwrap();
+        Key {
+            id: created.row.id,
+            text: created.key.expose().to_owned(),
+        }
+    }
+
+    pub async fn revoke(&self, key: &Key) {
+        let exchange = self.exchange("key.revoke");
+        let revoked = keys::revoke(&self.0, &exchange, &key.id, Reply::unkept()).await;
+        revoked.map(drop).unwrap();
+    }
+
+    /// Ends the test when anything is wrong with the audit log; returns the number of its records.
+    pub async fn verify_audit(&self) -> u64 {
+        let report = audit::verify(&self.0.store, Some(&self.0.key_ring), |_| {}).await;
+        let report = report.unwrap();
+        assert!(report.faults.is_empty(), "{:?}", report.faults);
+        report.records
+    }
+
+    /// Every audit record, by request id.
+    pub async fn records(&self) -> HashMap<String, Vec<Recorded>> {
+        let mut records: HashMap<_, Vec<_>> = HashMap::new();
+        let exported = audit::export(&self.0, None, None, |record| {
+            let id = record.request_id.clone();
+            records.entry(id).or_default().push(Recorded {
+                action: record.action.clone(),
+                status: record.status,
+                occurrences: record.occurrences,
+            });
+            Ok(())
+        });
+        exported.await.unwrap();
+        records
+    }
+
+    /// Ends the test unless each of these answered requests has exactly one record, with its status.
+    pub async fn expect_records<'a>(&self, answered: impl IntoIterator<Item = (&'a str, u16)>) {
+        let records = self.records().await;
+        for (id, status) in answered {
+            let of_request = records.get(id).map_or(&[][..], Vec::as_slice);
+            let statuses: Vec<_> = of_request.iter().map(|record| record.status).collect();
+            assert_eq!(statuses, [i64::from(status)], "records of request {id}");
+        }
+    }
+
+    /// Waits for everything that is written and closes the database.
+    pub async fn close(self) {
+        let store = self.0.store.clone();
+        drop(self.0);
+        if let Ok(store) = Arc::try_unwrap(store) {
+            store.close().await;
+        }
+    }
+
+    fn exchange(&self, action: &'static str) -> Exchange {
+        let at = SystemClock.now();
+        let exchange = Exchange::new(uuid_v7(at, &SystemRandom).to_string(), at, None, None);
+        exchange.note_action(action);
+        exchange.note_command();
+        exchange
+    }
+}

@@ -1,0 +1,321 @@
+//! The audit log: one record for every request, and no answer without it.
+
+use std::time::Duration;
+
+use domain::audit::Record;
+use futures_util::future::join_all;
+use serde_json::json;
+use store::tables::audit::Located;
+
+use crate::customers::{BOTH, BULK, CHECK, UPDATE, bulk, check, prove, update};
+use crate::harness::{Settings, TestApp, flows, key_id};
+
+flows!(
+    every_request_leaves_exactly_one_record,
+    a_change_and_its_record_are_one_commit,
+    the_subject_is_the_customer_and_names_nobody,
+    instances_write_logs_side_by_side,
+    a_flood_of_refusals_is_counted,
+    floods_of_different_addresses_do_not_mix,
+    no_answer_leaves_without_its_record,
+    a_change_without_its_record_does_not_happen,
+    tampering_is_found,
+);
+
+async fn only(app: &TestApp, request_id: &str) -> Record {
+    let mut records = app.records_of(request_id).await;
+    assert_eq!(records.len(), 1, "{request_id}");
+    records.remove(0).record
+}
+
+async fn every_request_leaves_exactly_one_record(app: TestApp) {
+    let app = app.another(Settings::default().customers("7/1m")).await;
+    let key = app.key("default", "customers:read").await;
+    let writer = app.key("default", BOTH).await;
+    let question = json!({"email": "ann@example.com"});
+    let change = json!({"email": "ann@example.com", "verification_type": "veriff", "status": true});
+    let many = json!(["ann@example.com"]);
+    let known = format!("key:{}", key_id(&key));
+    let writing = format!("key:{}", key_id(&writer));
+    let cases = [
+        (
+            app.post(CHECK),
+            "customer.check",
+            401,
+            "unauthenticated",
+            "",
+            "",
+        ),
+        (
+            check(&app, "bf_bad", &question),
+            "customer.check",
+            401,
+            "unauthenticated",
+            "",
+            "",
+        ),
+        (
+            check(&app, &key, &question),
+            "customer.check",
+            200,
+            "ok",
+            "default",
+            &known,
+        ),
+        (
+            check(&app, &key, &json!({})),
+            "customer.check",
+            400,
+            "invalid_request",
+            "default",
+            &known,
+        ),
+        (
+            update(&app, &key, &change),
+            "customer.update",
+            403,
+            "forbidden",
+            "default",
+            &known,
+        ),
+        (
+            update(&app, &writer, &change),
+            "customer.update",
+            200,
+            "ok",
+            "default",
+            &writing,
+        ),
+        (
+            bulk(&app, &key, &many),
+            "customer.bulk_check",
+            200,
+            "ok",
+            "default",
+            &known,
+        ),
+        (
+            app.post(CHECK).key(&key).untyped("x"),
+            "customer.check",
+            415,
+            "unsupported_media_type",
+            "default",
+            &known,
+        ),
+        (
+            app.post(BULK)
+                .key(&key)
+                .body("application/json", "{".repeat(300_000)),
+            "customer.bulk_check",
+            413,
+            "payload_too_large",
+            "default",
+            &known,
+        ),
+        (
+            check(&app, &key, &question),
+            "customer.check",
+            200,
+            "ok",
+            "default",
+            &known,
+        ),
+        (
+            check(&app, &key, &question),
+            "customer.check",
+            200,
+            "ok",
+            "default",
+            &known,
+        ),
+        (
+            check(&app, &key, &question),
+            "customer.check",
+            429,
+            "rate_limited",
+            "default",
+            &known,
+        ),
+        (
+            app.get("/api/v1/nowhere"),
+            "request.unknown",
+            404,
+            "not_found",
+            "",
+            "",
+        ),
+        (
+            app.get(UPDATE),
+            "request.unknown",
+            405,
+            "method_not_allowed",
+            "",
+            "",
+        ),
+    ];
+    let before = app.records().await.len();
+    let count = cases.len();
+    for (call, action, status, code, company, credential) in cases {
+        let at = app.now();
+        let answer = call.expect(status).await;
+        app.advance(Duration::from_millis(250));
+        let record = only(&app, answer.request_id()).await;
+        let outcome = (record.outcome.code.as_str(), record.outcome.status);
+        assert_eq!(outcome, (code, i64::from(status)));
+        assert_eq!(
+            (record.action.as_str(), record.company.as_str()),
+            (action, company)
+        );
+        assert_eq!((record.credential.as_str(), record.at), (credential, at));
+        assert_eq!(record.occurrences, 1);
+        assert!(record.client.is_some() && record.data_key.is_some());
+    }
+    assert_eq!(app.records().await.len(), before + count);
+}
+
+async fn a_change_and_its_record_are_one_commit(app: TestApp) {
+    let key = &app.key("default", BOTH).await;
+    let answers = join_all((0..40).map(|at| {
+        let app = &app;
+        async move {
+            prove(
+                app,
+                key,
+                &format!("a{}@example.com", at % 7),
+                "veriff",
+                true,
+            )
+            .await
+        }
+    }));
+    for answer in answers.await {
+        let record = only(&app, answer.request_id()).await;
+        assert!(record.detail.unwrap().starts_with("veriff=true"));
+        assert!(record.subject.is_some());
+    }
+}
+
+async fn the_subject_is_the_customer_and_names_nobody(app: TestApp) {
+    let key = app.key("default", BOTH).await;
+    let written = prove(&app, &key, "ann@example.com", "veriff", true).await;
+    let asked = check(&app, &key, &json!({"email": "Ann@example.com"}))
+        .expect(200)
+        .await;
+    let other = check(&app, &key, &json!({"email": "bob@example.com"}))
+        .expect(200)
+        .await;
+    let subject = async |id: &str| only(&app, id).await.subject.unwrap();
+    let ann = subject(written.request_id()).await;
+    assert_eq!(ann, subject(asked.request_id()).await);
+    assert_ne!(ann, subject(other.request_id()).await);
+}
+
+async fn instances_write_logs_side_by_side(app: TestApp) {
+    let other = &app.another(Settings::default().customers("off")).await;
+    let app = &app.another(Settings::default().customers("off")).await;
+    let key = &app.key("default", BOTH).await;
+    other.chores().await;
+    join_all((0..200).map(|at| async move {
+        let instance = if at % 2 == 0 { app } else { other };
+        let email = format!("a{}@example.com", at % 10);
+        if at % 4 < 2 {
+            prove(instance, key, &email, "veriff", true).await
+        } else {
+            let question = json!({ "email": email });
+            check(instance, key, &question).expect(200).await
+        }
+    }))
+    .await;
+    app.chores().await;
+    app.assert_audit_is_clean().await;
+    assert_eq!(app.recorded().await["customer.update"], 100);
+    assert_eq!(app.recorded().await["customer.check"], 100);
+}
+
+fn refusals(records: &[Located]) -> (usize, i64) {
+    let refused: Vec<_> = records
+        .iter()
+        .filter(|located| located.record.outcome.status == 401)
+        .collect();
+    let occurrences = refused.iter().map(|located| located.record.occurrences);
+    (refused.len(), occurrences.sum())
+}
+
+async fn a_flood_of_refusals_is_counted(app: TestApp) {
+    let question = json!({"email": "ann@example.com"});
+    for _ in 0..10 {
+        join_all((0..50).map(|_| check(&app, "bf_bad", &question).expect(401))).await;
+    }
+    app.advance(Duration::from_secs(10));
+    app.chores().await;
+    let (rows, occurrences) = refusals(&app.records().await);
+    assert_eq!(occurrences, 500);
+    assert!(rows <= 110, "{rows} rows for a flood");
+    // When it is over, refusals are recorded one by one again.
+    let answer = check(&app, "bf_bad", &question).expect(401).await;
+    only(&app, answer.request_id()).await;
+}
+
+async fn floods_of_different_addresses_do_not_mix(app: TestApp) {
+    for last in 0..60 {
+        let app = app.reached_from(&format!("198.51.100.{last}:1"), false);
+        for _ in 0..3 {
+            let answer = app.post(CHECK).expect(401).await;
+            only(&app, answer.request_id()).await;
+        }
+    }
+}
+
+const HIDE: &str = "ALTER TABLE audit_records RENAME TO audit_records_hidden";
+const SHOW: &str = "ALTER TABLE audit_records_hidden RENAME TO audit_records";
+
+async fn no_answer_leaves_without_its_record(app: TestApp) {
+    let key = app.key("default", BOTH).await;
+    let question = json!({"email": "ann@example.com"});
+    check(&app, &key, &question).expect(200).await;
+    app.database().sql(HIDE).await;
+    for call in [
+        check(&app, &key, &question),
+        check(&app, &key, &json!({})),
+        check(&app, "bf_bad", &question),
+        app.get("/api/v1/nowhere"),
+    ] {
+        let answer = call.expect(503).await;
+        assert_eq!(answer.code(), "unavailable");
+        assert_eq!(answer.header("retry-after"), "1");
+        assert!(!answer.text().contains("audit"), "{}", answer.text());
+        assert!(!answer.headers.contains_key("www-authenticate"));
+    }
+    app.database().sql(SHOW).await;
+    check(&app, &key, &question).expect(200).await;
+}
+
+async fn a_change_without_its_record_does_not_happen(app: TestApp) {
+    let key = app.key("default", BOTH).await;
+    let change = json!({"email": "ann@example.com", "verification_type": "veriff", "status": true});
+    app.database().sql(HIDE).await;
+    update(&app, &key, &change)
+        .header("idempotency-key", "k-1")
+        .expect(503)
+        .await;
+    app.database().sql(SHOW).await;
+    let question = json!({"email": "ann@example.com"});
+    let answer = check(&app, &key, &question).expect(200).await;
+    assert_eq!(answer.json["customer_found"], false);
+    let again = update(&app, &key, &change).header("idempotency-key", "k-1");
+    again.expect(200).await;
+}
+
+async fn tampering_is_found(app: TestApp) {
+    let key = app.key("default", BOTH).await;
+    let answer = prove(&app, &key, "ann@example.com", "veriff", true).await;
+    let id = answer.request_id();
+    let change = |action: &str| {
+        format!("UPDATE audit_records SET action = '{action}' WHERE request_id = '{id}'")
+    };
+    app.database().sql(&change("customer.check")).await;
+    let faults = app.audit_faults().await;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].ends_with("was changed"), "{faults:?}");
+    app.database().sql(&change("customer.update")).await;
+}

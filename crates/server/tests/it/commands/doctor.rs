@@ -1,0 +1,160 @@
+//! `bonafide doctor`: what is sound passes, what is not is named, nothing is touched.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+
+use serde_json::Value;
+use test_support::ServerBuilder;
+
+use super::{Installation, Ran};
+
+/// The verdict of each check, by name; of several of one name, the last.
+fn verdicts(ran: &Ran) -> BTreeMap<String, String> {
+    let report: Value = serde_json::from_str(&ran.stdout()).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let pairs = checks
+        .iter()
+        .map(|one| (text(&one["check"]), text(&one["verdict"])));
+    pairs.collect()
+}
+
+#[test]
+fn a_sound_installation_passes_and_is_left_as_it_was() {
+    let mut installation = Installation::on_sqlite(ServerBuilder::first_run());
+    let before = installation.run(&["doctor", "--json"]);
+    assert_eq!(before.code(), 0, "{}", before.stdout());
+    assert!(!installation.server.directory().join("data").exists());
+
+    installation.server.start_again().unwrap();
+    let words = installation.run(&["doctor"]).text();
+    assert!(words.contains("served by bonafide"), "{words}");
+    assert!(words.lines().all(|line| line.starts_with("ok ")), "{words}");
+}
+
+#[tokio::test]
+async fn a_sound_postgres_passes() {
+    let redis = test_support::Redis::start().unwrap();
+    let builder = ServerBuilder::new().variable("REDIS_URL", redis.url());
+    let installation = Installation::on_postgres(builder, "doctor");
+    installation.run(&["migrate"]).text();
+    let ran = installation.run(&["doctor", "--json"]);
+    assert_eq!(ran.code(), 0, "{}", ran.stdout());
+    let verdicts = verdicts(&ran);
+    for check in [
+        "database",
+        "commit latency",
+        "encryption",
+        "clock",
+        "redis",
+        "port",
+    ] {
+        assert_eq!(verdicts[check], "ok", "{}", ran.stdout());
+    }
+}
+
+#[test]
+fn whatever_is_wrong_is_found() {
+    let sealed = Installation::on_sqlite(ServerBuilder::new());
+    let create = ["companies", "create", "acme", "--name", "Acme"];
+    sealed.run(&create).text();
+    let dead = test_support::ports::free_port().unwrap();
+    let mail = format!("smtp://u:hunter2@127.0.0.1:{dead}");
+    let redis = format!("redis://:hunter2@127.0.0.1:{dead}");
+    // The database of one installation under the secrets of another.
+    let builder = ServerBuilder::first_run()
+        .variable("DATABASE_URL", database_url(&sealed))
+        .variable("REDIS_URL", redis)
+        .variable("SMTP_URL", mail)
+        .variable("API_BASE_URL", "https://verify.example.com");
+    let wrong = Installation::on_sqlite(builder);
+    let _taken = TcpListener::bind(("127.0.0.1", wrong.server.port())).unwrap();
+
+    let ran = wrong.run(&["doctor", "--json"]);
+    ran.failure(1);
+    assert!(!ran.stdout().contains("hunter2"));
+    let verdicts = verdicts(&ran);
+    for check in ["encryption", "redis", "mail", "address", "port"] {
+        assert_eq!(verdicts[check], "wrong", "{check} in {}", ran.stdout());
+    }
+    assert_eq!(verdicts["database"], "ok");
+}
+
+#[test]
+fn every_mistake_of_the_configuration_is_a_finding() {
+    let builder = ServerBuilder::new()
+        .variable("LOG_FORMAT", "xml")
+        .variable("AUTO_MIGRATE", "perhaps");
+    let ran = Installation::on_sqlite(builder).run(&["doctor", "--json"]);
+    ran.failure(1);
+    let report: Value = serde_json::from_str(&ran.stdout()).unwrap();
+    assert_eq!(report["healthy"], false);
+    let findings = report["checks"].as_array().unwrap();
+    assert_eq!(findings.len(), 2, "{report}");
+    assert!(
+        findings
+            .iter()
+            .all(|check| check["verdict"] == "wrong" && check["cure"].is_string())
+    );
+}
+
+/// A mail server that says no more than it has to.
+fn greet_once(listener: TcpListener) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"220-welcome\r\n220 here\r\n").unwrap();
+        let mut heard = String::new();
+        let mut lines = BufReader::new(stream.try_clone().unwrap());
+        lines.read_line(&mut heard).unwrap();
+        stream.write_all(b"250-here\r\n250 SIZE\r\n").unwrap();
+        lines.read_line(&mut heard).unwrap();
+        heard
+    })
+}
+
+#[test]
+fn a_mail_server_is_heard_and_left_in_good_manners() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    let heard = greet_once(listener);
+    let installation = Installation::on_sqlite(ServerBuilder::new().variable("SMTP_URL", url));
+    let ran = installation.run(&["doctor", "--json"]);
+    assert_eq!(verdicts(&ran)["mail"], "ok", "{}", ran.stdout());
+    assert_eq!(heard.join().unwrap(), "EHLO localhost\r\nQUIT\r\n");
+}
+
+#[tokio::test]
+async fn another_index_key_is_found() {
+    let mut installation = Installation::on_sqlite(ServerBuilder::new());
+    let key = installation.new_key(&["--company", "default", "--scope", "customers:write"]);
+    installation.server.start_again().unwrap();
+    let url = format!(
+        "{}/api/v1/customer/update-verification",
+        installation.server.base_url()
+    );
+    let update = serde_json::json!({
+        "email": "ann@example.com", "verification_type": "veriff", "status": true,
+    });
+    let request = reqwest::Client::new()
+        .post(url)
+        .header("X-API-Key", key["key"].as_str().unwrap());
+    assert_eq!(request.json(&update).send().await.unwrap().status(), 200);
+    let sound = installation.run(&["doctor", "--json"]);
+    assert_eq!(verdicts(&sound)["keys"], "ok", "{}", sound.stdout());
+
+    let builder = ServerBuilder::new()
+        .variable("DATABASE_URL", database_url(&installation))
+        .variable(
+            "INDEX_KEY",
+            "another key for look-ups of more than 32 bytes",
+        );
+    let other = Installation::on_sqlite(builder).run(&["doctor", "--json"]);
+    assert_eq!(verdicts(&other)["keys"], "wrong", "{}", other.stdout());
+}
+
+/// Where the embedded database of an installation is.
+fn database_url(installation: &Installation) -> String {
+    let folder = installation.server.directory();
+    format!("sqlite://{}/data/bonafide.db", folder.display())
+}

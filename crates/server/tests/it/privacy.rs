@@ -1,0 +1,135 @@
+//! A copy of the database shows no person, and neither does the log or an answer that failed.
+
+use serde_json::json;
+
+use crate::customers::{BOTH, bulk, check, prove, update};
+use crate::harness::{TestApp, flows, logged};
+
+flows!(
+    a_copy_of_the_database_and_the_log_show_no_person,
+    what_the_database_said_reaches_the_log_and_no_answer,
+);
+
+async fn a_copy_of_the_database_and_the_log_show_no_person(app: TestApp) {
+    let nonce = app.nonce();
+    let email = format!("ann.{nonce}@example.com");
+    let (phone, agent, evidence) = (
+        "+14155550187",
+        format!("agent-{nonce}"),
+        format!("v-{nonce}"),
+    );
+    let (ip, forwarded) = ("198.51.100.187", "2001:db8::5eed");
+    let app = app.reached_from("198.51.100.187:1", false);
+    let key = app.key("default", BOTH).await;
+    let change = json!({
+        "email": email,
+        "phone": phone,
+        "verification_type": "veriff",
+        "status": true,
+        "metadata": {"ip_address": forwarded, "user_agent": agent, "verification_id": evidence},
+    });
+    let idempotency_key = format!("order-{nonce}");
+    for _ in 0..2 {
+        let call = update(&app, &key, &change).header("user-agent", &agent);
+        call.header("idempotency-key", &idempotency_key)
+            .expect(200)
+            .await;
+    }
+    prove(&app, &key, &email, "membership", true).await;
+    for call in [
+        check(&app, &key, &json!({"email": email})),
+        check(&app, &key, &json!({"phone": phone})),
+        check(
+            &app,
+            &key,
+            &json!({"email": "nobody@example.com", "phone": phone}),
+        ),
+        bulk(&app, &key, &json!([email])),
+        app.get(&format!("/api/v1/customer/{email}")).key(&key),
+        check(&app, &key, &json!({"email": email, "phone": email})),
+        check(&app, &email, &json!({"email": email})),
+    ] {
+        call.header("user-agent", &agent).send().await;
+    }
+    app.chores().await;
+    let secrets = [
+        email.as_str(),
+        phone,
+        &agent,
+        &evidence,
+        ip,
+        forwarded,
+        &idempotency_key,
+        &key,
+    ];
+    let (database, log) = (app.database().dump().await, logged());
+    assert!(
+        contains(&database, b"customer.update"),
+        "the dump shows nothing at all"
+    );
+    for secret in secrets {
+        assert!(
+            !contains(&database, secret.as_bytes()),
+            "the database shows {secret}"
+        );
+        assert!(!log.contains(secret), "the log shows {secret}");
+    }
+    assert!(
+        !contains(&database, nonce.as_bytes()),
+        "the database shows a part"
+    );
+    assert!(!log.contains(&nonce), "the log shows a part");
+}
+
+async fn what_the_database_said_reaches_the_log_and_no_answer(app: TestApp) {
+    let marker = format!("marker_{}", app.nonce());
+    let key = app.key("default", BOTH).await;
+    let database = app.database();
+    let table = "customer_verification";
+    // A table of that name is there, but it lacks every column.
+    database
+        .sql(&format!("ALTER TABLE {table} RENAME TO {marker}"))
+        .await;
+    database
+        .sql(&format!(
+            "CREATE VIEW {table} AS SELECT 1 AS {marker}_column"
+        ))
+        .await;
+    let change = json!({"email": "ann@example.com", "verification_type": "veriff", "status": true});
+    for call in [
+        check(&app, &key, &json!({"email": "ann@example.com"})),
+        check(&app, &key, &json!({"phone": "+14155550123"})),
+        bulk(&app, &key, &json!(["ann@example.com"])),
+        update(&app, &key, &change),
+    ] {
+        let answer = call.expect(500).await;
+        assert_eq!(answer.code(), "internal");
+        let text = answer.wire();
+        for word in [
+            &marker, table, "column", "SELECT", "select", "sqlite", "postgres", "SQL",
+        ] {
+            assert!(!text.contains(word), "{text}");
+        }
+        let log = logged();
+        let line = log
+            .lines()
+            .find(|line| line.contains(answer.request_id()) && line.contains("cause="));
+        let line = line.expect("no line tells the operator why");
+        assert!(line.contains("column"), "{line}");
+    }
+    database.sql(&format!("DROP VIEW {table}")).await;
+    let answer = update(&app, &key, &change).expect(500).await;
+    assert!(!answer.text().contains("verification"), "{}", answer.text());
+    database
+        .sql(&format!("ALTER TABLE {marker} RENAME TO {table}"))
+        .await;
+    check(&app, &key, &json!({"email": "ann@example.com"}))
+        .expect(200)
+        .await;
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack
+        .windows(needle.len())
+        .any(|window| window.eq_ignore_ascii_case(needle))
+}

@@ -1,0 +1,156 @@
+//! Look-ups: each caller gets its own answer, however many ask together.
+
+use bonafide_store::tables::customers::{self, Customer, Found, Key};
+use bonafide_store::tables::data_keys::{self, Purpose};
+use bonafide_store::{Lane, Result, Store, Tx, Unit, Written};
+use domain::access::CompanyId;
+use domain::seal::{BlindIndex, WrappedKey};
+use domain::standing::{Change, Proof, Standing};
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::ground::{Ground, contract, now};
+
+contract!(
+    every_caller_gets_its_own_answer,
+    a_look_up_sees_what_was_just_written,
+    a_bulk_look_up_keeps_the_order_with_repeats,
+);
+
+struct Create {
+    company: &'static str,
+    number: u64,
+    updated_at: Timestamp,
+}
+
+impl Unit for Create {
+    type Output = bool;
+
+    fn lane(&self) -> Lane {
+        Lane::of(&self.number.to_be_bytes())
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> Result<Written<bool>> {
+        let key = WrappedKey {
+            id: Uuid::from_u64_pair(u64::from(self.company.as_bytes()[0]), self.number),
+            master_key: "k1".into(),
+            wrapped: vec![7; 60],
+        };
+        data_keys::insert(tx, self.company, Purpose::Person, None, &key, now()).await?;
+        let mut standing = Standing::default();
+        let change = Change {
+            status: true,
+            occurred_at: self.updated_at,
+        };
+        standing.apply(Proof::Veriff, change);
+        let customer = Customer {
+            company_id: self.company,
+            email_index: index(self.number),
+            data_key: key.id,
+            email: b"sealed",
+            phone: Some((index(1_000_000 + self.number / 2), b"sealed")),
+            standing: &standing,
+            created_at: now(),
+            updated_at: self.updated_at,
+        };
+        Ok(Written {
+            output: customers::insert(tx, &customer).await?,
+            records: Vec::new(),
+        })
+    }
+}
+
+fn index(number: u64) -> BlindIndex {
+    BlindIndex::from_bytes(&[[0; 8], number.to_be_bytes()].concat()).unwrap()
+}
+
+fn key(company: &str, number: u64) -> Key {
+    Key {
+        company: CompanyId::parse(company).unwrap(),
+        index: index(number),
+    }
+}
+
+/// Each customer of the fixture changed at a time of its own.
+fn changed_at(company: &str, number: u64) -> Timestamp {
+    let seconds = i64::try_from(number).unwrap() * 10 + i64::from(company.as_bytes()[0]);
+    now() + SignedDuration::from_secs(seconds)
+}
+
+async fn fill(store: &Store) {
+    let creates = ["acme", "bolt"].into_iter().flat_map(|company| {
+        (0..100).map(move |number| Create {
+            company,
+            number,
+            updated_at: changed_at(company, number),
+        })
+    });
+    for created in join_all(creates.map(|create| store.write(create))).await {
+        assert!(created.unwrap());
+    }
+}
+
+fn time(found: Option<Found>) -> Option<Timestamp> {
+    found.map(|found| {
+        assert_eq!(found.standing.veriff.date, Some(found.updated_at));
+        found.updated_at
+    })
+}
+
+async fn every_caller_gets_its_own_answer(ground: Ground) {
+    let store = &ground.open().await;
+    fill(store).await;
+    let asked = (0..1200_u64).map(|at| async move {
+        let (number, company) = (at % 120, ["acme", "bolt", "none"][at as usize % 3]);
+        let known = |at: u64| (company != "none" && at < 100).then(|| changed_at(company, at));
+        let by_email = store
+            .find_customer_by_email(key(company, number))
+            .await
+            .unwrap();
+        assert_eq!(time(by_email), known(number), "{company} {number}");
+        // Two customers share a phone; the one that changed last is meant.
+        let by_phone = store
+            .find_customer_by_phone(key(company, 1_000_000 + number / 2))
+            .await;
+        assert_eq!(
+            time(by_phone.unwrap()),
+            known(number | 1),
+            "{company} {number}"
+        );
+    });
+    join_all(asked).await;
+}
+
+async fn a_look_up_sees_what_was_just_written(ground: Ground) {
+    let store = ground.open().await;
+    for number in 0..50 {
+        let key = key("acme", number);
+        assert_eq!(
+            store.find_customer_by_email(key.clone()).await.unwrap(),
+            None
+        );
+        let create = Create {
+            company: "acme",
+            number,
+            updated_at: changed_at("acme", number),
+        };
+        assert!(store.write(create).await.unwrap());
+        assert!(store.find_customer_by_email(key).await.unwrap().is_some());
+    }
+}
+
+async fn a_bulk_look_up_keeps_the_order_with_repeats(ground: Ground) {
+    let store = ground.open().await;
+    fill(&store).await;
+    let numbers: Vec<u64> = (0..500).map(|at| at * 37 % 130).collect();
+    let keys: Vec<Key> = numbers.iter().map(|number| key("bolt", *number)).collect();
+    let found = store.find_customers(&keys).await.unwrap();
+    let times: Vec<_> = found.into_iter().map(time).collect();
+    let expected: Vec<_> = numbers
+        .iter()
+        .map(|number| (*number < 100).then(|| changed_at("bolt", *number)))
+        .collect();
+    assert_eq!(times, expected);
+    assert!(store.find_customers(&[]).await.unwrap().is_empty());
+}
