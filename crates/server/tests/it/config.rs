@@ -552,7 +552,7 @@ fn the_table_is_sound() {
 }
 
 /// Compares a checked-in file with what is generated; `UPDATE_GENERATED=1` writes it anew.
-fn compare(path: &str, generated: &str) {
+pub fn compare(path: &str, generated: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .join(path);
@@ -563,7 +563,7 @@ fn compare(path: &str, generated: &str) {
     let stands = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         stands == generated,
-        "{} is out of date: run `UPDATE_GENERATED=1 cargo test -p bonafide config`",
+        "{} is out of date: run `UPDATE_GENERATED=1 cargo test -p bonafide`",
         path.display()
     );
 }
