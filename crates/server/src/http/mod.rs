@@ -61,11 +61,12 @@ pub fn document() -> OpenApi {
 /// All routes behind the edge.
 pub fn router(server: Shared) -> Router {
     let (routes, document) = routes().split_for_parts();
+    let origins = server.edge.cors_origins.clone();
     let routed = routes
         .merge(docs::routes(&openapi::complete(document)))
         .fallback(conventions::failure::unknown_path)
         .method_not_allowed_fallback(conventions::failure::wrong_method)
         .layer(from_fn_with_state(server.clone(), edge::edge))
-        .with_state(server.clone());
-    cors::allow(routed, &server.edge.cors_origins)
+        .with_state(server);
+    cors::allow(routed, &origins)
 }

@@ -14,7 +14,7 @@ use crate::http::conventions::surface::Surface;
 
 /// The document of all routes, complete.
 pub fn complete(mut document: OpenApi) -> OpenApi {
-    let mut components = document.components.take().unwrap_or_else(Components::new);
+    let mut components = document.components.take().unwrap_or_default();
     for (name, header) in failures::all_headers() {
         components.headers.insert(name.into(), header.into());
     }
