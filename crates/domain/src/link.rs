@@ -1,10 +1,10 @@
 //! Addresses that a company names: where its webhooks go, and what opens its app.
 //!
-//! Both are kept in the one form in which a browser would write them.
+//! Both are kept as they were written, so that whoever set one finds it again.
 
 use url::Url;
 
-/// The longest address, in characters of its written form.
+/// The longest address, in bytes.
 const LONGEST: usize = 2048;
 
 /// Schemes that belong to the web or run what they are given; none opens an app.
@@ -40,7 +40,7 @@ pub enum LinkError {
 
 /// Where a company's webhooks go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebhookUrl(Url);
+pub struct WebhookUrl(String);
 
 impl WebhookUrl {
     /// Reads an absolute `http` or `https` URL. Credentials would end up in logs, and a fragment is
@@ -51,19 +51,20 @@ impl WebhookUrl {
     pub fn parse(text: &str) -> Result<Self, LinkError> {
         let url = plain(text).ok_or(LinkError::Webhook)?;
         let web = matches!(url.scheme(), "http" | "https");
-        web.then_some(Self(url)).ok_or(LinkError::Webhook)
+        web.then(|| Self(text.trim().to_owned()))
+            .ok_or(LinkError::Webhook)
     }
 
     /// The address as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        &self.0
     }
 }
 
 /// What opens a company's app: `acme://verify`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AppLink(Url);
+pub struct AppLink(String);
 
 impl AppLink {
     /// Reads a link of a scheme of the app's own. The web's schemes are refused: a one-time token
@@ -74,22 +75,27 @@ impl AppLink {
     pub fn parse(text: &str) -> Result<Self, LinkError> {
         let url = plain(text).ok_or(LinkError::App)?;
         let app = !NO_APP.contains(&url.scheme()) && url.query().is_none();
-        app.then_some(Self(url)).ok_or(LinkError::App)
+        app.then(|| Self(text.trim().to_owned()))
+            .ok_or(LinkError::App)
     }
 
     /// The link as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        &self.0
     }
 }
 
 /// An absolute URL with a host, without credentials and fragment, of a sane length.
 fn plain(text: &str) -> Option<Url> {
-    let url = Url::parse(text.trim()).ok()?;
+    let text = text.trim();
+    // The parser drops line breaks and tabs anywhere; what is kept must not hold them.
+    if text.len() > LONGEST || text.chars().any(char::is_control) {
+        return None;
+    }
+    let url = Url::parse(text).ok()?;
     let credentials = !url.username().is_empty() || url.password().is_some();
-    let plain = url.as_str().len() <= LONGEST
-        && url.host_str().is_some_and(|host| !host.is_empty())
+    let plain = url.host_str().is_some_and(|host| !host.is_empty())
         && !credentials
         && url.fragment().is_none();
     plain.then_some(url)
@@ -106,7 +112,7 @@ mod tests {
                 "https://shop.example/hooks?v=1",
                 "https://shop.example/hooks?v=1",
             ),
-            (" HTTP://Shop.Example ", "http://shop.example/"),
+            (" HTTP://Shop.Example ", "HTTP://Shop.Example"),
             ("http://127.0.0.1:8080/x", "http://127.0.0.1:8080/x"),
         ] {
             assert_eq!(WebhookUrl::parse(text).unwrap().as_str(), kept);
@@ -120,6 +126,7 @@ mod tests {
             "https://user@shop.example/",
             "https://user:word@shop.example/",
             "https://shop.example/#part",
+            "https://shop.example/a\nb",
             &long,
         ] {
             assert_eq!(WebhookUrl::parse(text), Err(LinkError::Webhook), "{text}");

@@ -10,6 +10,7 @@ use domain::rate::Limit;
 use domain::span::Span;
 use ipnet::IpNet;
 use tracing_subscriber::filter::Targets;
+use url::Url;
 
 use super::kinds::{BaseUrl, DatabaseUrl, LogFormat};
 use super::reader::Reader;
@@ -99,7 +100,7 @@ impl Http {
 #[derive(Clone, Debug)]
 pub struct Tokens {
     /// Where their public keys are.
-    pub jwks_url: Option<BaseUrl>,
+    pub jwks_url: Option<Url>,
     /// The `iss` they must carry.
     pub issuer: Option<String>,
     /// The `aud` they must carry.

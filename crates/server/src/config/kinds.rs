@@ -94,6 +94,8 @@ pub const BASE_URL: Kind<BaseUrl> = open("http(s) address", base_url);
 pub const SECRET_URL: Kind<Secret> = hidden("http(s) address", |text| {
     base_or_key_url(text).map(|()| Secret::new(text))
 });
+/// The address of one document; it may have a query.
+pub const DOCUMENT_URL: Kind<Url> = open("http(s) address", document_url);
 /// What is logged: a level, or a level and exceptions to it.
 pub const LOG_LEVEL: Kind<Targets> = open("`info`, `info,bonafide=debug`, …", log_level);
 /// How log lines look.
@@ -247,6 +249,17 @@ fn base_url(text: &str) -> Result<BaseUrl, String> {
         return Err("may hold no user, `?` or `#`: other addresses are made from it".to_owned());
     }
     Ok(BaseUrl(url.as_str().trim_end_matches('/').to_owned()))
+}
+
+fn document_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text)
+        .ok()
+        .filter(is_http)
+        .ok_or("is not an address such as https://id.example.com/keys")?;
+    if url.fragment().is_some() || has_user(&url) {
+        return Err("may hold no user and no `#`".to_owned());
+    }
+    Ok(url)
 }
 
 fn base_or_key_url(text: &str) -> Result<(), String> {

@@ -11,6 +11,7 @@ use domain::rate::Limit;
 use domain::span::Span;
 use ipnet::IpNet;
 use tracing_subscriber::filter::Targets;
+use url::Url;
 
 use super::kinds::{self, BaseUrl, DatabaseUrl, IdentityProofs, LogFormat};
 use super::secret::{EncryptionKey, Secret};
@@ -192,7 +193,7 @@ settings! {
     Tokens {
         /// Where the public keys are (JWKS) of an identity provider whose tokens are accepted too (RS256,
         /// ES256, EdDSA).
-        JWT_JWKS_URL: BaseUrl = kinds::BASE_URL, Nothing("only `JWT_SECRET` counts");
+        JWT_JWKS_URL: Url = kinds::DOCUMENT_URL, Nothing("only `JWT_SECRET` counts");
         /// The `iss` that a token must carry.
         JWT_ISSUER: String = kinds::TEXT, Nothing("not checked");
         /// The `aud` that a token must carry.

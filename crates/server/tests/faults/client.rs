@@ -74,6 +74,16 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// The error of the token endpoint, if the body is exactly in RFC 6749's shape.
+    pub fn token_error(&self) -> Option<String> {
+        let body = self.json();
+        let body = body.as_object().filter(|body| body.len() == 2)?;
+        body.get("error_description")?.as_str()?;
+        Some(body.get("error")?.as_str()?.to_owned())
+    }
+}
+
 impl Connection {
     pub async fn open(port: u16) -> Result<Self> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;

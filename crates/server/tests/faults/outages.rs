@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use test_support::postgres::Settings;
 use test_support::{Postgres, Redis, Server};
 
@@ -160,7 +159,7 @@ async fn until_limits_are(server: &Server, status: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let health = ask_once(server.port(), &get("/health")).await.unwrap();
-        if health.json()["components"]["limits"]["status"] == Value::from(status) {
+        if health.json()["components"]["limits"]["status"] == *status {
             return;
         }
         assert!(Instant::now() < deadline, "limits never are {status}");

@@ -128,7 +128,7 @@ fn every_setting_can_be_set() {
         ("LIMIT_CUSTOMERS", "off"),
         ("LIMIT_SUBMIT", "7/2m"),
         ("IDENTITY_PROOFS", "age, veriff"),
-        ("JWT_JWKS_URL", "https://id.example.com/jwks.json"),
+        ("JWT_JWKS_URL", "https://id.example.com/keys?p=shop"),
         ("SMTP_URL", "smtps://u:p@mail.example.com"),
         ("MAIL_FROM", "Shop <verify@example.com>"),
         ("LOG_LEVEL", "warn,bonafide=debug"),
@@ -285,6 +285,16 @@ fn malformed_values_are_refused_with_words() {
             "https://verify.example.com",
         ),
         ("API_BASE_URL", "https://example.com/?x", "may hold no"),
+        (
+            "JWT_JWKS_URL",
+            "ftp://id.example.com/keys",
+            "is not an address",
+        ),
+        (
+            "JWT_JWKS_URL",
+            "https://me@id.example.com/keys",
+            "may hold no",
+        ),
         ("TRUSTED_PROXIES", "10.0.0.0/33", "networks"),
         ("CORS_ORIGINS", "*", "one by one"),
         ("CORS_ORIGINS", "https://example.com/path", "origins"),
@@ -542,7 +552,7 @@ fn the_table_is_sound() {
 }
 
 /// Compares a checked-in file with what is generated; `UPDATE_GENERATED=1` writes it anew.
-fn compare(path: &str, generated: &str) {
+pub fn compare(path: &str, generated: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .join(path);
@@ -553,7 +563,7 @@ fn compare(path: &str, generated: &str) {
     let stands = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         stands == generated,
-        "{} is out of date: run `UPDATE_GENERATED=1 cargo test -p bonafide config`",
+        "{} is out of date: run `UPDATE_GENERATED=1 cargo test -p bonafide`",
         path.display()
     );
 }

@@ -8,13 +8,16 @@
     reason = "what a test needs and does not get ends the test"
 )]
 
+mod admin;
 mod audit;
 mod commands;
 mod config;
 mod conventions;
+mod cors;
 mod customers;
 mod harness;
 mod listener;
+mod openapi;
 mod privacy;
 mod quota;
 mod tls;

@@ -50,8 +50,8 @@ impl<const LIMIT: usize> Body<LIMIT> {
         parse(&self.bytes, read)
     }
 
-    /// The same for a body that may be left out, which reads as an object without
-    /// fields.
+    /// The same for a body that may be left out or null, which reads as an object
+    /// without fields.
     ///
     /// # Errors
     /// Everything that is wrong with the body, together.
@@ -59,7 +59,7 @@ impl<const LIMIT: usize> Body<LIMIT> {
         &'a self,
         read: impl FnOnce(T, &mut Fields) -> Option<V>,
     ) -> Result<V, Failure> {
-        if self.bytes.is_empty() {
+        if matches!(self.bytes.trim_ascii(), b"" | b"null") {
             return parse(b"{}", read);
         }
         self.read(read)

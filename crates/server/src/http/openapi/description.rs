@@ -12,7 +12,9 @@ use crate::http::conventions::surface::{Envelope, TokenFailure};
 
 /// The document without its paths.
 pub fn description() -> OpenApi {
-    Description::openapi()
+    let mut document = Description::openapi();
+    document.info.contact = None;
+    document
 }
 
 #[derive(utoipa::OpenApi)]
@@ -24,8 +26,7 @@ pub fn description() -> OpenApi {
             `details` names each field that is not acceptable. A path answers 404 when there is \
             none, and 405 with `Allow` to a method it does not take. Fields may be added to \
             answers, never renamed.",
-        license(name = "Apache-2.0", identifier = "Apache-2.0"),
-        contact()
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     servers((url = "/", description = "This server")),
     tags(

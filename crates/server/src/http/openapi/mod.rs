@@ -7,6 +7,7 @@
 
 mod complete;
 mod description;
+mod error_codes;
 mod failures;
 
 use app::Code;
@@ -22,6 +23,7 @@ use super::conventions::permit::Operation;
 
 pub use complete::complete;
 pub use description::description;
+pub use error_codes::render_error_codes;
 
 /// The machine words that an operation may fail with.
 const ERROR_CODES: &str = "x-error-codes";

@@ -65,8 +65,11 @@ impl Sent {
 
 type Make = fn(&Sent, &mut Chance) -> Case;
 
+/// The kind of request that has a shape of failure of its own.
+pub const TOKEN: &str = "token";
+
 /// Every kind of request, by name.
-pub const KINDS: [(&str, Make); 30] = [
+pub const KINDS: [(&str, Make); 32] = [
     ("method", wrong_method),
     ("path", wrong_path),
     ("content type", wrong_content_type),
@@ -121,6 +124,8 @@ pub const KINDS: [(&str, Make); 30] = [
     ("target", wrong_target),
     ("no HTTP", no_http),
     ("expect", expectation),
+    (TOKEN, token),
+    ("administration", administration),
 ];
 
 const PATHS: [&str; 3] = ["check-verification", "update-verification", "bulk-check"];
@@ -268,7 +273,7 @@ fn wrong_credential(sent: &Sent, chance: &mut Chance) -> Case {
     let key = &sent.key;
     let (id, secret) = key.rsplit_once('_').unwrap_or((key, key));
     let value = match chance.below(9) {
-        0 => key[..key.len() - 1 - chance.below(10)].as_bytes().to_vec(),
+        0 => key.as_bytes()[..key.len() - 1 - chance.below(10)].to_vec(),
         1 => format!("{key}x").into_bytes(),
         2 => format!("{id}_{}", secret.chars().rev().collect::<String>()).into_bytes(),
         3 => chance.word(10_000).into_bytes(),
@@ -528,4 +533,50 @@ fn expectation(sent: &Sent, chance: &mut Chance) -> Case {
         .json();
     head.with("Expect", value)
         .body(bodies::no_object(&person, chance))
+}
+
+fn token(sent: &Sent, chance: &mut Chance) -> Case {
+    let person = sent.person(chance);
+    let head = Head::new(chance.one_of(&["POST", "PUT"]), "/api/v1/auth/token");
+    let kind = chance.one_of(&[
+        "application/x-www-form-urlencoded",
+        "application/json",
+        "text/plain",
+    ]);
+    let body = match chance.below(6) {
+        0 => format!("grant_type=password&username={}", person.email).into_bytes(),
+        1 => format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}x",
+            person.email, sent.key
+        )
+        .into_bytes(),
+        2 => b"grant_type=%ff%fe&&&=&client_id".to_vec(),
+        3 => vec![b'a'; 70_000],
+        4 => bodies::good_check(&person).into_bytes(),
+        _ => chance.bytes(300),
+    };
+    let head = head.with("Content-Type", kind);
+    let head = match chance.below(3) {
+        0 => head.with("Authorization", format!("Basic {}", chance.word(40))),
+        1 => head.with("Authorization", b"Basic \xff"),
+        _ => head,
+    };
+    head.with_person(&person).body(body)
+}
+
+/// By somebody who may not.
+fn administration(sent: &Sent, chance: &mut Chance) -> Case {
+    let person = sent.person(chance);
+    let method = chance.one_of(&["GET", "POST", "PATCH", "DELETE"]);
+    let path = chance.one_of(&[
+        "companies",
+        "keys",
+        "companies/default",
+        "keys/none",
+        "keys/none/rotate",
+    ]);
+    let head = Head::new(method, &format!("/api/v1/admin/{path}"));
+    let head = head.with("X-API-Key", &sent.key).json();
+    head.with_person(&person)
+        .body(bodies::wrong_type(&person, chance))
 }

@@ -69,18 +69,21 @@ impl Call {
         self
     }
 
-    /// Sends it and waits for the answer.
+    /// Sends it and waits for the answer, which must be as documented.
     pub async fn send(self) -> Answer {
         let request = self.request.body(self.body).unwrap();
+        let (method, path) = (request.method().to_string(), request.uri().to_string());
         let response = self.router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer {
+        let answer = Answer {
             status: parts.status,
             headers: parts.headers,
             json: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
             bytes,
-        }
+        };
+        crate::openapi::check(&method, &path, &answer);
+        answer
     }
 
     /// Sends it and expects the given status.

@@ -99,7 +99,8 @@ async fn list(
 
 /// Refuses a cursor that is no key's id.
 async fn known(server: &Shared, cursor: &str) -> Result<(), Failure> {
-    match keys::get(&server.app, cursor).await {
+    let id = KeyId::parse(cursor).map_err(|_| unknown_cursor())?;
+    match keys::get(&server.app, id.as_str()).await {
         Ok(_) => Ok(()),
         Err(error) if error.problem().code == Code::NotFound => Err(unknown_cursor()),
         Err(error) => Err(error.into()),
