@@ -66,9 +66,11 @@ pub struct Connections {
 }
 
 impl Default for Connections {
+    /// One reader makes the largest batches, which cost the least; a second writer
+    /// works while the first waits for the disk.
     fn default() -> Self {
         Self {
-            readers: 2,
+            readers: 1,
             writers: 2,
         }
     }
@@ -238,11 +240,9 @@ impl Store {
     /// Those of the database.
     pub async fn find_customers(&self, keys: &[Key]) -> Result<Vec<Option<Found>>> {
         match &self.engine {
-            Engine::Sqlite { readers, .. } => readers.read(|connection| {
-                keys.iter()
-                    .map(|key| tables::customers::sqlite::by_email(connection, key))
-                    .collect()
-            }),
+            Engine::Sqlite { readers, .. } => {
+                readers.read(|connection| tables::customers::sqlite::by_emails(connection, keys))
+            }
             Engine::Postgres { link, .. } => {
                 let keys: Arc<[Key]> = keys.into();
                 link.read(|connection| {
@@ -313,7 +313,7 @@ fn open_sqlite(
     clock: StoreClock,
 ) -> Result<Engine> {
     let writing = sqlite::Connection::open(path)?;
-    let readers = sqlite::Readers::open(path, connections.readers)?;
+    let readers = sqlite::Readers::open(path, connections.readers.max(1) + 1)?;
     let (writer, queue) = mpsc::channel(QUEUE);
     let thread = sqlite::start_writer(writing, queue, clock)?;
     Ok(Engine::Sqlite {

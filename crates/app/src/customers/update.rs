@@ -11,10 +11,11 @@ use domain::random::{Random, uuid_v7};
 use domain::seal::{BlindIndex, DataKey, KeyRing, Place, SealError};
 use domain::standing::{Applied, Change, Proof, Standing};
 use jiff::Timestamp;
-use store::tables::customers::{self, Customer};
+use store::tables::customers::{self, Customer, ForUpdate};
 use store::tables::data_keys::{self, Purpose};
 use store::tables::evidence::{self, Evidence};
 use store::{Lane, Tx, Unit, Written};
+use uuid::Uuid;
 
 use super::{email_index, phone_index};
 use crate::audit::Draft;
@@ -131,10 +132,7 @@ impl Unit for Apply {
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Updated>> {
         let applied =
             match customers::find_for_update(tx, self.company.as_str(), self.email_index).await? {
-                Some(known) => {
-                    let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
-                    self.change(tx, &key, known.standing).await?
-                }
+                Some(known) => self.change(tx, known).await?,
                 None => self.create(tx).await?,
             };
         let output = Updated {
@@ -167,46 +165,72 @@ impl Apply {
         data_keys::insert(tx, company, Purpose::Person, None, &wrapped, self.now).await?;
         let mut standing = Standing::default();
         let applied = standing.apply(self.update.proof, self.as_change());
+        let evidence = self.keep_evidence(tx, &key, None, applied).await?;
         let email = self.seal(&key, "email", self.update.email.as_str())?;
         let phone = self.sealed_phone(&key)?;
-        if !customers::insert(tx, &self.customer(&key, &email, phone.as_ref(), &standing)).await? {
-            return Err(store::Error::Conflict("customer created elsewhere".into()));
+        let customer = Customer {
+            email: &email,
+            phone: phone
+                .as_ref()
+                .map(|(index, sealed)| (*index, sealed.as_slice())),
+            ..self.customer(&key, evidence, &standing)
+        };
+        if customers::insert(tx, &customer).await? {
+            return Ok(applied);
         }
-        self.keep_evidence(tx, &key, applied).await?;
-        Ok(applied)
+        Err(store::Error::Conflict("customer created elsewhere".into()))
     }
 
-    async fn change(
+    async fn change(&self, tx: &mut Tx<'_>, mut known: ForUpdate) -> store::Result<Applied> {
+        let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
+        let applied = known.standing.apply(self.update.proof, self.as_change());
+        let previous = Some(known.last_evidence);
+        let evidence = self.keep_evidence(tx, &key, previous, applied).await?;
+        let written = match applied {
+            Applied::Changed => {
+                self.change_phone(tx, &key, &known).await?;
+                customers::update(tx, &self.customer(&key, evidence, &known.standing)).await?
+            }
+            Applied::Stale => {
+                let company = self.company.as_str();
+                customers::set_last_evidence(tx, company, self.email_index, evidence).await?
+            }
+        };
+        if written {
+            return Ok(applied);
+        }
+        Err(store::Error::Conflict("customer erased elsewhere".into()))
+    }
+
+    async fn change_phone(
         &self,
         tx: &mut Tx<'_>,
         key: &DataKey,
-        mut standing: Standing,
-    ) -> store::Result<Applied> {
-        let applied = standing.apply(self.update.proof, self.as_change());
-        if applied == Applied::Changed {
-            let phone = self.sealed_phone(key)?;
-            let customer = self.customer(key, &[], phone.as_ref(), &standing);
-            if !customers::update(tx, &customer).await? {
-                return Err(store::Error::Conflict("customer erased elsewhere".into()));
-            }
+        known: &ForUpdate,
+    ) -> store::Result<()> {
+        if self.phone_index == known.phone_index {
+            return Ok(());
         }
-        self.keep_evidence(tx, key, applied).await?;
-        Ok(applied)
+        if let Some((index, phone)) = self.sealed_phone(key)? {
+            let company = self.company.as_str();
+            customers::set_phone(tx, company, self.email_index, index, &phone).await?;
+        }
+        Ok(())
     }
 
     fn customer<'a>(
         &'a self,
         key: &DataKey,
-        email: &'a [u8],
-        phone: Option<&'a (BlindIndex, Vec<u8>)>,
+        last_evidence: Uuid,
         standing: &'a Standing,
     ) -> Customer<'a> {
         Customer {
             company_id: self.company.as_str(),
             email_index: self.email_index,
             data_key: key.id(),
-            email,
-            phone: phone.map(|(index, sealed)| (*index, sealed.as_slice())),
+            last_evidence,
+            email: &[],
+            phone: None,
             standing,
             created_at: self.now,
             updated_at: self.now,
@@ -217,8 +241,9 @@ impl Apply {
         &self,
         tx: &mut Tx<'_>,
         key: &DataKey,
+        previous: Option<Uuid>,
         applied: Applied,
-    ) -> store::Result<()> {
+    ) -> store::Result<Uuid> {
         let id = uuid_v7(self.now, self.random.as_ref());
         let place = Place {
             table: "evidence",
@@ -232,6 +257,7 @@ impl Apply {
             company_id: self.company.as_str(),
             email_index: self.email_index,
             id,
+            previous,
             proof: self.update.proof.as_str(),
             status: self.update.status,
             applied: applied == Applied::Changed,
@@ -243,7 +269,8 @@ impl Apply {
             data_key: key.id(),
             metadata: &metadata,
         };
-        evidence::insert(tx, &evidence).await
+        evidence::insert(tx, &evidence).await?;
+        Ok(id)
     }
 
     fn as_change(&self) -> Change {

@@ -63,6 +63,7 @@ CREATE TABLE customer_verification (
     company_id TEXT NOT NULL,
     email_index BYTEA NOT NULL,
     data_key UUID NOT NULL,
+    last_evidence UUID NOT NULL,
     email BYTEA NOT NULL,
     phone_index BYTEA,
     phone BYTEA,
@@ -82,10 +83,14 @@ CREATE TABLE customer_verification (
 CREATE INDEX customer_verification_by_phone ON customer_verification (company_id, phone_index)
     WHERE phone_index IS NOT NULL;
 
+-- Ordered by time and never looked up at random: each piece names the one before
+-- it, and the customer names the last. An index by customer would cost every
+-- update a random page.
 CREATE TABLE evidence (
     company_id TEXT NOT NULL,
     email_index BYTEA NOT NULL,
-    id UUID NOT NULL,
+    id UUID NOT NULL PRIMARY KEY,
+    previous UUID,
     proof TEXT NOT NULL,
     status BOOLEAN NOT NULL,
     applied BOOLEAN NOT NULL,
@@ -95,8 +100,7 @@ CREATE TABLE evidence (
     recorded_at BIGINT NOT NULL,
     request_id TEXT NOT NULL,
     data_key UUID NOT NULL,
-    metadata BYTEA NOT NULL,
-    PRIMARY KEY (company_id, email_index, id)
+    metadata BYTEA NOT NULL
 );
 
 CREATE TABLE idempotency_keys (

@@ -31,7 +31,7 @@ CREATE TABLE data_keys (
     wrapped BLOB NOT NULL,
     created_at INTEGER NOT NULL,
     UNIQUE (company_id, purpose, label)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE webhook_secrets (
     id BLOB NOT NULL PRIMARY KEY,
@@ -63,6 +63,7 @@ CREATE TABLE customer_verification (
     company_id TEXT NOT NULL,
     email_index BLOB NOT NULL,
     data_key BLOB NOT NULL,
+    last_evidence BLOB NOT NULL,
     email BLOB NOT NULL,
     phone_index BLOB,
     phone BLOB,
@@ -82,10 +83,14 @@ CREATE TABLE customer_verification (
 CREATE INDEX customer_verification_by_phone ON customer_verification (company_id, phone_index)
     WHERE phone_index IS NOT NULL;
 
+-- Ordered by time and never looked up at random: each piece names the one before
+-- it, and the customer names the last. An index by customer would cost every
+-- update a random page.
 CREATE TABLE evidence (
     company_id TEXT NOT NULL,
     email_index BLOB NOT NULL,
-    id BLOB NOT NULL,
+    id BLOB NOT NULL PRIMARY KEY,
+    previous BLOB,
     proof TEXT NOT NULL,
     status INTEGER NOT NULL,
     applied INTEGER NOT NULL,
@@ -95,8 +100,7 @@ CREATE TABLE evidence (
     recorded_at INTEGER NOT NULL,
     request_id TEXT NOT NULL,
     data_key BLOB NOT NULL,
-    metadata BLOB NOT NULL,
-    PRIMARY KEY (company_id, email_index, id)
+    metadata BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE idempotency_keys (

@@ -72,15 +72,17 @@ pub(crate) fn start(
 }
 
 impl Writers {
-    /// Units of one lane always go to the same writer; a record goes to the one
-    /// that has least to do.
+    /// Units of one lane always go to the same writer. Records gather at the first
+    /// writer, because one large batch costs less than two small ones; only what it
+    /// could not take along at once goes elsewhere.
     pub fn send(&self, work: Work) -> Result<()> {
         let queue = match &work {
             Work::Unit { lane, .. } => self.queues.get(lane.spread(self.queues.len())),
             Work::Record { .. } => self
                 .queues
                 .iter()
-                .min_by_key(|queue| queue.waiting.load(Ordering::Relaxed)),
+                .find(|queue| queue.waiting.load(Ordering::Relaxed) < BATCH)
+                .or(self.queues.first()),
         };
         let queue = queue.ok_or_else(|| Error::Unavailable("no writer".into()))?;
         queue.waiting.fetch_add(1, Ordering::Relaxed);

@@ -16,7 +16,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     pub fn open(path: &Path, count: usize) -> Result<Self> {
-        let connections = (0..count.max(1))
+        let connections = (0..count)
             .map(|_| Connection::open_reader(path).map(Mutex::new))
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {

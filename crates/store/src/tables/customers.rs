@@ -36,6 +36,8 @@ pub struct Customer<'a> {
     pub email_index: BlindIndex,
     /// The person's data key.
     pub data_key: Uuid,
+    /// The newest evidence.
+    pub last_evidence: Uuid,
     /// The sealed e-mail address.
     pub email: &'a [u8],
     /// The keyed hash of the phone number and the sealed number.
@@ -55,6 +57,10 @@ pub struct ForUpdate {
     pub standing: Standing,
     /// The person's data key.
     pub data_key: WrappedKey,
+    /// The newest evidence.
+    pub last_evidence: Uuid,
+    /// The keyed hash of the phone number.
+    pub phone_index: Option<BlindIndex>,
 }
 
 macro_rules! standing_columns {
@@ -141,7 +147,8 @@ pub async fn find_for_update(
         concat!(
             "SELECT ",
             standing_columns!(),
-            ", k.id, k.master_key, k.wrapped FROM customer_verification c \
+            ", k.id, k.master_key, k.wrapped, c.last_evidence, c.phone_index \
+             FROM customer_verification c \
              JOIN data_keys k ON k.id = c.data_key \
              WHERE c.company_id = $1 AND c.email_index = $2 FOR UPDATE"
         ),
@@ -152,6 +159,10 @@ pub async fn find_for_update(
         Ok(ForUpdate {
             standing: standing(&row)?,
             data_key: data_keys::from_row_at(&row, STANDING)?,
+            last_evidence: row.uuid(STANDING + 3, "customer_verification.last_evidence")?,
+            phone_index: row
+                .find_bytes(STANDING + 4, "customer_verification.phone_index")?
+                .and_then(|bytes| BlindIndex::from_bytes(&bytes)),
         })
     })
     .transpose()
@@ -169,16 +180,17 @@ pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
     } = customer.standing;
     let inserted = tx
         .execute(
-            "INSERT INTO customer_verification (company_id, email_index, data_key, email, \
+            "INSERT INTO customer_verification (company_id, email_index, data_key, last_evidence, email, \
              phone_index, phone, veriff_approved, veriff_date, veriff_changed_at, \
              membership_signed, membership_date, membership_changed_at, email_optin, optin_date, \
              optin_changed_at, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
-             ON CONFLICT DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+             $18) ON CONFLICT DO NOTHING",
             &[
                 customer.company_id.into(),
                 customer.email_index.as_bytes().into(),
                 customer.data_key.into(),
+                customer.last_evidence.into(),
                 customer.email.into(),
                 customer
                     .phone
@@ -203,8 +215,7 @@ pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
     Ok(inserted == 1)
 }
 
-/// Writes a customer's standing, and the phone number when there is a new one.
-/// The row was locked by [`find_for_update`]; `false` when it is gone.
+/// Writes a customer's standing and newest evidence. The row was locked by [`find_for_update`]; `false` when it is gone.
 ///
 /// # Errors
 /// Those of the database.
@@ -219,8 +230,7 @@ pub async fn update(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
             "UPDATE customer_verification SET veriff_approved = $3, veriff_date = $4, \
              veriff_changed_at = $5, membership_signed = $6, membership_date = $7, \
              membership_changed_at = $8, email_optin = $9, optin_date = $10, \
-             optin_changed_at = $11, updated_at = $12, \
-             phone_index = COALESCE($13, phone_index), phone = COALESCE($14, phone) \
+             optin_changed_at = $11, updated_at = $12, last_evidence = $13 \
              WHERE company_id = $1 AND email_index = $2",
             &[
                 customer.company_id.into(),
@@ -235,12 +245,58 @@ pub async fn update(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
                 email_optin.date.into(),
                 email_optin.occurred_at.into(),
                 customer.updated_at.into(),
-                customer
-                    .phone
-                    .as_ref()
-                    .map(|(index, _)| index.as_bytes().as_slice())
-                    .into(),
-                customer.phone.as_ref().map(|(_, sealed)| *sealed).into(),
+                customer.last_evidence.into(),
+            ],
+        )
+        .await?;
+    Ok(updated == 1)
+}
+
+/// Names a newer piece of evidence, and changes nothing else.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_last_evidence(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+    evidence: Uuid,
+) -> Result<bool> {
+    let updated = tx
+        .execute(
+            "UPDATE customer_verification SET last_evidence = $3 \
+             WHERE company_id = $1 AND email_index = $2",
+            &[
+                company_id.into(),
+                email_index.as_bytes().into(),
+                evidence.into(),
+            ],
+        )
+        .await?;
+    Ok(updated == 1)
+}
+
+/// Gives a customer another phone number. A statement of its own: it moves an
+/// index entry, which most updates have no need of.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_phone(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+    phone_index: BlindIndex,
+    phone: &[u8],
+) -> Result<bool> {
+    let updated = tx
+        .execute(
+            "UPDATE customer_verification SET phone_index = $3, phone = $4 \
+             WHERE company_id = $1 AND email_index = $2",
+            &[
+                company_id.into(),
+                email_index.as_bytes().into(),
+                phone_index.as_bytes().into(),
+                phone.into(),
             ],
         )
         .await?;
@@ -282,6 +338,18 @@ pub(crate) mod sqlite {
 
     pub fn by_email(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {
         find(connection, BY_EMAIL, key)
+    }
+
+    /// Many look-ups of one moment: in one transaction, so that the pages on the
+    /// way to them are found once.
+    pub fn by_emails(connection: &mut Connection, keys: &[Key]) -> Result<Vec<Option<Found>>> {
+        connection.control("BEGIN")?;
+        let found = keys
+            .iter()
+            .map(|key| find(connection, BY_EMAIL, key))
+            .collect();
+        connection.control("COMMIT")?;
+        found
     }
 
     pub fn by_phone(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {

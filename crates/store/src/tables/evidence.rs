@@ -1,4 +1,7 @@
 //! The evidence behind every proof: what kind, how strong, from where, when.
+//!
+//! A customer's evidence is a chain: the customer names the last piece, each piece
+//! the one before it. Rows are written one behind the other, whoever they are about.
 
 use domain::seal::BlindIndex;
 use jiff::Timestamp;
@@ -15,6 +18,8 @@ pub struct Evidence<'a> {
     pub email_index: BlindIndex,
     /// Its name; later ones sort behind.
     pub id: Uuid,
+    /// The customer's evidence before it.
+    pub previous: Option<Uuid>,
     /// What it proves: `veriff`, `membership`, `email_optin`.
     pub proof: &'a str,
     /// Given, or withdrawn.
@@ -43,13 +48,14 @@ pub struct Evidence<'a> {
 /// Those of the database.
 pub async fn insert(tx: &mut Tx<'_>, evidence: &Evidence<'_>) -> Result<()> {
     tx.execute(
-        "INSERT INTO evidence (company_id, email_index, id, proof, status, applied, assurance, \
+        "INSERT INTO evidence (company_id, email_index, id, previous, proof, status, applied, assurance, \
          source, occurred_at, recorded_at, request_id, data_key, metadata) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         &[
             evidence.company_id.into(),
             evidence.email_index.as_bytes().into(),
             evidence.id.into(),
+            evidence.previous.into(),
             evidence.proof.into(),
             evidence.status.into(),
             evidence.applied.into(),
