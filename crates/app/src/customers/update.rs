@@ -11,7 +11,7 @@ use domain::random::{Random, uuid_v7};
 use domain::seal::{BlindIndex, DataKey, KeyRing, Place, SealError};
 use domain::standing::{Applied, Change, Proof, Standing};
 use jiff::Timestamp;
-use store::tables::customers::{self, Customer};
+use store::tables::customers::{self, Customer, ForUpdate, Phone};
 use store::tables::data_keys::{self, Purpose};
 use store::tables::evidence::{self, Evidence};
 use store::{Lane, Tx, Unit, Written};
@@ -133,7 +133,7 @@ impl Unit for Apply {
             match customers::find_for_update(tx, self.company.as_str(), self.email_index).await? {
                 Some(known) => {
                     let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
-                    self.change(tx, &key, known.standing).await?
+                    self.change(tx, &key, known).await?
                 }
                 None => self.create(tx).await?,
             };
@@ -169,7 +169,8 @@ impl Apply {
         let applied = standing.apply(self.update.proof, self.as_change());
         let email = self.seal(&key, "email", self.update.email.as_str())?;
         let phone = self.sealed_phone(&key)?;
-        if !customers::insert(tx, &self.customer(&key, &email, phone.as_ref(), &standing)).await? {
+        let customer = self.customer(&key, &email, phone.as_deref(), &standing);
+        if !customers::insert(tx, &customer).await? {
             return Err(store::Error::Conflict("customer created elsewhere".into()));
         }
         self.keep_evidence(tx, &key, applied).await?;
@@ -180,12 +181,19 @@ impl Apply {
         &self,
         tx: &mut Tx<'_>,
         key: &DataKey,
-        mut standing: Standing,
+        known: ForUpdate,
     ) -> store::Result<Applied> {
-        let applied = standing.apply(self.update.proof, self.as_change());
+        let mut standing = known.standing;
+        let change = self.as_change();
+        let applied = standing.apply(self.update.proof, change);
         if applied == Applied::Changed {
-            let phone = self.sealed_phone(key)?;
-            let customer = self.customer(key, &[], phone.as_ref(), &standing);
+            // The newest change of this proof may be older than the one that brought the number.
+            let phone = if change.supersedes(known.phone_changed_at) {
+                self.sealed_phone(key)?
+            } else {
+                None
+            };
+            let customer = self.customer(key, &[], phone.as_deref(), &standing);
             if !customers::update(tx, &customer).await? {
                 return Err(store::Error::Conflict("customer erased elsewhere".into()));
             }
@@ -198,7 +206,7 @@ impl Apply {
         &'a self,
         key: &DataKey,
         email: &'a [u8],
-        phone: Option<&'a (BlindIndex, Vec<u8>)>,
+        phone: Option<&'a [u8]>,
         standing: &'a Standing,
     ) -> Customer<'a> {
         Customer {
@@ -206,7 +214,11 @@ impl Apply {
             email_index: self.email_index,
             data_key: key.id(),
             email,
-            phone: phone.map(|(index, sealed)| (*index, sealed.as_slice())),
+            phone: self.phone_index.zip(phone).map(|(index, sealed)| Phone {
+                index,
+                sealed,
+                occurred_at: self.as_change().occurred_at,
+            }),
             standing,
             created_at: self.now,
             updated_at: self.now,
@@ -257,11 +269,11 @@ impl Apply {
         }
     }
 
-    fn sealed_phone(&self, key: &DataKey) -> store::Result<Option<(BlindIndex, Vec<u8>)>> {
-        let (Some(index), Some(phone)) = (self.phone_index, &self.update.phone) else {
-            return Ok(None);
-        };
-        Ok(Some((index, self.seal(key, "phone", phone.as_str())?)))
+    fn sealed_phone(&self, key: &DataKey) -> store::Result<Option<Vec<u8>>> {
+        let phone = self.update.phone.as_ref();
+        phone
+            .map(|phone| self.seal(key, "phone", phone.as_str()))
+            .transpose()
     }
 
     fn seal(&self, key: &DataKey, column: &'static str, value: &str) -> store::Result<Vec<u8>> {

@@ -38,8 +38,8 @@ pub struct Customer<'a> {
     pub data_key: Uuid,
     /// The sealed e-mail address.
     pub email: &'a [u8],
-    /// The keyed hash of the phone number and the sealed number.
-    pub phone: Option<(BlindIndex, &'a [u8])>,
+    /// The phone number, when there is a new one.
+    pub phone: Option<Phone<'a>>,
     /// What is proven.
     pub standing: &'a Standing,
     /// When the customer was first heard of.
@@ -48,11 +48,24 @@ pub struct Customer<'a> {
     pub updated_at: Timestamp,
 }
 
+/// A phone number to be written.
+#[derive(Debug, Clone)]
+pub struct Phone<'a> {
+    /// The keyed hash of the number.
+    pub index: BlindIndex,
+    /// The sealed number.
+    pub sealed: &'a [u8],
+    /// When the change that brought it happened.
+    pub occurred_at: Timestamp,
+}
+
 /// A customer as found for an update: locked until the transaction ends.
 #[derive(Debug, Clone)]
 pub struct ForUpdate {
     /// What is proven so far.
     pub standing: Standing,
+    /// When the change that brought the phone number happened.
+    pub phone_changed_at: Option<Timestamp>,
     /// The person's data key.
     pub data_key: WrappedKey,
 }
@@ -141,7 +154,7 @@ pub async fn find_for_update(
         concat!(
             "SELECT ",
             standing_columns!(),
-            ", k.id, k.master_key, k.wrapped FROM customer_verification c \
+            ", c.phone_changed_at, k.id, k.master_key, k.wrapped FROM customer_verification c \
              JOIN data_keys k ON k.id = c.data_key \
              WHERE c.company_id = $1 AND c.email_index = $2 FOR UPDATE"
         ),
@@ -151,7 +164,8 @@ pub async fn find_for_update(
     .map(|row| {
         Ok(ForUpdate {
             standing: standing(&row)?,
-            data_key: data_keys::from_row_at(&row, STANDING)?,
+            phone_changed_at: row.find_time(STANDING, "customer_verification.phone_changed_at")?,
+            data_key: data_keys::from_row_at(&row, STANDING + 1)?,
         })
     })
     .transpose()
@@ -167,25 +181,23 @@ pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
         membership,
         email_optin,
     } = customer.standing;
+    let phone = customer.phone.as_ref();
     let inserted = tx
         .execute(
             "INSERT INTO customer_verification (company_id, email_index, data_key, email, \
              phone_index, phone, veriff_approved, veriff_date, veriff_changed_at, \
              membership_signed, membership_date, membership_changed_at, email_optin, optin_date, \
-             optin_changed_at, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+             optin_changed_at, created_at, updated_at, phone_changed_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+             $18) \
              ON CONFLICT DO NOTHING",
             &[
                 customer.company_id.into(),
                 customer.email_index.as_bytes().into(),
                 customer.data_key.into(),
                 customer.email.into(),
-                customer
-                    .phone
-                    .as_ref()
-                    .map(|(index, _)| index.as_bytes().as_slice())
-                    .into(),
-                customer.phone.as_ref().map(|(_, sealed)| *sealed).into(),
+                phone.map(|phone| phone.index.as_bytes().as_slice()).into(),
+                phone.map(|phone| phone.sealed).into(),
                 veriff.given.into(),
                 veriff.date.into(),
                 veriff.occurred_at.into(),
@@ -197,6 +209,7 @@ pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
                 email_optin.occurred_at.into(),
                 customer.created_at.into(),
                 customer.updated_at.into(),
+                phone.map(|phone| phone.occurred_at).into(),
             ],
         )
         .await?;
@@ -214,13 +227,15 @@ pub async fn update(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
         membership,
         email_optin,
     } = customer.standing;
+    let phone = customer.phone.as_ref();
     let updated = tx
         .execute(
             "UPDATE customer_verification SET veriff_approved = $3, veriff_date = $4, \
              veriff_changed_at = $5, membership_signed = $6, membership_date = $7, \
              membership_changed_at = $8, email_optin = $9, optin_date = $10, \
              optin_changed_at = $11, updated_at = $12, \
-             phone_index = COALESCE($13, phone_index), phone = COALESCE($14, phone) \
+             phone_index = COALESCE($13, phone_index), phone = COALESCE($14, phone), \
+             phone_changed_at = COALESCE($15, phone_changed_at) \
              WHERE company_id = $1 AND email_index = $2",
             &[
                 customer.company_id.into(),
@@ -235,12 +250,9 @@ pub async fn update(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
                 email_optin.date.into(),
                 email_optin.occurred_at.into(),
                 customer.updated_at.into(),
-                customer
-                    .phone
-                    .as_ref()
-                    .map(|(index, _)| index.as_bytes().as_slice())
-                    .into(),
-                customer.phone.as_ref().map(|(_, sealed)| *sealed).into(),
+                phone.map(|phone| phone.index.as_bytes().as_slice()).into(),
+                phone.map(|phone| phone.sealed).into(),
+                phone.map(|phone| phone.occurred_at).into(),
             ],
         )
         .await?;
