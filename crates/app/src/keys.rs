@@ -61,7 +61,7 @@ pub async fn create(
     reply: Reply<CreatedKey>,
 ) -> Result<CreatedKey> {
     let (key, row) = fresh(app, &new);
-    exchange.note_detail(format!("key={}", row.id));
+    exchange.note_detail(told(&row));
     let draft = app.recorder.draft(exchange).await?;
     let created = app
         .store
@@ -95,7 +95,7 @@ pub async fn rotate(
     let now = app.clock.now();
     let until = after(now, grace)?;
     let key = ApiKey::generate(&random::bytes(app.random.as_ref()));
-    exchange.note_detail(format!("key={id} replaced_by={}", key.id().as_str()));
+    exchange.note_detail(format!("key={id}"));
     let draft = app.recorder.draft(exchange).await?;
     let unit = Rotate {
         id: id.to_owned(),
@@ -221,6 +221,11 @@ pub async fn list(app: &App, company: Option<&str>) -> Result<Vec<ApiKeyRow>> {
         })
         .await?;
     Ok(keys)
+}
+
+/// Which key, and whose, for the audit log: its company is rarely the caller's.
+fn told(row: &ApiKeyRow) -> String {
+    format!("company={} key={}", row.company_id, row.id)
 }
 
 fn not_found() -> Error {
@@ -351,12 +356,13 @@ impl Unit for Rotate {
         old.replaced_by = Some(row.id.clone());
         old.revision = revision;
         api_keys::update(tx, &old).await?;
+        let detail = format!("{} replaced_by={}", told(&old), row.id);
         let created = CreatedKey {
             key: self.key.clone(),
             row,
         };
         self.reply.store(tx, &created).await?;
-        let records = vec![self.draft.clone().finish("ok", 201, None)];
+        let records = vec![self.draft.clone().finish("ok", 201, Some(detail))];
         Ok(Written {
             output: Ok(created),
             records,
@@ -390,7 +396,7 @@ impl Unit for Change {
         row.revision = revision;
         api_keys::update(tx, &row).await?;
         self.reply.store(tx, &row).await?;
-        let records = vec![self.draft.clone().finish("ok", 200, None)];
+        let records = vec![self.draft.clone().finish("ok", 200, Some(told(&row)))];
         Ok(Written {
             output: Ok(row),
             records,
@@ -441,7 +447,7 @@ impl Unit for Revoke {
             api_keys::update(tx, &row).await?;
         }
         self.reply.store(tx, &row).await?;
-        let records = vec![self.draft.clone().finish("ok", 200, None)];
+        let records = vec![self.draft.clone().finish("ok", 200, Some(told(&row)))];
         Ok(Written {
             output: Some(row),
             records,

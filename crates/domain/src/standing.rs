@@ -78,6 +78,16 @@ pub struct Change {
     pub occurred_at: Timestamp,
 }
 
+impl Change {
+    /// Whether it decides over something that was last changed at `known` (never, if nothing). Of
+    /// two changes at the same instant the one that comes later decides, so that a sender can
+    /// correct itself.
+    #[must_use]
+    pub fn supersedes(&self, known: Option<Timestamp>) -> bool {
+        known.is_none_or(|known| known <= self.occurred_at)
+    }
+}
+
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
@@ -120,18 +130,14 @@ impl Standing {
         }
     }
 
-    /// Takes a change in, unless something newer is known. Of two changes at the same instant the
-    /// one that comes later decides, so that a sender can correct itself.
+    /// Takes a change in, unless something newer is known.
     pub fn apply(&mut self, proof: Proof, change: Change) -> Applied {
         let state = match proof {
             Proof::Veriff => &mut self.veriff,
             Proof::Membership => &mut self.membership,
             Proof::EmailOptin => &mut self.email_optin,
         };
-        if state
-            .occurred_at
-            .is_some_and(|known| known > change.occurred_at)
-        {
+        if !change.supersedes(state.occurred_at) {
             return Applied::Stale;
         }
         *state = ProofState {

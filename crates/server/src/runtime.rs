@@ -22,7 +22,7 @@ use crate::config::{self, Config, DatabaseUrl};
 use crate::http::conventions::edge;
 use crate::http::{Server, Shared};
 use crate::quota::memory::MemoryQuota;
-use crate::quota::redis::RedisQuota;
+use crate::quota::redis::{Patience, RedisQuota};
 use crate::quota::steady_clock;
 use crate::tokens::{Expected, Jwks, Tokens};
 
@@ -186,7 +186,7 @@ async fn quota(nodes: &[config::Secret]) -> Result<Arc<dyn Quota>, Failure> {
         .map(config::Secret::expose)
         .collect::<Vec<_>>()
         .join(",");
-    let quota = RedisQuota::connect(&url, steady_clock())
+    let quota = RedisQuota::connect(&url, steady_clock(), Patience::default())
         .await
         .map_err(|error| Failure::usage(format!("REDIS_URL: {error}")))?;
     Ok(Arc::new(quota))

@@ -1,6 +1,7 @@
 //! What waits for the writer: units of work and audit records.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use domain::audit::Record;
@@ -15,7 +16,7 @@ use crate::{Error, Result, Tx};
 ///
 /// `run` may be called several times, in a fresh transaction each, until one
 /// commits: it has no effect outside its transaction. It decides before it
-/// writes: a refusal is an output, an error undoes everything it did.
+/// writes: a refusal is an output, an error or a panic undoes everything it did.
 pub trait Unit: Send + 'static {
     /// What the caller learns once the unit is durable.
     type Output: Send + 'static;
@@ -144,7 +145,11 @@ impl<U: Unit> Pending for Typed<U> {
     fn run<'t>(&'t mut self, mut tx: Tx<'t>) -> BoxFuture<'t, Result<()>> {
         self.written = None;
         async move {
-            self.written = Some(self.unit.run(&mut tx).await?);
+            // A unit that panics must not take the writer, and everybody's writes, with it.
+            // What it leaves half done is undone with its transaction, or never run again.
+            let run = AssertUnwindSafe(async { self.unit.run(&mut tx).await }).catch_unwind();
+            let panicked = |_| Err(Error::Refused("a unit panicked".into()));
+            self.written = Some(run.await.unwrap_or_else(panicked)?);
             Ok(())
         }
         .boxed()

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -58,7 +58,12 @@ struct Window {
 
 /// The windows of all addresses.
 #[derive(Default)]
-pub(super) struct Floods(Mutex<HashMap<Kind, Window>>);
+pub(super) struct Floods {
+    windows: Mutex<HashMap<Kind, Window>>,
+    /// Windows that are over and could not be recorded yet. No more than were open
+    /// when the database went away: without it none opens.
+    unrecorded: Mutex<Vec<Ended>>,
+}
 
 impl Floods {
     /// Notes a refusal.
@@ -100,9 +105,9 @@ impl Floods {
     }
 
     /// Takes out the windows that are over (all of them when `closing`); those
-    /// with counts come back.
+    /// with counts come back, behind those that were put back.
     pub fn ended(&self, now: Timestamp, closing: bool) -> Vec<Ended> {
-        let mut ended = Vec::new();
+        let mut ended = std::mem::take(&mut *held(&self.unrecorded));
         self.windows().retain(|kind, window| {
             let over = closing || now.duration_since(window.from) >= WINDOW;
             if over && window.open && window.seen > ONE_BY_ONE {
@@ -118,9 +123,18 @@ impl Floods {
         ended
     }
 
-    fn windows(&self) -> std::sync::MutexGuard<'_, HashMap<Kind, Window>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Keeps what could not be recorded until it is asked for again.
+    pub fn put_back(&self, ended: impl IntoIterator<Item = Ended>) {
+        held(&self.unrecorded).extend(ended);
     }
+
+    fn windows(&self) -> MutexGuard<'_, HashMap<Kind, Window>> {
+        held(&self.windows)
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -131,14 +131,24 @@ impl Recorder {
     /// `closing`. To be called every second or so.
     ///
     /// # Errors
-    /// When they could not be written; what was taken out is lost, the opening
-    /// records remain.
+    /// When one could not be written. It is tried again the next time, and so are
+    /// those behind it; if it was written after all and only the answer was lost,
+    /// the log has it twice.
     pub async fn record_floods(&self, closing: bool) -> Result<()> {
-        for ended in self.floods.ended(self.clock.now(), closing) {
-            let record = self.flood_record(&ended).await?;
-            self.store.append(record).await?;
+        let mut ended = self.floods.ended(self.clock.now(), closing).into_iter();
+        while let Some(flood) = ended.next() {
+            if let Err(error) = self.record_flood(&flood).await {
+                // Behind the others: they need not wait for what may be its fault alone.
+                self.floods.put_back(ended.chain([flood]));
+                return Err(error);
+            }
         }
         Ok(())
+    }
+
+    async fn record_flood(&self, ended: &Ended) -> Result<()> {
+        let record = self.flood_record(ended).await?;
+        Ok(self.store.append(record).await?)
     }
 
     async fn flood_record(&self, ended: &Ended) -> Result<Record> {

@@ -3,10 +3,12 @@
 //! Authentication asks no database. The directory is refreshed a few times a
 //! second with whatever changed since the revision it knows, and at once by the
 //! instance that made a change: a key that is revoked anywhere is dead everywhere
-//! within a second.
+//! within a second. A key that is not known is looked for once more before it is
+//! refused, so that a key made anywhere is good everywhere at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use domain::access::{ApiKey, CompanyId, Credential, KeyHash, KeyId, Principal, Scope, Scopes};
@@ -17,9 +19,14 @@ use store::tables::api_keys::{self, ApiKeyRow};
 use store::tables::change_counter;
 use store::tables::companies::{self, Company};
 
+use super::together::Together;
 use super::{Caller, KeyLimits};
 use crate::limits;
 use crate::{Error, Result};
+
+/// The least time between two looks for keys that are not known: whoever makes keys
+/// up costs the database no more than twenty small queries a second.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// Why a credential is not accepted. The reasons are for the audit log; callers
 /// learn only that it is not.
@@ -83,6 +90,7 @@ pub struct Directory {
     index_key: Arc<IndexKey>,
     known: ArcSwap<Known>,
     refreshing: tokio::sync::Mutex<()>,
+    looking: Together,
 }
 
 #[derive(Default, Clone)]
@@ -115,6 +123,7 @@ impl Directory {
                 ..Known::default()
             }),
             refreshing: tokio::sync::Mutex::default(),
+            looking: Together::every(BETWEEN_LOOKS),
         };
         directory.refresh().await?;
         Ok(directory)
@@ -156,61 +165,47 @@ impl Directory {
     ///
     /// # Errors
     /// Why it is not accepted.
-    pub fn authenticate_key(&self, presented: &str, now: Timestamp) -> Result<Caller, Refusal> {
-        let (id, _) = ApiKey::parse(presented).ok_or(Refusal::Malformed)?;
-        let known = self.known.load();
-        let key = known.keys.get(&id).ok_or(Refusal::Unknown)?;
-        if !key.hash.matches(presented) {
-            return Err(Refusal::Unknown);
-        }
-        known.alive(key, now)?;
-        Ok(key.caller.clone())
-    }
-
-    /// When a key ends; `None` when it does not, or is not known.
-    pub fn end_of(&self, key: KeyId) -> Option<Timestamp> {
-        self.known.load().keys.get(&key)?.expires_at
+    pub async fn authenticate_key(
+        &self,
+        presented: &str,
+        now: Timestamp,
+    ) -> Result<Caller, Refusal> {
+        self.look(|known| known.of_key(presented, now)).await
     }
 
     /// The caller whom a token speaks for.
     ///
     /// # Errors
     /// Why it is not accepted.
-    pub fn authenticate_claims(&self, claims: &Claims, now: Timestamp) -> Result<Caller, Refusal> {
-        let known = self.known.load();
-        let company = match &claims.company {
-            None => CompanyId::default(),
-            Some(name) => CompanyId::parse(name).map_err(|_| Refusal::InactiveCompany)?,
-        };
-        known.active(&company)?;
-        let scopes = Scopes::of_token(claims.scope.as_deref(), claims.role.as_deref());
-        let role_admin = claims.role.as_deref() == Some("admin");
-        let (key, limits) = match &claims.key {
-            None => (None, KeyLimits::new()),
-            Some(id) => {
-                let id = KeyId::parse(id).map_err(|_| Refusal::BadToken)?;
-                let key = known.keys.get(&id).ok_or(Refusal::Unknown)?;
-                known.alive(key, now)?;
-                let within = key.company == company
-                    && !role_admin
-                    && (scopes.is_subset(key.scopes) || key.scopes.contains(Scope::Admin));
-                if !within {
-                    return Err(Refusal::BadToken);
-                }
-                (Some(id), key.caller.own_limits().clone())
-            }
-        };
-        let credential = Credential::Token {
-            subject: claims.subject.as_str().into(),
-            key,
-        };
-        let principal = Principal {
-            company,
-            credential,
-            scopes,
-            role_admin,
-        };
-        Ok(Caller::new(principal, limits, &self.index_key))
+    pub async fn authenticate_claims(
+        &self,
+        claims: &Claims,
+        now: Timestamp,
+    ) -> Result<Caller, Refusal> {
+        self.look(|known| known.of_claims(claims, now, &self.index_key))
+            .await
+    }
+
+    /// Looks at what is known; for what is not, once more at what is known then.
+    async fn look<T>(&self, look: impl Fn(&Known) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        let found = look(&self.known.load());
+        if !matches!(found, Err(Refusal::Unknown)) {
+            return found;
+        }
+        self.looking.run(|| self.catch_up()).await;
+        look(&self.known.load())
+    }
+
+    async fn catch_up(&self) {
+        // While the database is away, what is known stays in force.
+        if let Err(error) = self.refresh().await {
+            tracing::debug!(cause = error.cause(), "no look for an unknown key");
+        }
+    }
+
+    /// When a key ends; `None` when it does not, or is not known.
+    pub fn end_of(&self, key: KeyId) -> Option<Timestamp> {
+        self.known.load().keys.get(&key)?.expires_at
     }
 }
 
@@ -230,6 +225,57 @@ impl Known {
             self.keys.insert(id, Arc::new(key));
         }
         Ok(())
+    }
+
+    fn of_key(&self, presented: &str, now: Timestamp) -> Result<Caller, Refusal> {
+        let (id, _) = ApiKey::parse(presented).ok_or(Refusal::Malformed)?;
+        let key = self.keys.get(&id).ok_or(Refusal::Unknown)?;
+        if !key.hash.matches(presented) {
+            return Err(Refusal::Unknown);
+        }
+        self.alive(key, now)?;
+        Ok(key.caller.clone())
+    }
+
+    fn of_claims(
+        &self,
+        claims: &Claims,
+        now: Timestamp,
+        index_key: &IndexKey,
+    ) -> Result<Caller, Refusal> {
+        let company = match &claims.company {
+            None => CompanyId::default(),
+            Some(name) => CompanyId::parse(name).map_err(|_| Refusal::InactiveCompany)?,
+        };
+        self.active(&company)?;
+        let scopes = Scopes::of_token(claims.scope.as_deref(), claims.role.as_deref());
+        let role_admin = claims.role.as_deref() == Some("admin");
+        let (key, limits) = match &claims.key {
+            None => (None, KeyLimits::new()),
+            Some(id) => {
+                let id = KeyId::parse(id).map_err(|_| Refusal::BadToken)?;
+                let key = self.keys.get(&id).ok_or(Refusal::Unknown)?;
+                self.alive(key, now)?;
+                let within = key.company == company
+                    && !role_admin
+                    && (scopes.is_subset(key.scopes) || key.scopes.contains(Scope::Admin));
+                if !within {
+                    return Err(Refusal::BadToken);
+                }
+                (Some(id), key.caller.own_limits().clone())
+            }
+        };
+        let credential = Credential::Token {
+            subject: claims.subject.as_str().into(),
+            key,
+        };
+        let principal = Principal {
+            company,
+            credential,
+            scopes,
+            role_admin,
+        };
+        Ok(Caller::new(principal, limits, index_key))
     }
 
     fn active(&self, company: &CompanyId) -> Result<(), Refusal> {

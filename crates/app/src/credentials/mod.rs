@@ -3,6 +3,7 @@
 mod caller;
 mod directory;
 mod grant;
+mod together;
 
 pub use caller::{Caller, KeyLimits};
 pub use directory::{Claims, Directory, Refusal};

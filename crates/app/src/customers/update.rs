@@ -11,7 +11,7 @@ use domain::random::{Random, uuid_v7};
 use domain::seal::{BlindIndex, DataKey, KeyRing, Place, SealError};
 use domain::standing::{Applied, Change, Proof, Standing};
 use jiff::Timestamp;
-use store::tables::customers::{self, Customer, ForUpdate};
+use store::tables::customers::{self, Customer, ForUpdate, Phone};
 use store::tables::data_keys::{self, Purpose};
 use store::tables::evidence::{self, Evidence};
 use store::{Lane, Tx, Unit, Written};
@@ -168,11 +168,14 @@ impl Apply {
         let evidence = self.keep_evidence(tx, &key, None, applied).await?;
         let email = self.seal(&key, "email", self.update.email.as_str())?;
         let phone = self.sealed_phone(&key)?;
+        let phone = phone.as_ref().map(|(index, sealed)| Phone {
+            index: *index,
+            sealed,
+        });
         let customer = Customer {
             email: &email,
-            phone: phone
-                .as_ref()
-                .map(|(index, sealed)| (*index, sealed.as_slice())),
+            phone_changed_at: phone.is_some().then_some(self.as_change().occurred_at),
+            phone,
             ..self.customer(&key, evidence, &standing)
         };
         if customers::insert(tx, &customer).await? {
@@ -188,8 +191,11 @@ impl Apply {
         let evidence = self.keep_evidence(tx, &key, previous, applied).await?;
         let written = match applied {
             Applied::Changed => {
-                self.change_phone(tx, &key, &known).await?;
-                customers::update(tx, &self.customer(&key, evidence, &known.standing)).await?
+                let customer = Customer {
+                    phone_changed_at: self.change_phone(tx, &key, &known).await?,
+                    ..self.customer(&key, evidence, &known.standing)
+                };
+                customers::update(tx, &customer).await?
             }
             Applied::Stale => {
                 let company = self.company.as_str();
@@ -202,20 +208,30 @@ impl Apply {
         Err(store::Error::Conflict("customer erased elsewhere".into()))
     }
 
+    /// Writes the phone number if it is another one and newer; returns when the
+    /// newest change that named one happened. The newest change of this proof may be
+    /// older than the one that brought the number.
     async fn change_phone(
         &self,
         tx: &mut Tx<'_>,
         key: &DataKey,
         known: &ForUpdate,
-    ) -> store::Result<()> {
-        if self.phone_index == known.phone_index {
-            return Ok(());
+    ) -> store::Result<Option<Timestamp>> {
+        let change = self.as_change();
+        if self.phone_index.is_none() || !change.supersedes(known.phone_changed_at) {
+            return Ok(known.phone_changed_at);
         }
-        if let Some((index, phone)) = self.sealed_phone(key)? {
+        if self.phone_index != known.phone_index
+            && let Some((index, sealed)) = self.sealed_phone(key)?
+        {
+            let phone = Phone {
+                index,
+                sealed: &sealed,
+            };
             let company = self.company.as_str();
-            customers::set_phone(tx, company, self.email_index, index, &phone).await?;
+            customers::set_phone(tx, company, self.email_index, &phone).await?;
         }
-        Ok(())
+        Ok(Some(change.occurred_at))
     }
 
     fn customer<'a>(
@@ -231,6 +247,7 @@ impl Apply {
             last_evidence,
             email: &[],
             phone: None,
+            phone_changed_at: None,
             standing,
             created_at: self.now,
             updated_at: self.now,

@@ -142,6 +142,7 @@ async fn record(
     let caller = app
         .directory
         .authenticate_claims(claims, exchange.at)
+        .await
         .map_err(|refusal| {
             Failure::failed(format!("the token would be refused: {}", refusal.as_str()))
                 .with_hint("`bonafide companies list` shows the companies and which are active")

@@ -11,12 +11,9 @@ use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::{AsyncConnectionConfig, Client, RedisResult, Script};
 
-/// How long making a connection may take.
-const CONNECT: Duration = Duration::from_secs(1);
-
 /// Where Redis is.
 pub(super) enum Target {
-    Single(Box<Client>),
+    Single(Box<AsyncConnectionConfig>, Box<Client>),
     Cluster(Box<ClusterClient>),
 }
 
@@ -30,29 +27,30 @@ pub(super) enum Link {
 impl Target {
     /// Reads `redis://…` or `rediss://…`; several nodes with commas between them, or a scheme that
     /// ends in `+cluster`, mean Redis Cluster. Nodes after the first may leave out scheme and
-    /// credentials.
-    pub(super) fn parse(url: &str) -> RedisResult<Self> {
+    /// credentials. Making a connection takes no longer than `limit`.
+    pub(super) fn parse(url: &str, limit: Duration) -> RedisResult<Self> {
         let (nodes, is_cluster) = nodes(url);
         if is_cluster {
             let client = ClusterClient::builder(nodes)
-                .connection_timeout(CONNECT)
+                .connection_timeout(limit)
                 .retries(1)
                 .build()?;
             return Ok(Self::Cluster(Box::new(client)));
         }
-        Client::open(url).map(Box::new).map(Self::Single)
+        // Whoever asks keeps the time: a timer per call would be paid by each request.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(limit))
+            .set_response_timeout(None);
+        let client = Client::open(url)?;
+        Ok(Self::Single(Box::new(config), Box::new(client)))
     }
 
     pub(super) async fn connect(&self) -> RedisResult<Link> {
         match self {
-            Self::Single(client) => {
-                // Whoever calls keeps the time: a timer per call would be paid by each request.
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(CONNECT))
-                    .set_response_timeout(None);
-                let connection = client.get_multiplexed_async_connection_with_config(&config);
-                connection.await.map(Link::Single)
-            }
+            Self::Single(config, client) => client
+                .get_multiplexed_async_connection_with_config(config)
+                .await
+                .map(Link::Single),
             Self::Cluster(client) => client.get_async_connection().await.map(Link::Cluster),
         }
     }
@@ -120,6 +118,7 @@ mod tests {
 
     #[test]
     fn tells_a_cluster_from_a_server() {
+        let parse = |url| Target::parse(url, Duration::from_secs(1));
         let cluster = |nodes: &[&str]| (nodes.iter().map(ToString::to_string).collect(), true);
         assert!(!nodes("redis://localhost:6379/1").1);
         assert_eq!(
@@ -127,15 +126,9 @@ mod tests {
             cluster(&["rediss://u:p@a:1", "rediss://u:p@b:2", "rediss://u:p@c:3"])
         );
         assert_eq!(nodes("redis+cluster://a:1"), cluster(&["redis://a:1"]));
-        assert!(matches!(
-            Target::parse("redis://a:1,b:2"),
-            Ok(Target::Cluster(_))
-        ));
-        assert!(matches!(
-            Target::parse("redis://a:1"),
-            Ok(Target::Single(_))
-        ));
-        assert!(Target::parse("http://a:1").is_err());
-        assert!(Target::parse("").is_err());
+        assert!(matches!(parse("redis://a:1,b:2"), Ok(Target::Cluster(_))));
+        assert!(matches!(parse("redis://a:1"), Ok(Target::Single(..))));
+        assert!(parse("http://a:1").is_err());
+        assert!(parse("").is_err());
     }
 }

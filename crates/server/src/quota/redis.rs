@@ -25,11 +25,25 @@ use super::Milliseconds;
 use super::link::{Link, TakeScript, Target};
 use super::memory::MemoryQuota;
 
-/// How long a batch may take before Redis counts as lost; a machine that is merely busy stalls for
-/// less.
-const PATIENCE: Duration = Duration::from_millis(250);
-/// How long the first connection may take before the server starts without Redis.
-const FIRST_CONNECTION: Duration = Duration::from_secs(1);
+/// How long Redis is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How long a batch may take before Redis counts as lost.
+    pub answer: Duration,
+    /// How long a connection may take to be made, and answer; the first holds up the start.
+    pub connection: Duration,
+}
+
+impl Default for Patience {
+    /// That of a server: a machine that is merely busy stalls for less.
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_millis(250),
+            connection: Duration::from_secs(1),
+        }
+    }
+}
+
 /// The pause between attempts to reach Redis again.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
 /// The most requests in one batch.
@@ -56,12 +70,16 @@ struct Ask {
 
 impl RedisQuota {
     /// Connects to Redis and starts the task that talks to it, which ends with the last handle.
-    /// If Redis does not answer within a second, the quota starts in this process alone.
+    /// If Redis does not answer in time, the quota starts in this process alone.
     ///
     /// # Errors
     /// When the URL cannot be understood. The error does not repeat it.
-    pub async fn connect(url: &str, clock: Milliseconds) -> Result<Self, RedisError> {
-        let target = Target::parse(url)?;
+    pub async fn connect(
+        url: &str,
+        clock: Milliseconds,
+        patience: Patience,
+    ) -> Result<Self, RedisError> {
+        let target = Target::parse(url, patience.connection)?;
         let fallback = MemoryQuota::new(Arc::clone(&clock));
         let shared = Arc::new(Shared {
             fallback,
@@ -70,6 +88,7 @@ impl RedisQuota {
         let (queue, asks) = mpsc::unbounded_channel();
         let worker = Worker {
             target,
+            patience,
             script: TakeScript::new(),
             shared: Arc::clone(&shared),
         };
@@ -145,6 +164,7 @@ impl Outage {
 /// The task that talks to Redis.
 struct Worker {
     target: Target,
+    patience: Patience,
     script: TakeScript,
     shared: Arc<Shared>,
 }
@@ -163,7 +183,9 @@ impl Worker {
             if asks.recv_many(&mut batch, LARGEST_BATCH).await == 0 {
                 return;
             }
-            if let Err(error) = within(PATIENCE, self.serve(connected, &mut batch)).await {
+            if let Err(error) =
+                within(self.patience.answer, self.serve(connected, &mut batch)).await
+            {
                 self.lose(&error);
                 link = None;
             }
@@ -186,7 +208,7 @@ impl Worker {
     }
 
     async fn first_link(&self) -> Option<Link> {
-        within(FIRST_CONNECTION, self.reach())
+        within(self.patience.connection, self.reach())
             .await
             .map_err(|error| self.lose(&error))
             .ok()
@@ -206,7 +228,7 @@ impl Worker {
         let attempts = async {
             loop {
                 sleep(BETWEEN_ATTEMPTS).await;
-                if let Ok(link) = within(FIRST_CONNECTION, self.reach()).await {
+                if let Ok(link) = within(self.patience.connection, self.reach()).await {
                     return link;
                 }
             }

@@ -19,7 +19,6 @@ mod instances;
 mod load;
 mod malformed;
 mod office;
-
 mod outages;
 mod scene;
 mod secrecy;

@@ -16,6 +16,7 @@ flows!(
     the_subject_is_the_customer_and_names_nobody,
     instances_write_logs_side_by_side,
     a_flood_of_refusals_is_counted,
+    counts_that_cannot_be_recorded_are_kept,
     floods_of_different_addresses_do_not_mix,
     no_answer_leaves_without_its_record,
     a_change_without_its_record_does_not_happen,
@@ -241,11 +242,17 @@ fn refusals(records: &[Located]) -> (usize, i64) {
     (refused.len(), occurrences.sum())
 }
 
-async fn a_flood_of_refusals_is_counted(app: TestApp) {
+/// Five hundred refusals of one kind.
+async fn flood(app: &TestApp) {
     let question = json!({"email": "ann@example.com"});
     for _ in 0..10 {
-        join_all((0..50).map(|_| check(&app, "bf_bad", &question).expect(401))).await;
+        join_all((0..50).map(|_| check(app, "bf_bad", &question).expect(401))).await;
     }
+}
+
+async fn a_flood_of_refusals_is_counted(app: TestApp) {
+    let question = json!({"email": "ann@example.com"});
+    flood(&app).await;
     app.advance(Duration::from_secs(10));
     app.chores().await;
     let (rows, occurrences) = refusals(&app.records().await);
@@ -254,6 +261,22 @@ async fn a_flood_of_refusals_is_counted(app: TestApp) {
     // When it is over, refusals are recorded one by one again.
     let answer = check(&app, "bf_bad", &question).expect(401).await;
     only(&app, answer.request_id()).await;
+}
+
+async fn counts_that_cannot_be_recorded_are_kept(app: TestApp) {
+    for address in ["198.51.100.1:1", "198.51.100.2:1"] {
+        flood(&app.reached_from(address, false)).await;
+    }
+    app.advance(Duration::from_secs(10));
+    app.database().sql(HIDE).await;
+    for closing in [false, true] {
+        assert!(app.app.recorder.record_floods(closing).await.is_err());
+    }
+    app.database().sql(SHOW).await;
+    for _ in 0..2 {
+        app.chores().await;
+        assert_eq!(refusals(&app.records().await).1, 1000);
+    }
 }
 
 async fn floods_of_different_addresses_do_not_mix(app: TestApp) {

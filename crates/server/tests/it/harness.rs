@@ -19,7 +19,6 @@ mod settings;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -36,7 +35,7 @@ use bonafide::http;
 use bonafide::http::conventions::edge;
 use bonafide::http::listener::Peer;
 use bonafide::quota::memory::MemoryQuota;
-use bonafide::quota::redis::RedisQuota;
+use bonafide::quota::redis::{Patience, RedisQuota};
 use domain::access::{CompanyId, Scopes};
 use domain::clock::Clock;
 use domain::random::{self, uuid_v7};
@@ -124,33 +123,19 @@ pub struct TestApp {
     peer: Peer,
 }
 
-/// How often a test is begun again because Redis was too slow for it.
-const ATTEMPTS: usize = 5;
+/// The patience of tests with Redis: a server that finds it slow counts on its own for a moment,
+/// as it should, which on a crowded machine would make counts differ from run to run.
+pub const GENEROUS: Patience = Patience {
+    answer: Duration::from_secs(30),
+    connection: Duration::from_secs(30),
+};
 
 /// Sets the stage, plays the test, and looks whether the audit log is whole.
-///
-/// A server that finds Redis slower than a tenth of a second counts on its own for a moment, as it
-/// should; on a crowded machine that may spoil a test, which is then begun again.
-pub fn run<F>(engine: Engine, name: &str, test: impl Fn(TestApp) -> F)
+pub fn run<F>(engine: Engine, name: &str, test: impl FnOnce(TestApp) -> F)
 where
     F: Future<Output = ()>,
 {
     log::capture();
-    for attempt in 1.. {
-        let losses = log::losses_of_redis();
-        let Err(panic) = catch_unwind(AssertUnwindSafe(|| play(engine, name, &test))) else {
-            return;
-        };
-        if attempt == ATTEMPTS || log::losses_of_redis() == losses {
-            resume_unwind(panic);
-        }
-    }
-}
-
-fn play<F>(engine: Engine, name: &str, test: impl Fn(TestApp) -> F)
-where
-    F: Future<Output = ()>,
-{
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -429,7 +414,7 @@ async fn quota(ground: &Ground) -> Arc<dyn Quota> {
     match &ground.redis {
         None => Arc::new(MemoryQuota::new(milliseconds)),
         Some(redis) => Arc::new(
-            RedisQuota::connect(redis.url(), milliseconds)
+            RedisQuota::connect(redis.url(), milliseconds, GENEROUS)
                 .await
                 .unwrap(),
         ),

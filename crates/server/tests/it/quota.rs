@@ -4,15 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::quota::{Quota, QuotaHealth, QuotaKey, Verdict};
-use bonafide::quota::redis::RedisQuota;
+use bonafide::quota::redis::{Patience, RedisQuota};
 use bonafide::quota::steady_clock;
 use domain::rate::{Rate, SlidingWindow};
 use futures_util::future::join_all;
 use test_support::{Redis, redis::for_test};
 use tokio::time::{interval, timeout};
 
+use crate::harness::GENEROUS;
+
+/// A quota for which a Redis that is merely slow, on a machine full of tests, is not lost.
 async fn quota(url: &str) -> Arc<RedisQuota> {
-    Arc::new(RedisQuota::connect(url, steady_clock()).await.unwrap())
+    impatient(url, GENEROUS).await
+}
+
+async fn impatient(url: &str, patience: Patience) -> Arc<RedisQuota> {
+    let quota = RedisQuota::connect(url, steady_clock(), patience).await;
+    Arc::new(quota.unwrap())
 }
 
 fn rate(text: &str) -> Rate {
@@ -182,7 +190,8 @@ async fn a_silent_redis_delays_nobody_for_long() {
     // Accepts connections and never answers: what a hung machine looks like.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}", silent.local_addr().unwrap());
-    let quota = timeout(Duration::from_secs(3), quota(&url)).await.unwrap();
+    let begun = impatient(&url, Patience::default());
+    let quota = timeout(Duration::from_secs(3), begun).await.unwrap();
     let (quotas, key) = ([&*quota], key("silent"));
     let taken = granted(&quotas, &key, rate("4/1m"), 9);
     assert_eq!(timeout(Duration::from_secs(1), taken).await.unwrap(), 4);
@@ -191,7 +200,8 @@ async fn a_silent_redis_delays_nobody_for_long() {
 
 #[tokio::test]
 async fn an_impossible_address_is_an_error_without_the_password() {
-    let Err(error) = RedisQuota::connect("http://user:hunter2@host", steady_clock()).await else {
+    let url = "http://user:hunter2@host";
+    let Err(error) = RedisQuota::connect(url, steady_clock(), GENEROUS).await else {
         panic!("connected to HTTP");
     };
     assert!(!format!("{error} {error:?}").contains("hunter2"));

@@ -67,6 +67,7 @@ CREATE TABLE customer_verification (
     email BYTEA NOT NULL,
     phone_index BYTEA,
     phone BYTEA,
+    phone_changed_at BIGINT,
     veriff_approved BOOLEAN NOT NULL,
     veriff_date BIGINT,
     veriff_changed_at BIGINT,

@@ -67,6 +67,7 @@ CREATE TABLE customer_verification (
     email BLOB NOT NULL,
     phone_index BLOB,
     phone BLOB,
+    phone_changed_at INTEGER,
     veriff_approved INTEGER NOT NULL,
     veriff_date INTEGER,
     veriff_changed_at INTEGER,

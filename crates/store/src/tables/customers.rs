@@ -40,8 +40,10 @@ pub struct Customer<'a> {
     pub last_evidence: Uuid,
     /// The sealed e-mail address.
     pub email: &'a [u8],
-    /// The keyed hash of the phone number and the sealed number.
-    pub phone: Option<(BlindIndex, &'a [u8])>,
+    /// The phone number of a new customer.
+    pub phone: Option<Phone<'a>>,
+    /// When the newest change that named a phone number happened.
+    pub phone_changed_at: Option<Timestamp>,
     /// What is proven.
     pub standing: &'a Standing,
     /// When the customer was first heard of.
@@ -50,11 +52,22 @@ pub struct Customer<'a> {
     pub updated_at: Timestamp,
 }
 
+/// A phone number to be written.
+#[derive(Debug, Clone)]
+pub struct Phone<'a> {
+    /// The keyed hash of the number.
+    pub index: BlindIndex,
+    /// The sealed number.
+    pub sealed: &'a [u8],
+}
+
 /// A customer as found for an update: locked until the transaction ends.
 #[derive(Debug, Clone)]
 pub struct ForUpdate {
     /// What is proven so far.
     pub standing: Standing,
+    /// When the newest change that named a phone number happened.
+    pub phone_changed_at: Option<Timestamp>,
     /// The person's data key.
     pub data_key: WrappedKey,
     /// The newest evidence.
@@ -147,8 +160,8 @@ pub async fn find_for_update(
         concat!(
             "SELECT ",
             standing_columns!(),
-            ", k.id, k.master_key, k.wrapped, c.last_evidence, c.phone_index \
-             FROM customer_verification c \
+            ", c.phone_changed_at, k.id, k.master_key, k.wrapped, c.last_evidence, \
+             c.phone_index FROM customer_verification c \
              JOIN data_keys k ON k.id = c.data_key \
              WHERE c.company_id = $1 AND c.email_index = $2 FOR UPDATE"
         ),
@@ -158,10 +171,11 @@ pub async fn find_for_update(
     .map(|row| {
         Ok(ForUpdate {
             standing: standing(&row)?,
-            data_key: data_keys::from_row_at(&row, STANDING)?,
-            last_evidence: row.uuid(STANDING + 3, "customer_verification.last_evidence")?,
+            phone_changed_at: row.find_time(STANDING, "customer_verification.phone_changed_at")?,
+            data_key: data_keys::from_row_at(&row, STANDING + 1)?,
+            last_evidence: row.uuid(STANDING + 4, "customer_verification.last_evidence")?,
             phone_index: row
-                .find_bytes(STANDING + 4, "customer_verification.phone_index")?
+                .find_bytes(STANDING + 5, "customer_verification.phone_index")?
                 .and_then(|bytes| BlindIndex::from_bytes(&bytes)),
         })
     })
@@ -178,26 +192,23 @@ pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
         membership,
         email_optin,
     } = customer.standing;
+    let phone = customer.phone.as_ref();
     let inserted = tx
         .execute(
-            "INSERT INTO customer_verification (company_id, email_index, data_key, last_evidence, email, \
-             phone_index, phone, veriff_approved, veriff_date, veriff_changed_at, \
+            "INSERT INTO customer_verification (company_id, email_index, data_key, \
+             last_evidence, email, phone_index, phone, veriff_approved, veriff_date, veriff_changed_at, \
              membership_signed, membership_date, membership_changed_at, email_optin, optin_date, \
-             optin_changed_at, created_at, updated_at) \
+             optin_changed_at, created_at, updated_at, phone_changed_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-             $18) ON CONFLICT DO NOTHING",
+             $18, $19) ON CONFLICT DO NOTHING",
             &[
                 customer.company_id.into(),
                 customer.email_index.as_bytes().into(),
                 customer.data_key.into(),
                 customer.last_evidence.into(),
                 customer.email.into(),
-                customer
-                    .phone
-                    .as_ref()
-                    .map(|(index, _)| index.as_bytes().as_slice())
-                    .into(),
-                customer.phone.as_ref().map(|(_, sealed)| *sealed).into(),
+                phone.map(|phone| phone.index.as_bytes().as_slice()).into(),
+                phone.map(|phone| phone.sealed).into(),
                 veriff.given.into(),
                 veriff.date.into(),
                 veriff.occurred_at.into(),
@@ -209,13 +220,15 @@ pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
                 email_optin.occurred_at.into(),
                 customer.created_at.into(),
                 customer.updated_at.into(),
+                customer.phone_changed_at.into(),
             ],
         )
         .await?;
     Ok(inserted == 1)
 }
 
-/// Writes a customer's standing and newest evidence. The row was locked by [`find_for_update`]; `false` when it is gone.
+/// Writes a customer's standing and newest evidence. The row was locked by
+/// [`find_for_update`]; `false` when it is gone.
 ///
 /// # Errors
 /// Those of the database.
@@ -230,7 +243,8 @@ pub async fn update(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
             "UPDATE customer_verification SET veriff_approved = $3, veriff_date = $4, \
              veriff_changed_at = $5, membership_signed = $6, membership_date = $7, \
              membership_changed_at = $8, email_optin = $9, optin_date = $10, \
-             optin_changed_at = $11, updated_at = $12, last_evidence = $13 \
+             optin_changed_at = $11, updated_at = $12, last_evidence = $13, \
+             phone_changed_at = $14 \
              WHERE company_id = $1 AND email_index = $2",
             &[
                 customer.company_id.into(),
@@ -246,6 +260,7 @@ pub async fn update(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
                 email_optin.occurred_at.into(),
                 customer.updated_at.into(),
                 customer.last_evidence.into(),
+                customer.phone_changed_at.into(),
             ],
         )
         .await?;
@@ -285,8 +300,7 @@ pub async fn set_phone(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
-    phone_index: BlindIndex,
-    phone: &[u8],
+    phone: &Phone<'_>,
 ) -> Result<bool> {
     let updated = tx
         .execute(
@@ -295,8 +309,8 @@ pub async fn set_phone(
             &[
                 company_id.into(),
                 email_index.as_bytes().into(),
-                phone_index.as_bytes().into(),
-                phone.into(),
+                phone.index.as_bytes().into(),
+                phone.sealed.into(),
             ],
         )
         .await?;

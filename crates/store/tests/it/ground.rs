@@ -197,6 +197,8 @@ pub enum Step {
     Count(i64),
     /// A statement that the database refuses.
     Break,
+    /// A mistake in the code of the unit.
+    Panic,
     /// Another transaction came first, this many times.
     Conflict(Arc<AtomicUsize>),
 }
@@ -263,6 +265,7 @@ async fn perform(step: &Step, tx: &mut Tx<'_>) -> Result<()> {
             tx.execute("INSERT INTO notes (id) VALUES (NULL)", &[])
                 .await?;
         }
+        Step::Panic => panic!("a mistake of the unit"),
         Step::Conflict(left) => {
             let none_left = |left: usize| left.checked_sub(1);
             if left

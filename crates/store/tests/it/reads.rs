@@ -1,6 +1,6 @@
 //! Look-ups: each caller gets its own answer, however many ask together.
 
-use bonafide_store::tables::customers::{self, Customer, Found, Key};
+use bonafide_store::tables::customers::{self, Customer, Found, Key, Phone};
 use bonafide_store::tables::data_keys::{self, Purpose};
 use bonafide_store::{Lane, Result, Store, Tx, Unit, Written};
 use domain::access::CompanyId;
@@ -49,7 +49,11 @@ impl Unit for Create {
             email_index: index(self.number),
             data_key: key.id,
             email: b"sealed",
-            phone: Some((index(1_000_000 + self.number / 2), b"sealed")),
+            phone: Some(Phone {
+                index: index(1_000_000 + self.number / 2),
+                sealed: b"sealed",
+                occurred_at: now(),
+            }),
             standing: &standing,
             created_at: now(),
             updated_at: self.updated_at,

@@ -15,6 +15,7 @@ contract!(
     a_unit_is_committed_whole_with_its_record,
     a_failing_unit_leaves_nothing,
     a_failing_unit_takes_only_itself_down,
+    a_panicking_unit_takes_only_itself_down,
     a_unit_whose_record_cannot_be_written_leaves_nothing,
     units_of_a_lane_keep_their_order,
     a_conflict_does_not_change_the_order_of_its_lane,
@@ -49,14 +50,25 @@ async fn a_failing_unit_leaves_nothing(ground: Ground) {
 }
 
 async fn a_failing_unit_takes_only_itself_down(ground: Ground) {
+    only_the_guilty_fail(ground, &Step::Break).await;
+}
+
+async fn a_panicking_unit_takes_only_itself_down(ground: Ground) {
+    only_the_guilty_fail(ground, &Step::Panic).await;
+}
+
+/// Some of many units end in `fault`, whichever transaction they share with whom.
+async fn only_the_guilty_fail(ground: Ground, fault: &Step) {
     let store = &ground.open().await;
     let units = (0..200_i64).map(|at| async move {
         let mut steps = vec![Step::Insert(at, at)];
-        steps.extend((at % 7 == 3).then_some(Step::Break));
+        steps.extend((at % 7 == 3).then(|| fault.clone()));
         let written = store
             .write(Act::new(at % 11, &format!("r{at}"), steps))
             .await;
-        assert_eq!(written.is_err(), at % 7 == 3, "{at}: {written:?}");
+        let refused = matches!(written, Err(Error::Refused(_)));
+        assert_eq!(refused, at % 7 == 3, "{at}: {written:?}");
+        assert!(refused || written.is_ok(), "{at}: {written:?}");
     });
     let appends = (0..50).map(|at| async move {
         store.append(record(&format!("a{at}"))).await.unwrap();

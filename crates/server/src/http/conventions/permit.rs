@@ -78,9 +78,9 @@ async fn authenticate(
     let at = visit.exchange().at;
     let directory = &server.app.directory;
     let outcome = match presented(headers) {
-        Ok(Presented::Key(key)) => directory.authenticate_key(key, at),
+        Ok(Presented::Key(key)) => directory.authenticate_key(key, at).await,
         Ok(Presented::Token(token)) => match server.tokens.verify(token, at).await {
-            Ok(claims) => directory.authenticate_claims(&claims, at),
+            Ok(claims) => directory.authenticate_claims(&claims, at).await,
             Err(refusal) => Err(refusal),
         },
         Err(refusal) => Err(refusal),

@@ -35,7 +35,7 @@ impl FromRequestParts<Shared> for HeaderClient {
             return Ok(Self(None));
         }
         let caller = match basic(&parts.headers) {
-            Some((id, secret)) => authenticate(server, visit, &id, &secret)?,
+            Some((id, secret)) => authenticate(server, visit, &id, &secret).await?,
             None => return Err(invalid_client(visit, Refusal::Malformed)),
         };
         Ok(Self(Some(caller)))
@@ -46,7 +46,7 @@ impl FromRequestParts<Shared> for HeaderClient {
 ///
 /// # Errors
 /// When there is none, it is not accepted, or it identifies itself in two ways.
-pub fn identify(
+pub async fn identify(
     server: &Shared,
     visit: &Visit,
     header: HeaderClient,
@@ -60,7 +60,7 @@ pub fn identify(
             "The client must identify itself in one way: by HTTP Basic or in the form.",
         )
         .into()),
-        (None, Some(id), Some(secret)) => authenticate(server, visit, id, secret),
+        (None, Some(id), Some(secret)) => authenticate(server, visit, id, secret).await,
         (None, ..) => Err(invalid_client(visit, Refusal::Missing)),
     }
 }
@@ -69,11 +69,17 @@ fn is_of(caller: &Caller, id: &str) -> bool {
     caller.key().is_some_and(|key| key.as_str() == id)
 }
 
-fn authenticate(server: &Shared, visit: &Visit, id: &str, secret: &str) -> Result<Caller, Failure> {
+async fn authenticate(
+    server: &Shared,
+    visit: &Visit,
+    id: &str,
+    secret: &str,
+) -> Result<Caller, Failure> {
     let exchange = visit.exchange();
     let is_pair = ApiKey::parse(secret).is_some_and(|(of, _)| of.as_str() == id);
     let caller = if is_pair {
-        server.app.directory.authenticate_key(secret, exchange.at)
+        let directory = &server.app.directory;
+        directory.authenticate_key(secret, exchange.at).await
     } else {
         Err(Refusal::Unknown)
     };

@@ -44,7 +44,7 @@ async fn issue(
     form: Form,
 ) -> Result<Response, Failure> {
     let request = form.read()?;
-    let caller = client::identify(&server, &visit, client, &request)?;
+    let caller = client::identify(&server, &visit, client, &request).await?;
     request.check_grant_type()?;
     let now = visit.exchange().at;
     let grant = grant(&server.app.directory, &caller, request.scope(), now)?;

@@ -1,7 +1,7 @@
 //! Bodies that are wrong in one way each.
 
+use super::case::Person;
 use super::chance::Chance;
-use super::requests::Person;
 
 /// The fields of a good update.
 const FIELDS: [&str; 5] = ["email", "phone", "verification_type", "status", "metadata"];

@@ -1,7 +1,9 @@
 //! Ten thousand malformed requests: no 5xx, one shape of failure, nothing that should not be told.
 
 mod bodies;
+mod case;
 mod chance;
+mod framing;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -9,8 +11,9 @@ use std::sync::{Arc, Mutex};
 
 use crate::client::{Answer, Connection};
 use crate::scene::{Engine, Scene};
+use case::{Case, Sent};
 use chance::Chance;
-use requests::{Case, KINDS, Sent, TOKEN};
+use requests::{KINDS, TOKEN};
 
 const REQUESTS: usize = 10_000;
 const CLIENTS: usize = 8;

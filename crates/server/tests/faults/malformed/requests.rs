@@ -1,67 +1,9 @@
-//! Requests that are wrong in one way each, and whose data they carry.
+//! Requests that are wrong in one way each: every kind, and those whose content is wrong.
 
 use super::bodies;
+use super::case::{Case, Head, Person, Sent};
 use super::chance::Chance;
-
-/// One thing to send.
-pub struct Case {
-    pub bytes: Vec<u8>,
-    /// Whether the client stops sending after it, although more was announced.
-    pub ends: bool,
-    /// How many answers are due at most.
-    pub answers: usize,
-    /// Whether it asks by `HEAD`.
-    pub head: bool,
-}
-
-/// Somebody whose data must not be told.
-pub struct Person {
-    pub email: String,
-    pub phone: String,
-    pub address: String,
-    pub agent: String,
-}
-
-/// What the requests carry that no answer and no log line may.
-pub struct Sent {
-    key: String,
-    marks: Vec<String>,
-}
-
-impl Sent {
-    pub fn new(key: &str) -> Self {
-        let secret = key.rsplit('_').next().unwrap_or(key);
-        let marks = [
-            "zq-person",
-            "zq-mail.example",
-            "4155550",
-            "203.0.113.",
-            "zqbrowser",
-            secret,
-        ];
-        Self {
-            key: key.to_owned(),
-            marks: marks.map(str::to_lowercase).to_vec(),
-        }
-    }
-
-    fn person(&self, chance: &mut Chance) -> Person {
-        let number = chance.below(100);
-        Person {
-            email: format!("zq-person{number}@zq-mail.example"),
-            phone: format!("+141555501{number:02}"),
-            address: format!("203.0.113.{number}"),
-            agent: format!("ZqBrowser/{number} (of somebody)"),
-        }
-    }
-
-    /// Everything personal or secret in a text.
-    pub fn leaks(&self, text: &str) -> Vec<String> {
-        let text = text.to_lowercase();
-        let found = self.marks.iter().filter(|mark| text.contains(*mark));
-        found.map(|mark| format!("{mark:?}")).collect()
-    }
-}
+use super::framing;
 
 type Make = fn(&Sent, &mut Chance) -> Case;
 
@@ -114,68 +56,22 @@ pub const KINDS: [(&str, Make); 32] = [
     ("two credentials", two_credentials),
     ("request id", wrong_request_id),
     ("idempotency key", wrong_idempotency_key),
-    ("encoding", wrong_encoding),
-    ("many headers", many_headers),
-    ("broken header", broken_header),
-    ("length", wrong_length),
-    ("early end", early_end),
-    ("broken chunks", broken_chunks),
+    ("encoding", framing::wrong_encoding),
+    ("many headers", framing::many_headers),
+    ("broken header", framing::broken_header),
+    ("length", framing::wrong_length),
+    ("early end", framing::early_end),
+    ("broken chunks", framing::broken_chunks),
     ("pipelined", pipelined),
-    ("target", wrong_target),
-    ("no HTTP", no_http),
-    ("expect", expectation),
+    ("target", framing::wrong_target),
+    ("no HTTP", framing::no_http),
+    ("expect", framing::expectation),
     (TOKEN, token),
     ("administration", administration),
 ];
 
-const PATHS: [&str; 3] = ["check-verification", "update-verification", "bulk-check"];
-
-/// The head of a request without its last line.
-struct Head(Vec<u8>);
-
-impl Head {
-    fn new(method: &str, target: &str) -> Self {
-        Self(format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n").into_bytes())
-    }
-
-    fn customers(path: &str) -> Self {
-        Self::new("POST", &format!("/api/v1/customer/{path}"))
-    }
-
-    fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.0.extend_from_slice(name.as_bytes());
-        self.0.extend_from_slice(b": ");
-        self.0.extend_from_slice(value.as_ref());
-        self.0.extend_from_slice(b"\r\n");
-        self
-    }
-
-    fn json(self) -> Self {
-        self.with("Content-Type", "application/json")
-    }
-
-    fn with_person(self, person: &Person) -> Self {
-        self.with("User-Agent", &person.agent)
-            .with("X-Forwarded-For", &person.address)
-    }
-
-    fn body(self, body: impl AsRef<[u8]>) -> Case {
-        let length = body.as_ref().len().to_string();
-        self.with("Content-Length", length).raw(body)
-    }
-
-    /// The end of the head, and whatever follows.
-    fn raw(mut self, rest: impl AsRef<[u8]>) -> Case {
-        self.0.extend_from_slice(b"\r\n");
-        self.0.extend_from_slice(rest.as_ref());
-        Case {
-            bytes: self.0,
-            ends: false,
-            answers: 1,
-            head: false,
-        }
-    }
-}
+/// The paths of the customers surface.
+pub const PATHS: [&str; 3] = ["check-verification", "update-verification", "bulk-check"];
 
 fn with_body(sent: &Sent, chance: &mut Chance, make: fn(&Person, &mut Chance) -> Vec<u8>) -> Case {
     let person = sent.person(chance);
@@ -349,120 +245,6 @@ fn wrong_idempotency_key(sent: &Sent, chance: &mut Chance) -> Case {
     head.with("Idempotency-Key", key).body(body)
 }
 
-fn wrong_encoding(sent: &Sent, chance: &mut Chance) -> Case {
-    let person = sent.person(chance);
-    let good = bodies::good_check(&person);
-    let (name, value, body) = match chance.below(4) {
-        0 => (
-            "Content-Encoding",
-            "gzip",
-            [b"\x1f\x8b\x08\x00".to_vec(), chance.bytes(50)].concat(),
-        ),
-        1 => ("Content-Encoding", "br", chance.bytes(80)),
-        2 => (
-            "Accept",
-            "image/png",
-            good.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-        ),
-        _ => ("Accept-Encoding", "gzip;q=x", good.bytes().rev().collect()),
-    };
-    let head = Head::customers("check-verification")
-        .with("X-API-Key", &sent.key)
-        .json();
-    head.with(name, value).body(body)
-}
-
-fn many_headers(sent: &Sent, chance: &mut Chance) -> Case {
-    let person = sent.person(chance);
-    let mut head = Head::customers("check-verification").with("X-API-Key", &sent.key);
-    let (count, length) = chance.one_of(&[
-        (90, 10),
-        (150, 10),
-        (20, 1_000),
-        (3, 15_000),
-        (2, 60_000),
-        (1, 100_000),
-    ]);
-    for number in 0..count {
-        head = head.with(&format!("X-Filler-{number}"), "f".repeat(length));
-    }
-    head.with_person(&person).body(bodies::good_check(&person))
-}
-
-fn broken_header(sent: &Sent, chance: &mut Chance) -> Case {
-    let person = sent.person(chance);
-    let mut head = Head::customers("check-verification")
-        .with("X-API-Key", &sent.key)
-        .json();
-    let line = match chance.below(7) {
-        0 => format!("{}\r\n", person.email).into_bytes(),
-        1 => format!("X Y: {}\r\n", person.agent).into_bytes(),
-        2 => format!(": {}\r\n", person.address).into_bytes(),
-        3 => b"X-Nul: a\0b\r\n".to_vec(),
-        4 => format!("X-Folded: a\r\n {}\r\n", person.email).into_bytes(),
-        5 => b"X-\xc3\xa9: e\r\n".to_vec(),
-        _ => b"X-Bare: a\rb\r\n".to_vec(),
-    };
-    head.0.extend(line);
-    head.body(bodies::good_check(&person))
-}
-
-fn wrong_length(sent: &Sent, chance: &mut Chance) -> Case {
-    let person = sent.person(chance);
-    let body = bodies::good_check(&person);
-    let head = Head::customers("check-verification")
-        .with("X-API-Key", &sent.key)
-        .json();
-    let head = match chance.below(6) {
-        0 => head.with("Content-Length", "-1"),
-        1 => head.with("Content-Length", "ten"),
-        2 => head.with("Content-Length", "99999999999999999999999"),
-        3 => head.with("Content-Length", "5").with("Content-Length", "6"),
-        4 => head
-            .with("Content-Length", "5")
-            .with("Transfer-Encoding", "gzip"),
-        _ => head.with("Transfer-Encoding", "chunked, identity"),
-    };
-    let mut case = head.raw(body);
-    case.ends = true;
-    case
-}
-
-fn early_end(sent: &Sent, chance: &mut Chance) -> Case {
-    let person = sent.person(chance);
-    let body = bodies::good_update(&person);
-    let head = Head::customers(chance.one_of(&PATHS))
-        .with("X-API-Key", &sent.key)
-        .json();
-    let mut case = match chance.below(3) {
-        0 => head
-            .with("Content-Length", (body.len() + 10).to_string())
-            .raw(body),
-        1 => head
-            .with("Transfer-Encoding", "chunked")
-            .raw(format!("{:x}\r\n{body}", body.len() + 5)),
-        _ => head
-            .with("Transfer-Encoding", "chunked")
-            .raw(format!("{:x}\r\n{body}\r\n", body.len())),
-    };
-    case.ends = true;
-    case
-}
-
-fn broken_chunks(sent: &Sent, chance: &mut Chance) -> Case {
-    let person = sent.person(chance);
-    let body = bodies::good_update(&person);
-    let head = Head::customers("update-verification")
-        .with("X-API-Key", &sent.key)
-        .json();
-    let size = chance.one_of(&["zz", "-5", "", "fffffffffffffffffff", "5;ext=\"", "0x10"]);
-    let mut case = head
-        .with("Transfer-Encoding", "chunked")
-        .raw(format!("{size}\r\n{body}\r\n0\r\n\r\n"));
-    case.ends = true;
-    case
-}
-
 fn pipelined(sent: &Sent, chance: &mut Chance) -> Case {
     let count = 2 + chance.below(4);
     let mut all = with_body(sent, chance, bodies::wrong_type);
@@ -480,59 +262,6 @@ fn pipelined(sent: &Sent, chance: &mut Chance) -> Case {
         }
     }
     all
-}
-
-fn wrong_target(sent: &Sent, chance: &mut Chance) -> Case {
-    let person = sent.person(chance);
-    let target = match chance.below(5) {
-        0 => "*".to_owned(),
-        1 => format!(
-            "http://{}@somewhere.example/api/v1/customer/check-verification",
-            person.email
-        ),
-        2 => "localhost:80".into(),
-        3 => format!("/api/v1/customer/check-verification#{}", person.email),
-        _ => format!("/api/v1/{}", "x".repeat(20_000 + chance.below(30_000))),
-    };
-    let method = chance.one_of(&["POST", "OPTIONS", "CONNECT"]);
-    Head::new(method, &target)
-        .with("X-API-Key", &sent.key)
-        .json()
-        .body(bodies::good_check(&person))
-}
-
-fn no_http(sent: &Sent, chance: &mut Chance) -> Case {
-    let person = sent.person(chance);
-    let bytes = match chance.below(8) {
-        0 => chance.bytes(100),
-        1 => format!(
-            "POST /api/v1/customer/check-verification HTTP/9.9\r\nHost: {}\r\n\r\n",
-            person.email
-        )
-        .into_bytes(),
-        2 => format!("{}\n\n", person.email).into_bytes(),
-        3 => b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(),
-        4 => b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnot a frame at all".to_vec(),
-        5 => format!("GET  /{} HTTP/1.1\r\n\r\n", person.email).into_bytes(),
-        6 => b"\r\n\r\n\r\n\r\n".to_vec(),
-        _ => b"POST\r\n\r\n".to_vec(),
-    };
-    Case {
-        bytes,
-        ends: true,
-        answers: 1,
-        head: false,
-    }
-}
-
-fn expectation(sent: &Sent, chance: &mut Chance) -> Case {
-    let person = sent.person(chance);
-    let value = chance.one_of(&["100-continue", "200-please", ""]);
-    let head = Head::customers("check-verification")
-        .with("X-API-Key", &sent.key)
-        .json();
-    head.with("Expect", value)
-        .body(bodies::no_object(&person, chance))
 }
 
 fn token(sent: &Sent, chance: &mut Chance) -> Case {

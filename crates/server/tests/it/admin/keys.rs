@@ -14,6 +14,7 @@ flows!(
     a_revoked_key_is_dead,
     a_lost_key_can_be_had_again,
     keys_are_listed_page_by_page,
+    the_log_tells_whose_key_it_was,
 );
 
 fn shop() -> Value {
@@ -236,5 +237,33 @@ async fn keys_are_listed_page_by_page(app: TestApp) {
     ] {
         let answer = operator.get(&format!("{KEYS}?{query}"));
         assert_eq!(answer.expect(400).await.fields(), fields, "{query}");
+    }
+}
+
+async fn the_log_tells_whose_key_it_was(app: TestApp) {
+    app.company("acme").await;
+    let operator = Operator::of(&app).await;
+    let mut acmes = shop();
+    acmes["company"] = json!("acme");
+    let created = operator.post(KEYS).json(&acmes).expect(201).await;
+    let id = created.json["id"].as_str().unwrap();
+    let path = format!("{KEYS}/{id}");
+    let change = operator.patch(&path).json(&json!({"name": "till"}));
+    let changed = change.expect(200).await;
+    let rotation = operator.post(&format!("{path}/rotate")).json(&json!({}));
+    let rotated = rotation.expect(201).await;
+    let revoked = operator.post(&format!("{path}/revoke")).expect(200).await;
+    let successor = rotated.json["id"].as_str().unwrap();
+    let whose = format!("company=acme key={id}");
+    for (answer, detail) in [
+        (&created, whose.clone()),
+        (&changed, whose.clone()),
+        (&rotated, format!("{whose} replaced_by={successor}")),
+        (&revoked, whose.clone()),
+    ] {
+        let records = app.records_of(answer.request_id()).await;
+        assert_eq!(records.len(), 1);
+        assert_eq!(records[0].record.company, "default");
+        assert_eq!(records[0].record.detail, Some(detail));
     }
 }

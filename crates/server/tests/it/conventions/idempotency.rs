@@ -162,7 +162,8 @@ fn kept(key: &str) -> IdempotencyKey {
 async fn caller(app: &TestApp) -> Ctx {
     let key = app.key("default", BOTH).await;
     assert!(ApiKey::parse(&key).is_some());
-    let caller = app.app.directory.authenticate_key(&key, app.now()).unwrap();
+    let caller = app.app.directory.authenticate_key(&key, app.now());
+    let caller = caller.await.unwrap();
     Ctx {
         caller,
         exchange: Arc::new(app.command("customer.update")),

@@ -20,6 +20,7 @@ flows!(
     a_change_from_the_future_is_refused,
     a_sender_whose_clock_is_ahead_blocks_nobody,
     a_new_phone_replaces_the_old_one,
+    an_older_change_never_overwrites_a_newer_phone,
     every_change_leaves_evidence,
     every_mistake_is_named_with_its_path,
     concurrent_changes_of_one_customer_all_count,
@@ -118,6 +119,52 @@ async fn a_stale_change_changes_nothing_at_all(app: TestApp) {
         found("+14155550199").expect(200).await.json["customer_found"],
         false
     );
+}
+
+async fn an_older_change_never_overwrites_a_newer_phone(app: TestApp) {
+    let key = app.key("default", BOTH).await;
+    let steps = [
+        // Nothing is known yet; older, of another proof; the same instant; newer.
+        (
+            "veriff",
+            "2024-06-02T00:00:00Z",
+            "+14155550102",
+            "+14155550102",
+        ),
+        (
+            "membership",
+            "2024-06-01T00:00:00Z",
+            "+14155550101",
+            "+14155550102",
+        ),
+        (
+            "email_optin",
+            "2024-06-02T00:00:00Z",
+            "+14155550112",
+            "+14155550112",
+        ),
+        (
+            "membership",
+            "2024-06-03T00:00:00Z",
+            "+14155550103",
+            "+14155550103",
+        ),
+    ];
+    for (proof, time, phone, known) in steps {
+        let mut change = change_at(proof, time, true);
+        change["phone"] = json!(phone);
+        update(&app, &key, &change).expect(200).await;
+        for (_, _, number, _) in steps {
+            let answer = check(&app, &key, &json!({ "phone": number }))
+                .expect(200)
+                .await;
+            let found = answer.json["customer_found"] == true;
+            assert_eq!(found, number == known, "{number} after {proof} of {time}");
+        }
+    }
+    // The proof of the change whose number was too old did count.
+    let json = standing(&app, &key, "ann@example.com").await;
+    assert_eq!(json["all_verified"], true);
 }
 
 /// Changes with distinct times, in any order, by any number of requests.

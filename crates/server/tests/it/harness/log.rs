@@ -25,11 +25,6 @@ pub fn logged() -> String {
     String::from_utf8_lossy(&lines()).into_owned()
 }
 
-/// How often a server of this process has lost Redis.
-pub fn losses_of_redis() -> usize {
-    logged().matches("Redis is lost").count()
-}
-
 fn lines() -> MutexGuard<'static, Vec<u8>> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner)
 }
