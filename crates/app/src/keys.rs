@@ -75,7 +75,7 @@ pub async fn create(
     let created =
         created.ok_or_else(|| Error::new(Code::NotFound, "There is no company of that id."))?;
     exchange.mark_recorded();
-    app.directory.refresh().await?;
+    app.directory.catch_up().await;
     Ok(created)
 }
 
@@ -107,7 +107,7 @@ pub async fn rotate(
     };
     let rotated = app.store.write(unit).await?.map_err(Ended::into_error)?;
     exchange.mark_recorded();
-    app.directory.refresh().await?;
+    app.directory.catch_up().await;
     Ok(rotated)
 }
 
@@ -134,7 +134,7 @@ pub async fn change(
     };
     let changed = app.store.write(unit).await?.map_err(Ended::into_error)?;
     exchange.mark_recorded();
-    app.directory.refresh().await?;
+    app.directory.catch_up().await;
     Ok(changed)
 }
 
@@ -158,7 +158,7 @@ pub async fn revoke(
     };
     let revoked = app.store.write(unit).await?.ok_or_else(not_found)?;
     exchange.mark_recorded();
-    app.directory.refresh().await?;
+    app.directory.catch_up().await;
     Ok(revoked)
 }
 
