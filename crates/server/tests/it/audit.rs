@@ -434,7 +434,9 @@ async fn behind_an_unreadable_batch_checking_and_export_go_on(app: TestApp) {
 
 async fn records_that_cannot_be_read_do_not_hide_the_chain(app: TestApp) {
     let records = five_batches(&app).await;
-    let id = &records[2].record.request_id;
+    app.chores().await;
+    let third = &records[2];
+    let id = &third.record.request_id;
     let subject = match app.engine() {
         Engine::Sqlite => "x'00'",
         Engine::Postgres => "'\\x00'",
@@ -449,6 +451,15 @@ async fn records_that_cannot_be_read_do_not_hide_the_chain(app: TestApp) {
     let faults = app.audit_faults().await;
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert!(faults[0].contains("cannot be read"), "{faults:?}");
+    let grow = |by: i32| {
+        let place = format!("log = {} AND batch = {}", third.log, third.batch);
+        format!("UPDATE audit_batches SET size = size + {by} WHERE {place}")
+    };
+    app.database().sql(&grow(1)).await;
+    let faults = app.audit_faults().await;
+    assert_eq!(faults.len(), 3, "{faults:?}");
+    assert!(faults[1].contains("its size is not"), "{faults:?}");
+    app.database().sql(&grow(-1)).await;
     let restore = format!(
         "{update} (SELECT subject FROM kept WHERE request_id = '{id}') WHERE request_id = '{id}'"
     );
