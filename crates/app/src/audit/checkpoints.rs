@@ -1,4 +1,7 @@
 //! Signing the heads of all logs from time to time.
+//!
+//! The signing key is made in the transaction of the first checkpoint: where
+//! there is a key there was a checkpoint, and its absence gives its removal away.
 
 use std::sync::Arc;
 
@@ -42,32 +45,27 @@ impl Checkpoints {
     /// # Errors
     /// When the database is away, or the signing key does not open.
     pub async fn make(&self) -> Result<Option<Signed>> {
-        let signing = self.signing_key().await?;
-        let seed = self.ring.unwrap_bytes(&signing.wrapped)?;
-        let key = CheckpointKey::from_seed(&seed)
-            .ok_or_else(|| Error::internal("the signing key is unusable"))?;
-        let unit = Make {
-            key,
-            signing_key: signing.wrapped.id,
-            now: self.clock.now(),
-        };
-        Ok(self.store.write(unit).await?)
-    }
-
-    async fn signing_key(&self) -> Result<SigningKey> {
-        let newest = self
+        let stored = self
             .store
             .read(|mut tx| Box::pin(async move { signing_keys::list(&mut tx).await }))
             .await?
             .into_iter()
             .next();
-        match newest {
-            Some(key) => Ok(key),
-            None => self.make_signing_key().await,
-        }
+        let first = stored.is_none();
+        let signing = stored.map_or_else(|| self.new_signing_key(), Ok)?;
+        let seed = self.ring.unwrap_bytes(&signing.wrapped)?;
+        let key = CheckpointKey::from_seed(&seed)
+            .ok_or_else(|| Error::internal("the signing key is unusable"))?;
+        let unit = Make {
+            key,
+            signing,
+            first,
+            now: self.clock.now(),
+        };
+        Ok(self.store.write(unit).await?)
     }
 
-    async fn make_signing_key(&self) -> Result<SigningKey> {
+    fn new_signing_key(&self) -> Result<SigningKey> {
         let now = self.clock.now();
         let seed = zeroize::Zeroizing::new(random::bytes(self.random.as_ref()));
         let public = CheckpointKey::from_seed(&seed)
@@ -75,12 +73,11 @@ impl Checkpoints {
             .public();
         let id = uuid_v7(now, self.random.as_ref());
         let wrapped: WrappedKey = self.ring.wrap_bytes(id, &seed, self.random.as_ref())?;
-        let key = SigningKey {
+        Ok(SigningKey {
             public_key: public.0,
             wrapped,
             created_at: now,
-        };
-        Ok(self.store.write(FirstSigningKey(key)).await?)
+        })
     }
 }
 
@@ -89,33 +86,11 @@ fn lane() -> Lane {
     Lane::of(b"audit checkpoints")
 }
 
-struct FirstSigningKey(SigningKey);
-
-impl Unit for FirstSigningKey {
-    type Output = SigningKey;
-
-    fn lane(&self) -> Lane {
-        lane()
-    }
-
-    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<SigningKey>> {
-        let output = match signing_keys::list(tx).await?.into_iter().next() {
-            Some(key) => key,
-            None => {
-                signing_keys::insert(tx, &self.0).await?;
-                self.0.clone()
-            }
-        };
-        Ok(Written {
-            output,
-            records: Vec::new(),
-        })
-    }
-}
-
 struct Make {
     key: CheckpointKey,
-    signing_key: uuid::Uuid,
+    signing: SigningKey,
+    /// Whether the key is new, to be stored with the first checkpoint.
+    first: bool,
     now: jiff::Timestamp,
 }
 
@@ -127,16 +102,25 @@ impl Unit for Make {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Option<Signed>>> {
+        const NONE: Written<Option<Signed>> = Written {
+            output: None,
+            records: Vec::new(),
+        };
+        // The first checkpoint was made elsewhere a moment ago, and vouches for
+        // what there is; the next one is signed with its key.
+        if self.first && !signing_keys::list(tx).await?.is_empty() {
+            return Ok(NONE);
+        }
         let heads = audit::heads(tx).await?;
         let last = audit::newest_checkpoint(tx).await?;
         let unchanged = last
             .as_ref()
             .map_or(heads.is_empty(), |last| last.checkpoint.heads == heads);
         if unchanged {
-            return Ok(Written {
-                output: None,
-                records: Vec::new(),
-            });
+            return Ok(NONE);
+        }
+        if self.first {
+            signing_keys::insert(tx, &self.signing).await?;
         }
         let checkpoint = Checkpoint {
             number: last.as_ref().map_or(0, |last| last.checkpoint.number) + 1,
@@ -147,7 +131,7 @@ impl Unit for Make {
         let signature = self.key.sign(&checkpoint);
         let signed = Signed {
             checkpoint,
-            signing_key: self.signing_key,
+            signing_key: self.signing.wrapped.id,
             signature,
         };
         if !audit::insert_checkpoint(tx, &signed).await? {

@@ -10,11 +10,21 @@ use store::tables::audit::{self, Located};
 use store::tables::data_keys;
 use uuid::Uuid;
 
+use super::reading;
 use super::recorder::client_place;
 use crate::{App, Result};
 
 /// Batches read at a time.
 const PAGE: i64 = 100;
+
+/// What was exported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// Records.
+    pub records: u64,
+    /// Batches that could not be read and are left out.
+    pub unreadable: u64,
+}
 
 /// One record as it is exported.
 #[derive(serde::Serialize)]
@@ -52,7 +62,8 @@ pub struct ExportedRecord {
 }
 
 /// Hands every record that arrived in `from..to` to `each`, log by log, in the
-/// order in which they were committed; returns how many.
+/// order in which they were committed. A batch that cannot be read is left out,
+/// with a warning in the log and in the result.
 ///
 /// # Errors
 /// Those of the database and of `each`.
@@ -61,55 +72,66 @@ pub async fn export(
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     mut each: impl FnMut(&ExportedRecord) -> Result<()>,
-) -> Result<u64> {
+) -> Result<Exported> {
     let wanted = |at: Timestamp| from.is_none_or(|from| from <= at) && to.is_none_or(|to| at < to);
     let mut keys = Keys {
         app,
         known: HashMap::new(),
     };
-    let mut count = 0;
+    let mut exported = Exported::default();
     let logs = app
         .store
         .read(|mut tx| Box::pin(async move { audit::logs(&mut tx).await }))
         .await?;
     for log in logs {
         let mut after = 0;
-        loop {
-            let page = page(&app.store, log, after).await?;
-            let Some(last) = page.last else { break };
-            after = last;
-            for located in page.records {
+        while let Some(step) = step(&app.store, log, after).await? {
+            after = step.last;
+            exported.unreadable += u64::from(step.unreadable);
+            for located in step.records {
                 if wanted(located.record.at) {
                     let key = keys.get(located.record.data_key).await?;
-                    each(&exported(located, key))?;
-                    count += 1;
+                    each(&as_exported(located, key))?;
+                    exported.records += 1;
                 }
             }
         }
     }
-    Ok(count)
+    Ok(exported)
 }
 
-struct Page {
+/// Some batches of a log, or one that cannot be read.
+struct Step {
     records: Vec<Located>,
-    last: Option<i64>,
+    last: i64,
+    unreadable: bool,
 }
 
-async fn page(store: &Store, log: i64, after: i64) -> Result<Page> {
-    let page = store
-        .read(move |mut tx| {
-            Box::pin(async move {
-                let batches = audit::batches(&mut tx, log, after, PAGE).await?;
-                let last = batches.last().map(|batch| batch.number);
-                let records = match last {
-                    Some(last) => audit::records(&mut tx, log, after + 1, last).await?,
-                    None => Vec::new(),
-                };
-                Ok(Page { records, last })
-            })
-        })
-        .await?;
-    Ok(page)
+/// The batches after `after`; `None` when there are none.
+async fn step(store: &Store, log: i64, after: i64) -> Result<Option<Step>> {
+    let page = match reading::page(store, log, after, PAGE).await? {
+        Some(page) => Some(page),
+        // What cannot be read as a page is read batch by batch.
+        None => reading::page(store, log, after, 1).await?,
+    };
+    let Some(page) = page else {
+        let unreadable = reading::next(store, log, after).await?;
+        return Ok(unreadable.map(|batch| skipped(log, batch)));
+    };
+    Ok(page.batches.last().map(|batch| Step {
+        last: batch.number,
+        records: page.records,
+        unreadable: false,
+    }))
+}
+
+fn skipped(log: i64, batch: i64) -> Step {
+    tracing::warn!(log, batch, "a batch of the audit log cannot be read");
+    Step {
+        records: Vec::new(),
+        last: batch,
+        unreadable: true,
+    }
 }
 
 /// The keys under which clients are sealed; one a company and day.
@@ -137,7 +159,7 @@ impl Keys<'_> {
     }
 }
 
-fn exported(located: Located, key: Option<&DataKey>) -> ExportedRecord {
+fn as_exported(located: Located, key: Option<&DataKey>) -> ExportedRecord {
     let Located {
         log,
         batch,

@@ -2,11 +2,14 @@
 
 mod checkpoints;
 mod export;
+mod faults;
 mod floods;
+mod reading;
 mod recorder;
 mod verify;
 
 pub use checkpoints::Checkpoints;
-pub use export::{ExportedRecord, export};
+pub use export::{Exported, ExportedRecord, export};
+pub use faults::{BatchPlace, Fault, Place, Report};
 pub use recorder::{Draft, Recorder};
-pub use verify::{Fault, Report, count, verify};
+pub use verify::{count, verify};

@@ -5,119 +5,20 @@
 //! signatures are checked. What does not fit is named.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
 use domain::audit::{self as log, Batch, Digest, Head, PublicKey};
 use domain::seal::KeyRing;
+use store::Store;
 use store::tables::audit::{self, Located, Signed};
 use store::tables::signing_keys::{self, SigningKey};
-use store::{Error as StoreError, Store};
 use uuid::Uuid;
 
-use crate::{Error, Result};
+use super::faults::{BatchPlace, Fault, Place, Report};
+use super::reading::{self, Page};
+use crate::Result;
 
 /// Batches read at a time.
 const PAGE: i64 = 200;
-
-/// What is wrong, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// A record is not the one that was committed.
-    Changed(Place),
-    /// A record is missing.
-    Removed(Place),
-    /// A record stands where none was committed.
-    Inserted(Place),
-    /// A whole batch is missing.
-    BatchRemoved(BatchPlace),
-    /// A batch does not agree with itself or with the one before it.
-    BatchChanged(BatchPlace, &'static str),
-    /// A stored value cannot even be read.
-    Unreadable(BatchPlace, String),
-    /// A checkpoint vouches for a batch that is missing or another.
-    Contradicted {
-        /// The checkpoint.
-        checkpoint: i64,
-        /// The batch.
-        place: BatchPlace,
-    },
-    /// A checkpoint is missing or changed, or its signature does not hold.
-    Checkpoint(i64, &'static str),
-    /// A signing key is not the one that its sealed half makes.
-    SigningKey(Uuid),
-}
-
-/// Where a record stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The log.
-    pub log: i64,
-    /// The batch in that log.
-    pub batch: i64,
-    /// The place in that batch.
-    pub position: i64,
-}
-
-/// Which batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct BatchPlace {
-    /// The log.
-    pub log: i64,
-    /// The batch in that log.
-    pub batch: i64,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "record {}.{}.{}",
-            self.log, self.batch, self.position
-        )
-    }
-}
-
-impl fmt::Display for BatchPlace {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "batch {}.{}", self.log, self.batch)
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Changed(place) => write!(formatter, "{place} was changed"),
-            Self::Removed(place) => write!(formatter, "{place} was removed"),
-            Self::Inserted(place) => write!(formatter, "{place} was inserted"),
-            Self::BatchRemoved(place) => write!(formatter, "{place} was removed"),
-            Self::BatchChanged(place, what) => write!(formatter, "{place} was changed: {what}"),
-            Self::Unreadable(place, what) => write!(formatter, "{place} cannot be read: {what}"),
-            Self::Contradicted { checkpoint, place } => {
-                write!(
-                    formatter,
-                    "{place} is not the one that checkpoint {checkpoint} vouches for"
-                )
-            }
-            Self::Checkpoint(number, what) => write!(formatter, "checkpoint {number}: {what}"),
-            Self::SigningKey(id) => write!(formatter, "signing key {id} was changed"),
-        }
-    }
-}
-
-/// What was checked and what was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Logs.
-    pub logs: u64,
-    /// Batches.
-    pub batches: u64,
-    /// Records.
-    pub records: u64,
-    /// Checkpoints.
-    pub checkpoints: u64,
-    /// Everything that does not fit; empty when all is well.
-    pub faults: Vec<Fault>,
-}
 
 /// How many records there are to check, as far as the batches say.
 ///
@@ -198,18 +99,14 @@ async fn check_checkpoints(
     report
         .faults
         .extend(keys.iter().filter_map(|key| check_signing_key(key, ring)));
-    let keys: HashMap<Uuid, PublicKey> = keys
-        .into_iter()
-        .map(|key| (key.wrapped.id, PublicKey(key.public_key)))
-        .collect();
     let (mut number, mut previous) = (0, [0; 32]);
     loop {
-        let page = store
-            .read(move |mut tx| {
-                Box::pin(async move { audit::checkpoints(&mut tx, number, PAGE).await })
-            })
-            .await?;
+        let (page, signers) = read_checkpoints(store, number).await?;
         if page.is_empty() {
+            // A signing key is made together with the first checkpoint.
+            let removed = number == 0 && !keys.is_empty();
+            let fault = removed.then_some(Fault::Checkpoint(1, "was removed"));
+            report.faults.extend(fault);
             return Ok(());
         }
         for signed in page {
@@ -225,7 +122,7 @@ async fn check_checkpoints(
                     "does not follow the one before",
                 ));
             }
-            let holds = keys
+            let holds = signers
                 .get(&signed.signing_key)
                 .is_some_and(|key| key.accepts(checkpoint, &signed.signature));
             if !holds {
@@ -241,6 +138,26 @@ async fn check_checkpoints(
     }
 }
 
+/// Checkpoints after number `after`, and the keys that signed. The keys are read
+/// last, so that no checkpoint made meanwhile is without its key.
+async fn read_checkpoints(
+    store: &Store,
+    after: i64,
+) -> Result<(Vec<Signed>, HashMap<Uuid, PublicKey>)> {
+    let (page, keys) = store
+        .read(move |mut tx| {
+            Box::pin(async move {
+                let page = audit::checkpoints(&mut tx, after, PAGE).await?;
+                Ok((page, signing_keys::list(&mut tx).await?))
+            })
+        })
+        .await?;
+    let keys = keys
+        .into_iter()
+        .map(|key| (key.wrapped.id, PublicKey(key.public_key)));
+    Ok((page, keys.collect()))
+}
+
 fn check_signing_key(key: &SigningKey, ring: Option<&KeyRing>) -> Option<Fault> {
     let seed = ring?.unwrap_bytes(&key.wrapped).ok();
     let public = seed
@@ -250,6 +167,15 @@ fn check_signing_key(key: &SigningKey, ring: Option<&KeyRing>) -> Option<Fault> 
         .then_some(Fault::SigningKey(key.wrapped.id))
 }
 
+/// How far a log was checked.
+#[derive(Clone, Copy)]
+struct Reached {
+    /// The last batch; 0 before the first.
+    batch: i64,
+    /// Its head, unless it could not be read and no checkpoint knows it.
+    head: Option<Digest>,
+}
+
 async fn check_log(
     store: &Store,
     log: i64,
@@ -257,78 +183,89 @@ async fn check_log(
     vouched: &mut Vouched,
     progress: &mut impl FnMut(u64),
 ) -> Result<()> {
-    let mut head = Head::EMPTY;
+    let mut reached = Reached {
+        batch: 0,
+        head: Some(Head::EMPTY.hash),
+    };
     loop {
-        let Some(page) = read_page(store, log, head.batch, PAGE, report).await? else {
+        if let Some(page) = reading::page(store, log, reached.batch, PAGE).await? {
+            if page.batches.is_empty() {
+                report.faults.extend(strays(page.records));
+                return Ok(());
+            }
+            reached = check_page(log, reached, page, report, vouched);
+        } else {
             // What cannot be read as a page is read batch by batch.
-            match read_page(store, log, head.batch, 1, report).await? {
-                Some(page) if page.batches.is_empty() => return Ok(()),
-                Some(page) => head = check_page(log, head, page, report, vouched),
-                None => {
-                    let place = BatchPlace {
-                        log,
-                        batch: head.batch + 1,
-                    };
-                    report
-                        .faults
-                        .push(Fault::Unreadable(place, "malformed values".into()));
-                    vouched.0.remove(&place);
-                    return Ok(());
+            for _ in 0..PAGE {
+                match check_next(store, log, reached, report, vouched).await? {
+                    Some(next) => reached = next,
+                    None => return Ok(()),
                 }
             }
-            continue;
-        };
-        if page.batches.is_empty() {
-            let beyond = page
-                .records
-                .iter()
-                .map(|located| Fault::Inserted(place_of(located)));
-            report.faults.extend(beyond);
-            return Ok(());
         }
-        head = check_page(log, head, page, report, vouched);
         progress(report.records);
     }
 }
 
-struct Page {
-    batches: Vec<Batch>,
-    records: Vec<Located>,
-}
-
-/// Up to `limit` batches and their records; the records beyond the last batch
-/// when there is no further batch; `None` when they cannot be read.
-async fn read_page(
+/// Checks one batch; `None` when there is no further one. What cannot be read is
+/// named, and what can be read of it is checked.
+async fn check_next(
     store: &Store,
     log: i64,
-    after: i64,
-    limit: i64,
-    _: &mut Report,
-) -> Result<Option<Page>> {
-    let page = store
-        .read(move |mut tx| {
-            Box::pin(async move {
-                let batches = audit::batches(&mut tx, log, after, limit).await?;
-                let to = batches.last().map_or(i64::MAX, |batch| batch.number);
-                let records = audit::records(&mut tx, log, after + 1, to).await?;
-                Ok(Page { batches, records })
-            })
-        })
-        .await;
-    match page {
-        Ok(page) => Ok(Some(page)),
-        Err(StoreError::Corrupt { .. } | StoreError::Refused(_)) => Ok(None),
-        Err(error) => Err(Error::from(error)),
+    reached: Reached,
+    report: &mut Report,
+    vouched: &mut Vouched,
+) -> Result<Option<Reached>> {
+    let next = reading::next(store, log, reached.batch).await?;
+    let page = reading::page(store, log, reached.batch, 1).await?;
+    match (next, page) {
+        (_, Some(page)) if page.batches.is_empty() => {
+            report.faults.extend(strays(page.records));
+            Ok(None)
+        }
+        (_, Some(page)) => Ok(Some(check_page(log, reached, page, report, vouched))),
+        (None, None) => {
+            let batch = reached.batch + 1;
+            let what = "malformed records where no batch is".into();
+            let place = BatchPlace { log, batch };
+            report.faults.push(Fault::Unreadable(place, what));
+            Ok(None)
+        }
+        (Some(batch), None) => {
+            let place = BatchPlace { log, batch };
+            let what = "malformed values".into();
+            report.faults.push(Fault::Unreadable(place, what));
+            let batch = reading::batch(store, log, batch).await?;
+            Ok(Some(match batch {
+                Some(batch) => check_place(place, reached, &batch, report, vouched),
+                None => pass_over(place, reached, report, vouched),
+            }))
+        }
+    }
+}
+
+/// Goes on behind a batch that cannot be read. Its head is what a checkpoint says;
+/// without one the batch behind it cannot be held against it.
+fn pass_over(
+    place: BatchPlace,
+    reached: Reached,
+    report: &mut Report,
+    vouched: &mut Vouched,
+) -> Reached {
+    report.faults.extend(removed_between(place, reached));
+    Reached {
+        batch: place.batch,
+        head: vouched.0.remove(&place).map(|(_, head)| head),
     }
 }
 
 fn check_page(
     log: i64,
-    mut head: Head,
+    mut reached: Reached,
     page: Page,
     report: &mut Report,
     vouched: &mut Vouched,
-) -> Head {
+) -> Reached {
     let mut records: HashMap<i64, Vec<Located>> = HashMap::new();
     for located in page.records {
         records.entry(located.batch).or_default().push(located);
@@ -338,35 +275,53 @@ fn check_page(
             log,
             batch: batch.number,
         };
-        for missing in head.batch + 1..batch.number {
-            report.faults.push(Fault::BatchRemoved(BatchPlace {
-                log,
-                batch: missing,
-            }));
-        }
-        check_batch(place, head, &batch, report);
-        report.faults.extend(vouched.meet(place, batch.head));
-        check_records(
-            place,
-            &batch,
-            records.remove(&batch.number).unwrap_or_default(),
-            report,
-        );
-        report.batches += 1;
-        head = batch.as_head();
+        reached = check_place(place, reached, &batch, report, vouched);
+        let records = records.remove(&batch.number).unwrap_or_default();
+        check_records(place, &batch, records, report);
     }
-    let mut stray: Vec<_> = records
-        .into_values()
-        .flatten()
-        .map(|located| place_of(&located))
-        .collect();
-    stray.sort_by_key(|place| (place.batch, place.position));
-    report.faults.extend(stray.into_iter().map(Fault::Inserted));
-    head
+    report
+        .faults
+        .extend(strays(records.into_values().flatten()));
+    reached
 }
 
-fn check_batch(place: BatchPlace, before: Head, batch: &Batch, report: &mut Report) {
-    let follows = before.batch + 1 != batch.number || batch.previous == before.hash;
+/// Checks a batch by itself, against the one before it and against a checkpoint.
+fn check_place(
+    place: BatchPlace,
+    reached: Reached,
+    batch: &Batch,
+    report: &mut Report,
+    vouched: &mut Vouched,
+) -> Reached {
+    report.faults.extend(removed_between(place, reached));
+    check_batch(place, reached, batch, report);
+    report.faults.extend(vouched.meet(place, batch.head));
+    report.batches += 1;
+    Reached {
+        batch: batch.number,
+        head: Some(batch.head),
+    }
+}
+
+fn removed_between(place: BatchPlace, reached: Reached) -> impl Iterator<Item = Fault> {
+    let log = place.log;
+    (reached.batch + 1..place.batch)
+        .map(move |batch| Fault::BatchRemoved(BatchPlace { log, batch }))
+}
+
+/// Records that belong to no batch.
+fn strays(records: impl IntoIterator<Item = Located>) -> impl Iterator<Item = Fault> {
+    let mut places: Vec<_> = records
+        .into_iter()
+        .map(|located| place_of(&located))
+        .collect();
+    places.sort_by_key(|place| (place.batch, place.position));
+    places.into_iter().map(Fault::Inserted)
+}
+
+fn check_batch(place: BatchPlace, before: Reached, batch: &Batch, report: &mut Report) {
+    let successive = before.batch + 1 == batch.number;
+    let follows = !successive || before.head.is_none_or(|head| batch.previous == head);
     let sized = i64::try_from(batch.leaves.len()) == Ok(batch.size);
     let checks = [
         (follows, "it does not follow the one before"),

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use app::App;
-use app::audit::{self, ExportedRecord, Report};
+use app::audit::{self, Exported, ExportedRecord, Report};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
@@ -124,7 +124,19 @@ async fn export(app: &App, range: &ExportArguments) -> Result<(), Failure> {
         (Some(error), _) => Err(Failure::failed(format!(
             "the records cannot be printed: {error}"
         ))),
-        (None, exported) => exported.map(drop).map_err(of_app),
+        (None, exported) => complete(exported.map_err(of_app)?),
+    }
+}
+
+/// Whether everything there is was read.
+fn complete(exported: Exported) -> Result<(), Failure> {
+    match exported.unreadable {
+        0 => Ok(()),
+        unreadable => Err(Failure::failed(format!(
+            "the export is not complete: {} could not be read",
+            counted(unreadable, "batch")
+        ))
+        .with_hint("`bonafide audit verify` names what does not fit")),
     }
 }
 

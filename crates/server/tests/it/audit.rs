@@ -8,7 +8,7 @@ use serde_json::json;
 use store::tables::audit::Located;
 
 use crate::customers::{BOTH, BULK, CHECK, UPDATE, bulk, check, prove, update};
-use crate::harness::{Settings, TestApp, flows, key_id};
+use crate::harness::{Engine, Settings, TestApp, flows, key_id};
 
 flows!(
     every_request_leaves_exactly_one_record,
@@ -21,6 +21,11 @@ flows!(
     no_answer_leaves_without_its_record,
     a_change_without_its_record_does_not_happen,
     tampering_is_found,
+    what_is_written_meanwhile_is_not_taken_for_an_insertion,
+    behind_an_unreadable_batch_checking_and_export_go_on,
+    records_that_cannot_be_read_do_not_hide_the_chain,
+    removing_all_checkpoints_is_found,
+    a_signing_key_comes_with_its_first_checkpoint,
 );
 
 async fn only(app: &TestApp, request_id: &str) -> Record {
@@ -341,4 +346,147 @@ async fn tampering_is_found(app: TestApp) {
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert!(faults[0].ends_with("was changed"), "{faults:?}");
     app.database().sql(&change("customer.update")).await;
+}
+
+async fn what_is_written_meanwhile_is_not_taken_for_an_insertion(app: TestApp) {
+    let app = &app.another(Settings::default().customers("off")).await;
+    let key = &app.key("default", BOTH).await;
+    let question = &json!({"email": "ann@example.com"});
+    let write = async {
+        for _ in 0..60 {
+            join_all((0..8).map(|_| check(app, key, question).expect(200))).await;
+        }
+    };
+    let verify = async {
+        loop {
+            app.assert_audit_is_clean().await;
+        }
+    };
+    tokio::select! {
+        () = write => {}
+        () = verify => {}
+    }
+}
+
+/// Five answered requests one after another, so that each has a batch of its own.
+async fn five_batches(app: &TestApp) -> Vec<Located> {
+    let key = app.key("default", BOTH).await;
+    let mut records = Vec::new();
+    for _ in 0..5 {
+        let answer = prove(app, &key, "ann@example.com", "veriff", true).await;
+        records.extend(app.records_of(answer.request_id()).await);
+    }
+    records
+}
+
+async fn exported(app: &TestApp) -> (app::audit::Exported, Vec<String>) {
+    let mut ids = Vec::new();
+    let exported = app::audit::export(&app.app, None, None, |record| {
+        ids.push(record.request_id.clone());
+        Ok(())
+    });
+    let exported = exported.await.unwrap();
+    (exported, ids)
+}
+
+async fn behind_an_unreadable_batch_checking_and_export_go_on(app: TestApp) {
+    let records = five_batches(&app).await;
+    app.chores().await;
+    let (second, fourth) = (&records[1], &records[3]);
+    let place = format!("log = {} AND batch = {}", second.log, second.batch);
+    let kept = app
+        .database()
+        .sql(&format!("SELECT head FROM audit_batches WHERE {place}"))
+        .await;
+    let head = kept[0][0].trim_start_matches("\\x").to_owned();
+    let literal = |app: &TestApp, hex: &str| match app.engine() {
+        Engine::Sqlite => format!("x'{hex}'"),
+        Engine::Postgres => format!("'\\x{hex}'"),
+    };
+    let set_head = |hex: &str| {
+        let value = literal(&app, hex);
+        format!("UPDATE audit_batches SET head = {value} WHERE {place}")
+    };
+    let id = &fourth.record.request_id;
+    let set_code = |code: &str| {
+        format!("UPDATE audit_records SET outcome = '{code}' WHERE request_id = '{id}'")
+    };
+    app.database().sql(&set_head("00")).await;
+    let unreadable = format!("batch {}.{} cannot be read", second.log, second.batch);
+    let faults = app.audit_faults().await;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].starts_with(&unreadable), "{faults:?}");
+    app.database().sql(&set_code("no")).await;
+    let faults = app.audit_faults().await;
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    let changed = format!("record {}.{}.", fourth.log, fourth.batch);
+    assert!(faults[1].starts_with(&changed), "{faults:?}");
+
+    let (count, ids) = exported(&app).await;
+    assert_eq!(count.unreadable, 1);
+    assert!(!ids.contains(&second.record.request_id));
+    for record in [&records[0], &records[2], fourth, &records[4]] {
+        assert!(ids.contains(&record.record.request_id));
+    }
+    app.database().sql(&set_code("ok")).await;
+    app.database().sql(&set_head(&head)).await;
+}
+
+async fn records_that_cannot_be_read_do_not_hide_the_chain(app: TestApp) {
+    let records = five_batches(&app).await;
+    app.chores().await;
+    let third = &records[2];
+    let id = &third.record.request_id;
+    let subject = match app.engine() {
+        Engine::Sqlite => "x'00'",
+        Engine::Postgres => "'\\x00'",
+    };
+    app.database()
+        .sql("CREATE TABLE kept AS SELECT request_id, subject FROM audit_records")
+        .await;
+    let update = "UPDATE audit_records SET subject =";
+    app.database()
+        .sql(&format!("{update} {subject} WHERE request_id = '{id}'"))
+        .await;
+    let faults = app.audit_faults().await;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("cannot be read"), "{faults:?}");
+    let grow = |by: i32| {
+        let place = format!("log = {} AND batch = {}", third.log, third.batch);
+        format!("UPDATE audit_batches SET size = size + {by} WHERE {place}")
+    };
+    app.database().sql(&grow(1)).await;
+    let faults = app.audit_faults().await;
+    assert_eq!(faults.len(), 3, "{faults:?}");
+    assert!(faults[1].contains("its size is not"), "{faults:?}");
+    app.database().sql(&grow(-1)).await;
+    let restore = format!(
+        "{update} (SELECT subject FROM kept WHERE request_id = '{id}') WHERE request_id = '{id}'"
+    );
+    app.database().sql(&restore).await;
+}
+
+async fn removing_all_checkpoints_is_found(app: TestApp) {
+    app.key("default", BOTH).await;
+    app.chores().await;
+    app.database()
+        .sql("CREATE TABLE kept AS SELECT * FROM audit_checkpoints")
+        .await;
+    app.database().sql("DELETE FROM audit_checkpoints").await;
+    assert_eq!(app.audit_faults().await, ["checkpoint 1: was removed"]);
+    app.database()
+        .sql("INSERT INTO audit_checkpoints SELECT * FROM kept")
+        .await;
+}
+
+async fn a_signing_key_comes_with_its_first_checkpoint(app: TestApp) {
+    app.key("default", BOTH).await;
+    let hide = "ALTER TABLE audit_checkpoints RENAME TO hidden";
+    let show = "ALTER TABLE hidden RENAME TO audit_checkpoints";
+    app.database().sql(hide).await;
+    assert!(app.app.checkpoints.make().await.is_err());
+    app.database().sql(show).await;
+    let keys = app.database().sql("SELECT id FROM signing_keys").await;
+    assert!(keys.is_empty(), "{keys:?}");
+    app.chores().await;
 }

@@ -93,6 +93,17 @@ pub async fn batches(tx: &mut Tx<'_>, log: i64, after: i64, limit: i64) -> Resul
     .collect()
 }
 
+/// The number of the first batch of a log after batch `after`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn next_batch(tx: &mut Tx<'_>, log: i64, after: i64) -> Result<Option<i64>> {
+    let sql = "SELECT MIN(batch) FROM audit_batches WHERE log = $1 AND batch > $2";
+    tx.find(sql, &[log.into(), after.into()])
+        .await?
+        .map_or(Ok(None), |row| row.find_int(0, "audit_batches.batch"))
+}
+
 /// The records of a log in batches `from` up to and including `to`, in order.
 ///
 /// # Errors

@@ -281,3 +281,24 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let ended = Ran(export.wait_with_output().unwrap());
     assert_eq!((ended.code(), ended.stderr()), (0, String::new()));
 }
+
+#[test]
+fn an_export_that_is_not_complete_fails_and_says_so() {
+    let installation = Installation::on_sqlite(ServerBuilder::first_run());
+    let made = ["--company", "default", "--scope", "admin"];
+    for _ in 0..3 {
+        installation.new_key(&made);
+    }
+    let lines = |ran: &Ran| String::from_utf8_lossy(&ran.0.stdout).lines().count();
+    let whole = lines(&installation.run(&["audit", "export"]));
+    let file = installation.server.directory().join("data/bonafide.db");
+    let database = rusqlite::Connection::open(file).unwrap();
+    let spoil = "UPDATE audit_batches SET root = x'00' WHERE batch = 2";
+    assert_eq!(database.execute(spoil, []).unwrap(), 1);
+    let sql = "SELECT size FROM audit_batches WHERE batch = 2";
+    let lost: u32 = database.query_row(sql, [], |row| row.get(0)).unwrap();
+    let export = installation.run(&["audit", "export"]);
+    assert_eq!((export.code(), lines(&export)), (1, whole - lost as usize));
+    let told = export.stderr();
+    assert!(told.contains("1 batch could not be read"), "{told}");
+}
