@@ -169,6 +169,13 @@ impl Directory {
         }
     }
 
+    /// Takes in what has changed if that is possible now; else the next refresh will.
+    async fn catch_up(&self) {
+        if let Err(error) = self.refresh().await {
+            tracing::debug!(cause = error.cause(), "credentials are as they were");
+        }
+    }
+
     /// Checks a presented API key.
     ///
     /// # Errors
@@ -202,13 +209,6 @@ impl Directory {
         }
         self.looking.run(|| self.catch_up()).await;
         look(&self.known.load())
-    }
-
-    async fn catch_up(&self) {
-        // While the database is away, what is known stays in force.
-        if let Err(error) = self.refresh().await {
-            tracing::debug!(cause = error.cause(), "no look for an unknown key");
-        }
     }
 
     /// When a key ends; `None` when it does not, or is not known.

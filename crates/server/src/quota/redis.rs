@@ -183,28 +183,32 @@ impl Worker {
             if asks.recv_many(&mut batch, LARGEST_BATCH).await == 0 {
                 return;
             }
-            if let Err(error) =
-                within(self.patience.answer, self.serve(connected, &mut batch)).await
-            {
-                self.lose(&error);
-                link = None;
+            let groups = group(batch.drain(..));
+            match within(self.patience.answer, self.take(connected, &groups)).await {
+                Ok(taken) => {
+                    for (group, taken) in groups.into_iter().zip(taken) {
+                        group.answer(taken);
+                    }
+                }
+                Err(error) => {
+                    // Noted before those who ask are sent to the fallback: whoever was decided
+                    // there finds the loss reported.
+                    self.lose(&error);
+                    drop(groups);
+                    link = None;
+                }
             }
-            batch.clear();
         }
     }
 
-    async fn serve(&self, link: &Link, batch: &mut Vec<Ask>) -> RedisResult<()> {
-        let groups = group(batch.drain(..));
+    /// What Redis grants each group, in their order.
+    async fn take(&self, link: &Link, groups: &[Group]) -> RedisResult<Vec<Taken>> {
         let calls = groups.iter().map(|group| {
             let wanted = group.asks.iter().map(|ask| ask.cost).sum();
             self.script
                 .take(link, group.key.as_str(), group.rate, wanted)
         });
-        let taken = try_join_all(calls).await?;
-        for (group, taken) in groups.into_iter().zip(taken) {
-            group.answer(taken);
-        }
-        Ok(())
+        try_join_all(calls).await
     }
 
     async fn first_link(&self) -> Option<Link> {

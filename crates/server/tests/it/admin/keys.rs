@@ -18,6 +18,7 @@ flows!(
     a_lost_key_can_be_had_again,
     keys_are_listed_page_by_page,
     the_log_tells_whose_key_it_was,
+    what_is_committed_is_answered_as_done,
 );
 
 fn shop() -> Value {
@@ -340,4 +341,23 @@ async fn a_committed_change_is_answered_whatever_follows(app: TestApp) {
     let company = json!({"company": "other", "name": "Other"});
     let created = operator.post(COMPANIES).json(&company).expect(201).await;
     assert!(created.text().contains("whsec_"));
+}
+
+/// The instance that made a change takes it in at once; when it cannot, the change is made still.
+async fn what_is_committed_is_answered_as_done(app: TestApp) {
+    let operator = Operator::of(&app).await;
+    let created = operator.post(KEYS).json(&shop()).expect(201).await;
+    let key = created.json["key"].as_str().unwrap();
+    let path = format!("{KEYS}/{}/revoke", created.json["id"].as_str().unwrap());
+    app.database()
+        .sql("ALTER TABLE companies RENAME TO companies_hidden")
+        .await;
+    assert!(app.app.directory.refresh().await.is_ok(), "nothing changed");
+    operator.post(&path).expect(200).await;
+    assert!(app.app.directory.refresh().await.is_err());
+    app.database()
+        .sql("ALTER TABLE companies_hidden RENAME TO companies")
+        .await;
+    app.chores().await;
+    assert_eq!(ask(&app, key).await, 401);
 }
