@@ -98,7 +98,7 @@ pub async fn create(
     let created = created
         .ok_or_else(|| Error::new(Code::Conflict, "There is a company of that id already."))?;
     exchange.mark_recorded();
-    app.directory.catch_up().await;
+    app.directory.take_in_own_change().await;
     Ok(created)
 }
 
@@ -135,7 +135,7 @@ pub async fn change(
     };
     let changed = app.store.write(unit).await?.ok_or_else(not_found)?;
     exchange.mark_recorded();
-    app.directory.catch_up().await;
+    app.directory.take_in_own_change().await;
     Ok(changed)
 }
 

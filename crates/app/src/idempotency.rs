@@ -140,6 +140,7 @@ pub async fn begin(app: &App, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> 
         key: index,
         fingerprint: key.fingerprint,
         now,
+        inserted: false,
     };
     match app.store.write(unit).await? {
         Taken::First => Ok(Begun::First(Ticket {
@@ -206,6 +207,8 @@ struct Begin {
     key: BlindIndex,
     fingerprint: [u8; 32],
     now: Timestamp,
+    /// Whether an earlier run took the key. The news of its commit may have been lost.
+    inserted: bool,
 }
 
 impl Begin {
@@ -219,8 +222,15 @@ impl Begin {
                 answer: Some(answer),
                 ..
             } => Some(Taken::Answered(answer)),
+            Entry { created_at, .. } if self.is_own(created_at) => Some(Taken::First),
             Entry { answer: None, .. } => Some(Taken::UnderWay),
         }
+    }
+
+    /// Whether an unanswered entry is the one that an earlier run of this unit made.
+    /// The time alone would not tell: two requests may come in one microsecond.
+    fn is_own(&self, created_at: Timestamp) -> bool {
+        self.inserted && created_at.as_microsecond() == self.now.as_microsecond()
     }
 }
 
@@ -252,6 +262,7 @@ impl Unit for Begin {
             expires_at,
         )
         .await?;
+        self.inserted |= first;
         // Another instance took it a moment ago: its request is under way.
         let output = if first { Taken::First } else { Taken::UnderWay };
         Ok(Written { output, records })
@@ -295,5 +306,60 @@ impl Unit for CleanUp {
             output,
             records: Vec::new(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::{Connections, Location, Store};
+
+    struct Still(Timestamp);
+
+    impl domain::clock::Clock for Still {
+        fn now(&self) -> Timestamp {
+            self.0
+        }
+    }
+
+    /// Runs as it does when the news of a commit is lost: over its own row.
+    struct Twice(Begin);
+
+    impl Unit for Twice {
+        type Output = Taken;
+
+        fn lane(&self) -> Lane {
+            self.0.lane()
+        }
+
+        async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Taken>> {
+            self.0.run(tx).await?;
+            self.0.run(tx).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_knows_its_own_entry_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(directory.path().join("store.db"));
+        location.migrate().await.unwrap();
+        let now = Timestamp::from_nanosecond(1_735_689_600_000_000_123).unwrap();
+        let store = Store::open(&location, Connections::default(), Arc::new(Still(now)))
+            .await
+            .unwrap();
+        let index_key =
+            domain::seal::IndexKey::new(b"an index key of more than 32 bytes, for tests");
+        let begin = || Begin {
+            company: "default".to_owned(),
+            key: index_key.index("/path", "default", "key"),
+            fingerprint: [7; 32],
+            now,
+            inserted: false,
+        };
+        let first = store.write(Twice(begin())).await.unwrap();
+        assert!(matches!(first, Taken::First), "its own entry");
+        // The same request again, in the same microsecond, is another one.
+        let second = store.write(Twice(begin())).await.unwrap();
+        assert!(matches!(second, Taken::UnderWay), "somebody else's entry");
     }
 }

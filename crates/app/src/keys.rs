@@ -75,7 +75,7 @@ pub async fn create(
     let created =
         created.ok_or_else(|| Error::new(Code::NotFound, "There is no company of that id."))?;
     exchange.mark_recorded();
-    app.directory.catch_up().await;
+    app.directory.take_in_own_change().await;
     Ok(created)
 }
 
@@ -107,7 +107,7 @@ pub async fn rotate(
     };
     let rotated = app.store.write(unit).await?.map_err(Ended::into_error)?;
     exchange.mark_recorded();
-    app.directory.catch_up().await;
+    app.directory.take_in_own_change().await;
     Ok(rotated)
 }
 
@@ -134,7 +134,7 @@ pub async fn change(
     };
     let changed = app.store.write(unit).await?.map_err(Ended::into_error)?;
     exchange.mark_recorded();
-    app.directory.catch_up().await;
+    app.directory.take_in_own_change().await;
     Ok(changed)
 }
 
@@ -158,7 +158,7 @@ pub async fn revoke(
     };
     let revoked = app.store.write(unit).await?.ok_or_else(not_found)?;
     exchange.mark_recorded();
-    app.directory.catch_up().await;
+    app.directory.take_in_own_change().await;
     Ok(revoked)
 }
 
@@ -238,7 +238,7 @@ fn fresh(app: &App, new: &NewKey) -> (ApiKey, ApiKeyRow) {
         id: key.id().as_str().to_owned(),
         company_id: new.company.as_str().to_owned(),
         name: new.name.clone(),
-        hash: *key.hash().as_bytes(),
+        hash: key.hash().as_bytes().to_vec(),
         scopes: new.scopes.to_string(),
         limits: limits::render_all(&new.limits),
         created_at: app.clock.now(),
@@ -346,7 +346,7 @@ impl Unit for Rotate {
         };
         let row = ApiKeyRow {
             id: self.key.id().as_str().to_owned(),
-            hash: *self.key.hash().as_bytes(),
+            hash: self.key.hash().as_bytes().to_vec(),
             created_at: self.now,
             revision,
             ..old.clone()

@@ -36,6 +36,14 @@ impl Error {
         }
     }
 
+    /// The same, as a failure to reach the database.
+    pub(crate) fn into_unavailable(self) -> Self {
+        match self {
+            Self::Unavailable(_) => self,
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+
     /// Whether the same call can succeed when it is simply made again.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Conflict(_))
@@ -73,12 +81,21 @@ impl From<tokio_postgres::Error> for Error {
                 Some("08" | "53" | "57" | "58") => Self::Unavailable(text),
                 // Transaction rollback: serialization failure, deadlock.
                 Some("40") => Self::Conflict(text),
+                // Somebody else appended to the audit log.
+                _ if is_taken_batch(&error) => Self::Conflict(text),
                 // A standby that was not promoted yet, or a lock not had in time.
                 _ if matches!(state.code(), "25006" | "55P03") => Self::Unavailable(text),
                 _ => Self::Refused(text),
             },
         }
     }
+}
+
+fn is_taken_batch(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|refused| {
+        *refused.code() == tokio_postgres::error::SqlState::UNIQUE_VIOLATION
+            && refused.constraint() == Some("audit_batches_pkey")
+    })
 }
 
 /// The server's message and code, without its detail: that may quote a row.

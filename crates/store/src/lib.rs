@@ -20,6 +20,7 @@ pub mod tables;
 mod tx;
 mod value;
 mod work;
+mod writing;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use work::{Lane, Unit, Written};
 
 use tables::customers::{Found, Key};
 use work::Work;
+use writing::Writing;
 
 /// How long a caller waits for a database that is away.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -79,6 +81,7 @@ impl Default for Connections {
 /// The open database.
 pub struct Store {
     engine: Engine,
+    writing: Writing,
 }
 
 enum Engine {
@@ -151,7 +154,10 @@ impl Store {
             }
             Location::Postgres(target) => open_postgres(target, connections, &clock),
         };
-        Ok(Self { engine })
+        Ok(Self {
+            engine,
+            writing: Writing::new(Instant::now()),
+        })
     }
 
     /// Runs a unit of work and returns its output once it is durable.
@@ -162,12 +168,18 @@ impl Store {
     pub async fn write<U: Unit>(&self, unit: U) -> Result<U::Output> {
         let lane = unit.lane();
         let (unit, answer) = work::pending(unit);
-        self.send(Work::Unit {
-            lane,
-            since: Instant::now(),
-            unit,
-        })?;
-        answered(answer).await
+        let since = Instant::now();
+        let written = match self.send(Work::Unit { lane, since, unit }) {
+            Ok(()) => answered(answer).await,
+            Err(error) => Err(error),
+        };
+        match &written {
+            Ok(_) => self.writing.succeeded(),
+            Err(Error::Unavailable(_)) => self.writing.failed(Instant::now()),
+            // That may be the unit's own affair.
+            Err(_) => {}
+        }
+        written
     }
 
     /// Appends an audit record of its own and returns once it is durable.
@@ -176,12 +188,26 @@ impl Store {
     /// [`Error::Unavailable`] when it could not be written in time.
     pub async fn append(&self, record: Record) -> Result<()> {
         let (reply, answer) = oneshot::channel();
-        self.send(Work::Record {
+        let appended = match self.send(Work::Record {
             since: Instant::now(),
             record: Box::new(record),
             reply,
-        })?;
-        answered(answer).await
+        }) {
+            Ok(()) => answered(answer).await,
+            Err(error) => Err(error),
+        };
+        match &appended {
+            Ok(()) => self.writing.succeeded(),
+            // Whatever it is: a log that takes no record answers nobody.
+            Err(_) => self.writing.failed(Instant::now()),
+        }
+        appended
+    }
+
+    /// Whether the newest write failed, less than `within` ago, for want of the
+    /// database or of the audit log.
+    pub fn writes_fail(&self, within: Duration) -> bool {
+        self.writing.fails(within, Instant::now())
     }
 
     /// Runs a read that may take its time, outside any transaction.

@@ -21,8 +21,8 @@ use store::tables::companies::{self, Company};
 
 use super::together::Together;
 use super::{Caller, KeyLimits};
+use crate::Result;
 use crate::limits;
-use crate::{Error, Result};
 
 /// The least time between two looks for keys that are not known: whoever makes keys
 /// up costs the database no more than twenty small queries a second.
@@ -156,14 +156,21 @@ impl Directory {
         };
         let mut next = Known::clone(&known);
         next.revision = revision;
-        next.take_in(&companies, &keys, &self.index_key)?;
+        next.take_in(&companies, &keys, &self.index_key);
         self.known.store(Arc::new(next));
         Ok(())
     }
 
+    /// Takes in what was just committed here. Should that fail, the change stands all
+    /// the same: the next refresh takes it in.
+    pub(crate) async fn take_in_own_change(&self) {
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(cause = error.cause(), "a change is not in force here yet");
+        }
+    }
+
     /// Takes in what has changed if that is possible now; else the next refresh will.
-    /// For changes that are committed and must be answered as such.
-    pub async fn catch_up(&self) {
+    async fn catch_up(&self) {
         if let Err(error) = self.refresh().await {
             tracing::debug!(cause = error.cause(), "credentials are as they were");
         }
@@ -211,21 +218,31 @@ impl Directory {
 }
 
 impl Known {
-    fn take_in(
-        &mut self,
-        companies: &[Company],
-        keys: &[ApiKeyRow],
-        index_key: &IndexKey,
-    ) -> Result<()> {
+    fn take_in(&mut self, companies: &[Company], keys: &[ApiKeyRow], index_key: &IndexKey) {
         for company in companies {
             self.companies
                 .insert(company.company_id.clone(), company.is_active);
         }
         for row in keys {
-            let (id, key) = KnownKey::read(row, index_key)?;
-            self.keys.insert(id, Arc::new(key));
+            self.take_in_key(row, index_key);
         }
-        Ok(())
+    }
+
+    /// A row that cannot be read makes one key unknown and concerns no other. It is
+    /// seen, and told of, once for every change of it.
+    fn take_in_key(&mut self, row: &ApiKeyRow, index_key: &IndexKey) {
+        let unreadable =
+            |column| tracing::error!(key = row.id, column, "a stored API key cannot be read");
+        let Ok(id) = KeyId::parse(&row.id) else {
+            return unreadable("id");
+        };
+        match KnownKey::read(id, row, index_key) {
+            Ok(key) => drop(self.keys.insert(id, Arc::new(key))),
+            Err(column) => {
+                self.keys.remove(&id);
+                unreadable(column);
+            }
+        }
     }
 
     fn of_key(&self, presented: &str, now: Timestamp) -> Result<Caller, Refusal> {
@@ -298,13 +315,14 @@ impl Known {
 }
 
 impl KnownKey {
-    fn read(row: &ApiKeyRow, index_key: &IndexKey) -> Result<(KeyId, Self)> {
-        let corrupt =
-            |column: &str| Error::internal(format!("corrupt api_keys.{column} of {}", row.id));
-        let id = KeyId::parse(&row.id).map_err(|_| corrupt("id"))?;
-        let company = CompanyId::parse(&row.company_id).map_err(|_| corrupt("company_id"))?;
-        let scopes = Scopes::parse(row.scopes.split_whitespace()).map_err(|_| corrupt("scopes"))?;
-        let limits = limits::parse_all(&row.limits).map_err(|_| corrupt("limits"))?;
+    /// Reads a row; the error is the column that cannot be read. A scope's word that
+    /// is not known, as of a newer version, gives nothing and takes nothing away.
+    fn read(id: KeyId, row: &ApiKeyRow, index_key: &IndexKey) -> Result<Self, &'static str> {
+        let hash = row.hash.as_slice().try_into().map_err(|_| "hash")?;
+        let company = CompanyId::parse(&row.company_id).map_err(|_| "company_id")?;
+        let words = row.scopes.split_whitespace();
+        let scopes: Scopes = words.filter_map(|word| Scope::parse(word).ok()).collect();
+        let limits = limits::parse_all(&row.limits).map_err(|_| "limits")?;
         let credential = Credential::Key(id);
         let principal = Principal {
             company: company.clone(),
@@ -312,14 +330,13 @@ impl KnownKey {
             scopes,
             role_admin: false,
         };
-        let key = Self {
-            hash: KeyHash::from_bytes(row.hash),
+        Ok(Self {
+            hash: KeyHash::from_bytes(hash),
             company,
             scopes,
             expires_at: row.expires_at,
             revoked: row.revoked_at.is_some(),
             caller: Caller::new(principal, limits, index_key),
-        };
-        Ok((id, key))
+        })
     }
 }

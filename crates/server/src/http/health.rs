@@ -1,4 +1,7 @@
 //! Whether the server is well: for people and load balancers.
+//!
+//! The database is well when it answers and the newest write did not fail just now:
+//! no audited request is answered without writing.
 
 use std::time::Duration;
 
@@ -15,6 +18,10 @@ use super::Shared;
 
 /// How long the database may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a failed write counts. An instance without requests learns nothing new:
+/// it must come back into rotation to find out.
+const FAILED_WRITE: Duration = Duration::from_secs(5);
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Shared> {
@@ -123,7 +130,7 @@ async fn live() -> Response {
     tag = "Health",
     responses(
         (status = 200, description = "They can", body = Short),
-        (status = 503, description = "They cannot: the database is away", body = Short),
+        (status = 503, description = "They cannot: the database is away or takes no writes", body = Short),
     )
 )]
 async fn ready(State(server): State<Shared>) -> Response {
@@ -137,10 +144,12 @@ async fn ready(State(server): State<Shared>) -> Response {
 }
 
 async fn database_answers(server: &Shared) -> bool {
-    matches!(
-        tokio::time::timeout(PATIENCE, server.app.store.ping()).await,
-        Ok(Ok(()))
-    )
+    let store = &server.app.store;
+    !store.writes_fail(FAILED_WRITE)
+        && matches!(
+            tokio::time::timeout(PATIENCE, store.ping()).await,
+            Ok(Ok(()))
+        )
 }
 
 fn answer(well: bool, body: &impl Serialize) -> Response {

@@ -19,6 +19,7 @@ flows!(
     counts_that_cannot_be_recorded_are_kept,
     floods_of_different_addresses_do_not_mix,
     no_answer_leaves_without_its_record,
+    an_instance_that_cannot_record_is_not_ready,
     a_change_without_its_record_does_not_happen,
     tampering_is_found,
     what_is_written_meanwhile_is_not_taken_for_an_insertion,
@@ -316,6 +317,21 @@ async fn no_answer_leaves_without_its_record(app: TestApp) {
     }
     app.database().sql(SHOW).await;
     check(&app, &key, &question).expect(200).await;
+}
+
+async fn an_instance_that_cannot_record_is_not_ready(app: TestApp) {
+    let key = app.key("default", BOTH).await;
+    let question = json!({"email": "ann@example.com"});
+    app.database().sql(HIDE).await;
+    check(&app, &key, &question).expect(503).await;
+    let health = app.get("/health").expect(503).await;
+    assert_eq!(health.json["components"]["database"]["status"], "unhealthy");
+    app.get("/health/ready").expect(503).await;
+    app.get("/health/live").expect(200).await;
+    app.database().sql(SHOW).await;
+    check(&app, &key, &question).expect(200).await;
+    app.get("/health").expect(200).await;
+    app.get("/health/ready").expect(200).await;
 }
 
 async fn a_change_without_its_record_does_not_happen(app: TestApp) {

@@ -20,7 +20,8 @@ CREATE TABLE companies (
     revision BIGINT NOT NULL
 );
 INSERT INTO companies (id, company_id, name, is_active, created_at, updated_at, revision)
-VALUES ('00000000-0000-7000-8000-000000000001', 'default', 'Default', TRUE, 0, 0, 0);
+SELECT '00000000-0000-7000-8000-000000000001', 'default', 'Default', TRUE, now.at, now.at, 0
+FROM (SELECT (EXTRACT(EPOCH FROM now()) * 1000000)::BIGINT AS at) AS now;
 
 CREATE TABLE data_keys (
     id UUID NOT NULL PRIMARY KEY,

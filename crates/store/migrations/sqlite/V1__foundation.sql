@@ -20,7 +20,8 @@ CREATE TABLE companies (
     revision INTEGER NOT NULL
 ) STRICT;
 INSERT INTO companies (id, company_id, name, is_active, created_at, updated_at, revision)
-VALUES (X'00000000000070008000000000000001', 'default', 'Default', TRUE, 0, 0, 0);
+SELECT X'00000000000070008000000000000001', 'default', 'Default', TRUE, now.at, now.at, 0
+FROM (SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS at) AS now;
 
 CREATE TABLE data_keys (
     id BLOB NOT NULL PRIMARY KEY,

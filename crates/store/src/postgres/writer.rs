@@ -165,17 +165,27 @@ impl Writer {
     /// The session is taken out for the attempt and put back only when it is
     /// known to be sound: an attempt that is cut off leaves none behind.
     async fn try_once(&mut self, works: &mut [Work], doubt: &mut Doubt) -> Result<()> {
-        let mut session = self.connected(doubt.is_some()).await?;
+        // Whatever keeps us from the log, the doubt stays until somebody has looked.
+        let mut session = self
+            .connected(doubt.is_some())
+            .await
+            .map_err(Error::into_unavailable)?;
         // The session holds the log, so nobody can still be committing to it.
         if doubt.take() == Some(session.head) {
             self.session = Some(session);
             return Ok(());
         }
-        let outcome = session.transaction(works, doubt, &self.clock).await;
-        if !matches!(outcome, Err(Error::Unavailable(_))) {
-            self.session = Some(session);
+        if let Err(error) = session.run(works).await {
+            if !matches!(error, Error::Unavailable(_)) {
+                self.session = Some(session);
+            }
+            return Err(error);
         }
-        outcome
+        // After a failure here the log may not end where this session believes: the
+        // next one reads its head anew.
+        session.close(works, doubt, &self.clock).await?;
+        self.session = Some(session);
+        Ok(())
     }
 
     /// The session, taken out; a fresh one when the last has ended. `same_log`
@@ -205,18 +215,26 @@ impl Writer {
 }
 
 impl Session {
-    async fn transaction(
+    /// Runs the units, if there are any, and leaves their transaction open. A failure
+    /// undoes them and leaves the session as it was, unless the database is away.
+    async fn run(&self, works: &mut [Work]) -> Result<()> {
+        if has_units(works)
+            && let Err(error) = run_units(&self.connection, works).await
+        {
+            self.connection.control("ROLLBACK").await?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Writes the records and commits.
+    async fn close(
         &mut self,
         works: &mut [Work],
         doubt: &mut Doubt,
         clock: &StoreClock,
     ) -> Result<()> {
         let connection = &self.connection;
-        let has_units = works.iter().any(|work| matches!(work, Work::Unit { .. }));
-        if has_units && let Err(error) = run_units(connection, works).await {
-            connection.control("ROLLBACK").await?;
-            return Err(error);
-        }
         let records: Vec<_> = works.iter().flat_map(Work::records).collect();
         if records.is_empty() {
             return connection.control("COMMIT").await;
@@ -224,7 +242,7 @@ impl Session {
         let batch = ledger::close(self.log, self.head, &records, clock.now());
         let insert = ledger::postgres::insert(connection, &batch, &records);
         *doubt = Some(batch.as_head());
-        let committed = if has_units {
+        let committed = if has_units(works) {
             let commit = connection.control("COMMIT");
             let (inserted, committed) = tokio::join!(biased; insert, commit);
             inserted.and(committed)
@@ -239,6 +257,10 @@ impl Session {
         *doubt = None;
         committed
     }
+}
+
+fn has_units(works: &[Work]) -> bool {
+    works.iter().any(|work| matches!(work, Work::Unit { .. }))
 }
 
 /// Runs all units in one transaction, wave by wave. The first wave's statements

@@ -13,8 +13,8 @@ pub struct ApiKeyRow {
     pub company_id: String,
     /// For people.
     pub name: String,
-    /// SHA-256 of the whole key.
-    pub hash: [u8; 32],
+    /// SHA-256 of the whole key: 32 bytes, or no key matches it.
+    pub hash: Vec<u8>,
     /// Space-separated scopes.
     pub scopes: String,
     /// Limits of its own, `customers=6000/1m` separated by spaces.
@@ -44,7 +44,7 @@ impl ApiKeyRow {
             id: row.text(0, "api_keys.id")?,
             company_id: row.text(1, "api_keys.company_id")?,
             name: row.text(2, "api_keys.name")?,
-            hash: row.array(3, "api_keys.hash")?,
+            hash: row.bytes(3, "api_keys.hash")?,
             scopes: row.text(4, "api_keys.scopes")?,
             limits: row.text(5, "api_keys.limits")?,
             created_at: row.time(6, "api_keys.created_at")?,

@@ -10,7 +10,7 @@ use domain::seal::BlindIndex;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use crate::ground::{Act, Ground, Step, record, run};
+use crate::ground::{Act, Ground, Step, postgres_sql, record, run};
 
 /// A caller waits 2 s, and a little more to be told why.
 const PATIENCE: Duration = Duration::from_millis(2_900);
@@ -251,5 +251,50 @@ fn a_locked_sqlite_file_is_waited_for_and_then_told() {
                 .await,
             1
         );
+    });
+}
+
+#[test]
+fn a_log_that_somebody_else_continued_is_read_anew() {
+    run(async {
+        let ground = Ground::postgres("continued").await;
+        let store = ground.open().await;
+        let unit = |id| Act::new(1, "unit", [Step::Insert(id, id)]);
+        store.append(record("first")).await.unwrap();
+        store.write(unit(1)).await.unwrap();
+        let foreign = "INSERT INTO audit_batches SELECT log, batch + 1, size, committed_at, \
+             previous, root, head, leaves FROM audit_batches b WHERE batch = \
+             (SELECT MAX(batch) FROM audit_batches WHERE log = b.log)";
+        ground.sql(foreign).await;
+        store.append(record("second")).await.unwrap();
+        ground.sql(foreign).await;
+        store.write(unit(2)).await.unwrap();
+        assert_eq!(ground.number("SELECT COUNT(*) FROM notes").await, 2);
+        let records = "SELECT COUNT(*) FROM audit_records";
+        assert_eq!(ground.number(records).await, 4);
+    });
+}
+
+/// A server that answers, but lets nobody in, is as good as away.
+#[test]
+fn being_turned_away_is_waited_out() {
+    run(async {
+        let mut ground = Ground::server().await;
+        let store = ground.open().await;
+        store.append(record("before")).await.unwrap();
+        let name = ground.sql("SELECT current_database()").await[0][0].clone();
+        let beside = ground.own_server().fresh_database("beside").unwrap();
+        let admit = |yes: bool| format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {yes}");
+        postgres_sql(&beside, &admit(false)).await;
+        let end = format!(
+            "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        postgres_sql(&beside, &end).await;
+        let again = async {
+            sleep(Duration::from_millis(300)).await;
+            postgres_sql(&beside, &admit(true)).await;
+        };
+        let (appended, ()) = tokio::join!(store.append(record("meanwhile")), again);
+        appended.unwrap();
     });
 }

@@ -171,7 +171,8 @@ fn at(url: &str) -> Location {
     Location::Postgres(Box::new(Target::parse(url, None).unwrap()))
 }
 
-async fn postgres_sql(url: &str, sql: &str) -> Vec<Vec<String>> {
+/// Runs statements on any PostgreSQL database; returns the rows as text.
+pub async fn postgres_sql(url: &str, sql: &str) -> Vec<Vec<String>> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     let messages = client.simple_query(sql).await.unwrap();

@@ -6,7 +6,10 @@ use futures_util::future::join_all;
 
 use crate::ground::{Ground, contract, run};
 
-contract!(migrating_again_changes_nothing);
+contract!(
+    migrating_again_changes_nothing,
+    the_first_company_is_as_old_as_the_database,
+);
 
 #[test]
 fn both_engines_have_the_same_schema() {
@@ -24,6 +27,21 @@ async fn migrating_again_changes_nothing(ground: Ground) {
         assert_eq!(applied.unwrap(), 0);
     }
     assert_eq!(ground.number("SELECT COUNT(*) FROM companies").await, 1);
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a migration goes by the database's own clock"
+)]
+async fn the_first_company_is_as_old_as_the_database(ground: Ground) {
+    let now = jiff::Timestamp::now().as_microsecond();
+    for column in ["created_at", "updated_at"] {
+        let at = ground
+            .number(&format!("SELECT {column} FROM companies"))
+            .await;
+        let age = std::time::Duration::from_micros(now.abs_diff(at));
+        assert!(age < std::time::Duration::from_secs(600), "{column}: {at}");
+    }
 }
 
 #[test]

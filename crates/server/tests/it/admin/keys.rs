@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{KEYS, Operator};
+use super::{COMPANIES, KEYS, Operator};
 use crate::customers::CHECK;
-use crate::harness::{TestApp, flows};
+use crate::harness::{Engine, Settings, TestApp, flows, key_id, logged};
 
 flows!(
     a_key_is_made_and_never_shown_again,
+    a_key_that_cannot_be_read_concerns_no_other,
+    words_of_a_newer_version_take_nothing_away,
+    a_committed_change_is_answered_whatever_follows,
     every_mistake_is_reported_at_once,
     a_key_changes_while_it_lives,
     a_key_is_rotated_with_grace,
@@ -267,6 +270,77 @@ async fn the_log_tells_whose_key_it_was(app: TestApp) {
         assert_eq!(records[0].record.company, "default");
         assert_eq!(records[0].record.detail, Some(detail));
     }
+}
+
+/// Changes a stored key behind everybody's back, as a later change of the same row.
+async fn spoil(app: &TestApp, key: &str, change: &str) {
+    let id = key_id(key);
+    for sql in [
+        "UPDATE change_counter SET revision = revision + 1".to_owned(),
+        format!(
+            "UPDATE api_keys SET {change}, revision = (SELECT revision FROM change_counter) \
+             WHERE id = '{id}'"
+        ),
+    ] {
+        app.database().sql(&sql).await;
+    }
+}
+
+async fn a_key_that_cannot_be_read_concerns_no_other(app: TestApp) {
+    let operator = Operator::of(&app).await;
+    let sound = app.key("default", "customers:read").await;
+    let bytes = match app.engine() {
+        Engine::Sqlite => "hash = X'00'",
+        Engine::Postgres => "hash = '\\x00'",
+    };
+    for change in [
+        "limits = 'cats=1/1m'",
+        "company_id = company_id, limits = '?'",
+        bytes,
+    ] {
+        let spoilt = app.key("default", "customers:read").await;
+        assert_eq!(ask(&app, &spoilt).await, 200);
+        spoil(&app, &spoilt, change).await;
+        app.chores().await;
+        assert_eq!(ask(&app, &spoilt).await, 401, "{change}");
+        assert_eq!(ask(&app, &sound).await, 200);
+        let later = app.key("default", "customers:read").await;
+        assert_eq!(ask(&app, &later).await, 200);
+        let beside = app.another(Settings::default()).await;
+        assert_eq!(
+            ask(&beside, &sound).await,
+            200,
+            "a server starts all the same"
+        );
+        // It is still shown, and can be revoked.
+        let id = key_id(&spoilt);
+        assert!(app::keys::list(&app.app, None).await.is_ok());
+        let listed = operator.get(KEYS).expect(200).await;
+        assert!(listed.text().contains(id));
+        app.revoke(&spoilt).await;
+    }
+    assert!(logged().contains("a stored API key cannot be read"));
+}
+
+async fn words_of_a_newer_version_take_nothing_away(app: TestApp) {
+    let key = app.key("default", "customers:read").await;
+    spoil(&app, &key, "scopes = 'wonders:work customers:read'").await;
+    app.chores().await;
+    assert_eq!(ask(&app, &key).await, 200);
+}
+
+async fn a_committed_change_is_answered_whatever_follows(app: TestApp) {
+    let operator = Operator::of(&app).await;
+    app.company("acme").await;
+    // No instance can take in a company that was made beyond the end of time.
+    let spoil = "UPDATE companies SET created_at = 9223372036854775807, revision = 1000000 \
+         WHERE company_id = 'acme'";
+    app.database().sql(spoil).await;
+    let created = operator.post(KEYS).json(&shop()).expect(201).await;
+    assert!(created.json["key"].is_string());
+    let company = json!({"company": "other", "name": "Other"});
+    let created = operator.post(COMPANIES).json(&company).expect(201).await;
+    assert!(created.text().contains("whsec_"));
 }
 
 /// The instance that made a change takes it in at once; when it cannot, the change is made still.
