@@ -1,5 +1,5 @@
-//! The first start of the embedded default: an administrator's key, and what to do
-//! with it, printed once.
+//! The first start. Of the embedded default: an administrator's key, and what to do
+//! with it, printed once. In production: a word in the log on how to make a key.
 
 use app::App;
 use app::idempotency::Reply;
@@ -12,20 +12,23 @@ use super::session;
 use super::style::Style;
 use crate::config::{BaseUrl, Config, DatabaseUrl};
 
+/// The command that makes an administrator's key.
+const FIRST_KEY: &str = "bonafide keys create --company default --name admin --scope admin";
+
 /// Creates the first key and prints it, if there is none yet and the database is
-/// the embedded one. In production keys are made on purpose. `port` is the one
-/// that is listened on, which the configuration may have left to the system.
+/// the embedded one. In production keys are made on purpose, and the log says how.
+/// `port` is the one that is listened on, which the configuration may have left to
+/// the system.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn welcome(config: &Config, app: &App, port: u16) -> Result<(), Failure> {
-    let embedded = matches!(config.storage.database, DatabaseUrl::Sqlite(_));
-    if !embedded
-        || !keys::list(app, None)
-            .await
-            .map_err(super::of_app)?
-            .is_empty()
-    {
+    let keys = keys::list(app, None).await.map_err(super::of_app)?;
+    if !keys.is_empty() {
+        return Ok(());
+    }
+    if matches!(config.storage.database, DatabaseUrl::Postgres(_)) {
+        tracing::info!("there is no API key yet: `{FIRST_KEY}` makes the first");
         return Ok(());
     }
     let exchange = session::exchange(app, "key.create");
@@ -39,31 +42,40 @@ pub async fn welcome(config: &Config, app: &App, port: u16) -> Result<(), Failur
     let created = keys::create(app, &exchange, new, Reply::unkept())
         .await
         .map_err(super::of_app)?;
-    let unset = BaseUrl::localhost(config.http.listen.port());
+    let encrypted = config.http.tls.is_some();
+    let unset = BaseUrl::localhost(encrypted, config.http.listen.port());
     let base = if config.http.base_url == unset {
-        BaseUrl::localhost(port)
+        BaseUrl::localhost(encrypted, port)
     } else {
         config.http.base_url.clone()
     };
     print_line(&greeting(
         Style::of_output(),
         base.as_str(),
+        encrypted,
         created.key.expose(),
     ))
 }
 
-fn greeting(style: Style, base: &str, key: &str) -> String {
+fn greeting(style: Style, base: &str, own_certificate: bool, key: &str) -> String {
     let check = r#"{"email":"ann@example.com"}"#;
     let update = r#"{"email":"ann@example.com","verification_type":"veriff","status":true}"#;
     let call = |path, body| call(base, key, path, body);
     let remark = |text: &str| style.dim(format!("# {text}"));
+    let mut paste = "Paste these one by one:".to_owned();
+    if own_certificate {
+        paste.push('\n');
+        paste.push_str(&remark(
+            "For a certificate that curl does not know, as a self-signed one, add `-k`.",
+        ));
+    }
     let paragraphs = [
         style.bold(format!("Bonafide runs for the first time, on {base}")),
         format!(
             "Your administrator's key, shown only now:\n\n    {}",
             style.bold(key)
         ),
-        "Paste these one by one:".to_owned(),
+        paste,
         format!(
             "{}\n{}",
             remark("Is this customer bona fide? Nobody knows her yet."),

@@ -58,12 +58,11 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     )
     .map_err(|error| Failure::failed(format!("logging cannot begin: {error}")))?;
     let stop = stop_on_signals()?;
-    let location = runtime::location(&config)?;
-    if config.storage.auto_migrate {
-        let applied = runtime::migrate(&location, runtime::START_PATIENCE).await?;
-        tracing::debug!(applied, "database is up to date");
-    }
-    let app = runtime::open(&config, &location, Connections::default()).await?;
+    let started = stop.run_until_cancelled(start(&config)).await;
+    let Some(app) = started.transpose()? else {
+        tracing::info!("stopped before the start was over");
+        return Ok(());
+    };
     let tasks = TaskTracker::new();
     if arguments.role.works() {
         runtime::start_workers(&app, &tasks, &stop);
@@ -83,6 +82,17 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     session::close(app).await;
     tracing::info!("stopped");
     served
+}
+
+/// Opens the use cases, over a database that is brought up to date if that is wanted.
+/// May be dropped while it waits: a migration is applied as a whole or not at all.
+async fn start(config: &Config) -> Result<Arc<App>, Failure> {
+    let location = runtime::location(config)?;
+    if config.storage.auto_migrate {
+        let applied = runtime::migrate(&location, runtime::START_PATIENCE).await?;
+        tracing::debug!(applied, "database is up to date");
+    }
+    runtime::open(config, &location, Connections::default()).await
 }
 
 async fn answer(

@@ -80,7 +80,8 @@ impl Http {
         let request_timeout = read.value(&settings::REQUEST_TIMEOUT);
         let shutdown_timeout = read.value(&settings::SHUTDOWN_TIMEOUT);
         let max_connections = read.value(&settings::MAX_CONNECTIONS);
-        let base_url = base_url.unwrap_or_else(|| BaseUrl::localhost(port.unwrap_or_default()));
+        let base_url =
+            base_url.unwrap_or_else(|| BaseUrl::localhost(tls.is_some(), port.unwrap_or_default()));
         let require_https = require_https(read, &base_url);
         Some(Self {
             listen: SocketAddr::new(bind?, port?),
@@ -271,7 +272,8 @@ impl Telemetry {
 fn require_https(read: &mut Reader<'_>, base_url: &BaseUrl) -> bool {
     let explicit = read.optional(&settings::REQUIRE_HTTPS);
     if explicit == Some(false) && base_url.is_https() {
-        let text = "cannot be false while API_BASE_URL is https";
+        let text =
+            "cannot be false while API_BASE_URL is https, as it is by default where TLS is served";
         read.problems.add(settings::REQUIRE_HTTPS.about.name, text);
     }
     explicit.unwrap_or_default() || base_url.is_https()

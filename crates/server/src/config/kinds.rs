@@ -144,8 +144,9 @@ impl BaseUrl {
     }
 
     /// The address of this machine, for those that did not set one.
-    pub fn localhost(port: u16) -> Self {
-        Self(format!("http://localhost:{port}"))
+    pub fn localhost(encrypted: bool, port: u16) -> Self {
+        let scheme = if encrypted { "https" } else { "http" };
+        Self(format!("{scheme}://localhost:{port}"))
     }
 }
 

@@ -170,7 +170,7 @@ settings! {
         /// The port to listen on.
         PORT: u16 = kinds::PORT, Default("3000");
         /// The address that others reach this server at; links are made from it.
-        API_BASE_URL: BaseUrl = kinds::BASE_URL, Nothing("`http://localhost:PORT`");
+        API_BASE_URL: BaseUrl = kinds::BASE_URL, Nothing("`http://localhost:PORT`, with TLS `https://localhost:PORT`");
         /// Refuses requests that did not come by HTTPS. It is always on when `API_BASE_URL` is https; to say
         /// `false` there is a mistake.
         REQUIRE_HTTPS: bool = kinds::FLAG, Nothing("on when `API_BASE_URL` is https");
@@ -179,7 +179,7 @@ settings! {
         TLS_CERT_FILE: PathBuf = kinds::PATH, Nothing("plain HTTP");
         /// The private key (PEM) of the certificate.
         TLS_KEY_FILE: PathBuf = kinds::PATH, Nothing("plain HTTP");
-        /// The proxies whose `Forwarded` and `X-Forwarded-*` headers count.
+        /// The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` headers count.
         TRUSTED_PROXIES: Vec<IpNet> = kinds::NETWORKS, Nothing("such headers are ignored");
         /// The web pages whose scripts may call this server.
         CORS_ORIGINS: Vec<String> = kinds::ORIGINS, Nothing("none");

@@ -72,7 +72,19 @@ struct Component {
     tag = "Health",
     responses(
         (status = 200, description = "The server answers", body = Health),
-        (status = 503, description = "The server cannot answer", body = Health),
+        (
+            status = 503,
+            description = "The server cannot answer",
+            body = Health,
+            example = json!({
+                "status": "unhealthy",
+                "version": env!("CARGO_PKG_VERSION"),
+                "components": {
+                    "database": {"status": "unhealthy", "kind": "postgres"},
+                    "limits": {"status": "healthy", "kind": "redis"},
+                },
+            }),
+        ),
     )
 )]
 async fn health(State(server): State<Shared>) -> Response {
@@ -130,7 +142,12 @@ async fn live() -> Response {
     tag = "Health",
     responses(
         (status = 200, description = "They can", body = Short),
-        (status = 503, description = "They cannot: the database is away or takes no writes", body = Short),
+        (
+            status = 503,
+            description = "They cannot: the database is away or takes no writes",
+            body = Short,
+            example = json!({"status": "not ready"}),
+        ),
     )
 )]
 async fn ready(State(server): State<Shared>) -> Response {

@@ -320,6 +320,24 @@ fn malformed_values_are_refused_with_words() {
 }
 
 #[test]
+fn a_server_with_a_certificate_is_reached_by_https() {
+    let tls = [
+        ("TLS_CERT_FILE", "cert.pem"),
+        ("TLS_KEY_FILE", "key.pem"),
+        ("PORT", "3443"),
+    ];
+    let http = sound(&tls).http;
+    assert_eq!(http.base_url.as_str(), "https://localhost:3443");
+    assert!(http.require_https);
+    let text = problems(&[&tls[..], &[("REQUIRE_HTTPS", "false")]].concat());
+    assert_eq!(text.len(), 1);
+    assert_eq!(text[0].0, "REQUIRE_HTTPS");
+    let elsewhere = [&tls[..], &[("API_BASE_URL", "https://verify.example.com")]].concat();
+    let base_url = sound(&elsewhere).http.base_url;
+    assert_eq!(base_url.as_str(), "https://verify.example.com");
+}
+
+#[test]
 fn https_outside_cannot_be_contradicted() {
     assert!(sound(&[("REQUIRE_HTTPS", "true")]).http.require_https);
     let text = problems(&[

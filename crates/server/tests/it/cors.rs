@@ -11,6 +11,7 @@ flows!(
     answers_and_failures_carry_the_headers,
     only_preflights_are_answered_as_such,
     without_origins_there_is_no_cors,
+    preflights_pass_through_the_edge,
 );
 
 const SHOP: &str = "https://shop.example";
@@ -78,6 +79,30 @@ async fn configured_origins_pass_their_preflight(app: TestApp) {
                 .is_none()
         );
     }
+    assert_eq!(app.records().await.len(), before, "no request, no record");
+}
+
+async fn preflights_pass_through_the_edge(app: TestApp) {
+    let mut settings = Settings::default();
+    settings.edge.cors_origins = vec![SHOP.parse().unwrap()];
+    settings.edge.require_https = true;
+    let plain = app.another(settings).await;
+    let encrypted = plain.reached_from("203.0.113.7:1", true);
+    let before = app.records().await.len();
+    for (way, status) in [(&plain, 403), (&encrypted, 200)] {
+        let answer = preflight(way, CHECK, SHOP).await;
+        assert_eq!(answer.status.as_u16(), status);
+        assert!(!answer.request_id().is_empty());
+        let promise = answer.header("strict-transport-security");
+        assert!(promise.starts_with("max-age="));
+        assert_eq!(answer.header("access-control-allow-origin"), SHOP);
+    }
+    let refused = preflight(&plain, CHECK, SHOP).await;
+    assert_eq!(refused.code(), "https_required");
+    assert_eq!(
+        preflight(&plain, "/health", SHOP).await.status.as_u16(),
+        200
+    );
     assert_eq!(app.records().await.len(), before, "no request, no record");
 }
 

@@ -1,10 +1,14 @@
 //! Which other sites' pages may use the API from a browser (CORS): those of
 //! `CORS_ORIGINS`, and nobody when there are none.
 //!
-//! Stands outside of the edge, so that failures carry the headers too. A preflight
-//! is a browser's question to us, not a request to a surface: it is answered here
-//! and leaves no audit record.
+//! The layer stands outside of the edge and only adds headers, so that the edge's own
+//! failures carry them too. A preflight passes through the edge like any request: it
+//! gets its request id, its log line (`request.preflight`) and, where HTTPS is
+//! required, the same promise or refusal. It leaves no audit record, for it is a
+//! browser's question to us, carries no credentials and reaches no surface; and a page
+//! can read of an outage only after its preflight has been answered.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, Method, header};
-use tower::{Layer as _, ServiceExt as _};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::cors::CorsLayer;
 
 /// How long a browser may remember the answer to a preflight.
@@ -47,16 +51,42 @@ fn rules(origins: &[HeaderValue]) -> CorsLayer {
         .max_age(REMEMBERED)
 }
 
-/// The layer takes every OPTIONS request for a preflight; those that are none go
-/// on as any other request.
-async fn cors(State(rules): State<CorsLayer>, request: Request, next: Next) -> Response {
+/// Whether a browser asks here what a page may do.
+pub fn is_preflight(request: &Request) -> bool {
     let headers = request.headers();
-    let preflight = headers.contains_key(header::ORIGIN)
-        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    if request.method() == Method::OPTIONS && !preflight {
+    request.method() == Method::OPTIONS
+        && headers.contains_key(header::ORIGIN)
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The rules take every OPTIONS request for a preflight and let none pass, so they
+/// see a preflight only beside the edge, and other OPTIONS requests not at all.
+async fn cors(State(rules): State<CorsLayer>, request: Request, next: Next) -> Response {
+    if is_preflight(&request) {
+        let mut question = Request::default();
+        *question.method_mut() = Method::OPTIONS;
+        *question.headers_mut() = request.headers().clone();
+        let unasked = service_fn(async |_: Request| Ok::<_, Infallible>(Response::default()));
+        let told = infallible(rules.layer(unasked).oneshot(question).await);
+        let mut answer = next.run(request).await;
+        // The body is the edge's, and so is what describes it.
+        let told = told
+            .headers()
+            .iter()
+            .filter(|(name, _)| *name != header::CONTENT_LENGTH);
+        for (name, value) in told {
+            answer.headers_mut().append(name, value.clone());
+        }
+        return answer;
+    }
+    if request.method() == Method::OPTIONS {
         return next.run(request).await;
     }
-    match rules.layer(next).oneshot(request).await {
+    infallible(rules.layer(next).oneshot(request).await)
+}
+
+fn infallible(result: Result<Response, Infallible>) -> Response {
+    match result {
         Ok(response) => response,
         Err(impossible) => match impossible {},
     }

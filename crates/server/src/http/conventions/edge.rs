@@ -2,7 +2,8 @@
 //!
 //! In: the request id, the origin, the audit exchange. Around: the guards against
 //! panics and endless answers. Out: failures in the surface's shape, the limit
-//! headers, and the audit record, without which no answer leaves.
+//! headers, and the audit record, without which no answer leaves. Only the CORS
+//! headers are added further out; preflights are answered here (see `cors`).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use ipnet::IpNet;
 use super::failure::{Carried, Failure, of_status};
 use super::surface::Surface;
 use super::visit::Visit;
-use super::{origin, surface};
+use super::{cors, origin, surface};
 use crate::http::Shared;
 use crate::http::health::Finished;
 use crate::http::listener::Peer;
@@ -63,7 +64,13 @@ pub async fn edge(State(server): State<Shared>, mut request: Request, next: Next
         request.headers(),
         &settings.trusted_proxies,
     );
-    let visit = open(&server, &request, &origin);
+    // Where no other site's pages may call, a preflight is only a wrong method.
+    let preflight = !settings.cors_origins.is_empty() && cors::is_preflight(&request);
+    let mut visit = open(&server, &request, &origin);
+    if preflight {
+        visit = visit.unaudited();
+        visit.exchange().note_action("request.preflight");
+    }
     request.extensions_mut().insert(visit.clone());
     let guard = Unfinished {
         server: &server,
@@ -73,6 +80,8 @@ pub async fn edge(State(server): State<Shared>, mut request: Request, next: Next
     let refused = settings.require_https && !origin.encrypted && !is_probe(request.uri().path());
     let answer = if refused {
         https_required()
+    } else if preflight {
+        StatusCode::OK.into_response()
     } else {
         guarded(settings, next.run(request)).await
     };
@@ -152,7 +161,7 @@ async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response 
             &visit.exchange().request_id,
         );
     }
-    if visit.surface().is_audited()
+    if visit.is_audited()
         && let Err(unrecorded) = record(server, visit, code, response.status()).await
     {
         // An answer without a record does not leave.
@@ -289,7 +298,7 @@ impl Unfinished<'_> {
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        if !self.armed || !self.visit.surface().is_audited() {
+        if !self.armed || !self.visit.is_audited() {
             return;
         }
         let (server, visit) = (self.server.clone(), self.visit.clone());

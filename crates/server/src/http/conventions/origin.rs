@@ -2,7 +2,8 @@
 //!
 //! Forwarded headers count only from trusted proxies. Of `X-Forwarded-For` the
 //! rightmost address that is no trusted proxy is the caller: everything left of
-//! it anybody could have written.
+//! it anybody could have written. Of `X-Forwarded-Proto` the last scheme counts,
+//! for it is what the proxy next to us wrote.
 
 use std::net::IpAddr;
 
@@ -35,23 +36,16 @@ pub fn of(peer: Option<&Peer>, headers: &HeaderMap, proxies: &[IpNet]) -> Origin
             encrypted: peer.tls,
         };
     }
-    let forwarded = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .collect::<Vec<_>>();
     let mut caller = address;
-    for hop in forwarded.into_iter().rev() {
+    for hop in last_first(headers, "x-forwarded-for") {
         let Some(hop) = parse(hop) else { break };
         caller = hop;
         if !trusted(hop, proxies) {
             break;
         }
     }
-    let encrypted = headers
-        .get("x-forwarded-proto")
-        .and_then(|value| value.to_str().ok())
+    let encrypted = last_first(headers, "x-forwarded-proto")
+        .next()
         .map_or(peer.tls, |scheme| {
             scheme.trim().eq_ignore_ascii_case("https")
         });
@@ -59,6 +53,15 @@ pub fn of(peer: Option<&Peer>, headers: &HeaderMap, proxies: &[IpNet]) -> Origin
         address: Some(caller),
         encrypted,
     }
+}
+
+/// The items of a header that every proxy appends to, those of the nearest proxy first.
+fn last_first<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).iter().rev();
+    values
+        // What is no text is an item that means nothing, rather than none.
+        .map(|value| value.to_str().unwrap_or_default())
+        .flat_map(|value| value.rsplit(','))
 }
 
 fn trusted(address: IpAddr, proxies: &[IpNet]) -> bool {
@@ -86,7 +89,7 @@ fn canonical(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn origin(peer: &str, forwarded: &[&str], proto: Option<&str>, proxies: &[&str]) -> Origin {
+    fn origin(peer: &str, forwarded: &[&str], protos: &[&str], proxies: &[&str]) -> Origin {
         let peer = Peer {
             address: format!("{peer}:1").parse().unwrap(),
             tls: false,
@@ -95,8 +98,8 @@ mod tests {
         for value in forwarded {
             headers.append("x-forwarded-for", value.parse().unwrap());
         }
-        if let Some(proto) = proto {
-            headers.insert("x-forwarded-proto", proto.parse().unwrap());
+        for proto in protos {
+            headers.append("x-forwarded-proto", proto.parse().unwrap());
         }
         let proxies: Vec<_> = proxies
             .iter()
@@ -111,7 +114,7 @@ mod tests {
 
     #[test]
     fn strangers_cannot_forge_their_address_or_scheme() {
-        let forged = origin("203.0.113.9", &["10.0.0.1"], Some("https"), &["10.0.0.0/8"]);
+        let forged = origin("203.0.113.9", &["10.0.0.1"], &["https"], &["10.0.0.0/8"]);
         assert_eq!(
             forged,
             Origin {
@@ -124,7 +127,7 @@ mod tests {
     #[test]
     fn the_rightmost_stranger_behind_trusted_proxies_is_the_caller() {
         let proxies = ["10.0.0.0/8"];
-        let behind = |forwarded: &[&str]| origin("10.0.0.1", forwarded, None, &proxies).address;
+        let behind = |forwarded: &[&str]| origin("10.0.0.1", forwarded, &[], &proxies).address;
         assert_eq!(behind(&["1.1.1.1, 203.0.113.9"]), address("203.0.113.9"));
         assert_eq!(
             behind(&["1.1.1.1", "203.0.113.9, 10.0.0.2"]),
@@ -137,8 +140,21 @@ mod tests {
 
     #[test]
     fn a_trusted_proxy_tells_the_scheme() {
-        assert!(origin("10.0.0.1", &[], Some("HTTPS"), &["10.0.0.0/8"]).encrypted);
-        assert!(!origin("10.0.0.1", &[], Some("http"), &["10.0.0.0/8"]).encrypted);
-        assert!(!origin("10.0.0.1", &[], None, &["10.0.0.0/8"]).encrypted);
+        let encrypted =
+            |protos: &[&str]| origin("10.0.0.1", &[], protos, &["10.0.0.0/8"]).encrypted;
+        assert!(encrypted(&["HTTPS"]));
+        assert!(!encrypted(&["http"]));
+        assert!(!encrypted(&[]));
+    }
+
+    #[test]
+    fn of_several_schemes_the_nearest_proxys_counts() {
+        let encrypted =
+            |protos: &[&str]| origin("10.0.0.1", &[], protos, &["10.0.0.0/8"]).encrypted;
+        assert!(encrypted(&["http, https"]));
+        assert!(!encrypted(&["https, http"]));
+        assert!(encrypted(&["http", "https"]));
+        assert!(!encrypted(&["https", "http"]));
+        assert!(!encrypted(&["https", "http, "]));
     }
 }

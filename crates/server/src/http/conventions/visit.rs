@@ -10,7 +10,10 @@ use super::surface::Surface;
 
 /// Travels with the request as an extension.
 #[derive(Clone)]
-pub struct Visit(Arc<Inner>);
+pub struct Visit {
+    inner: Arc<Inner>,
+    audited: bool,
+}
 
 struct Inner {
     exchange: Arc<Exchange>,
@@ -21,30 +24,47 @@ struct Inner {
 impl Visit {
     /// A request that has arrived.
     pub fn new(exchange: Exchange, surface: Surface) -> Self {
-        Self(Arc::new(Inner {
-            exchange: Arc::new(exchange),
-            surface,
-            verdict: OnceLock::new(),
-        }))
+        Self {
+            inner: Arc::new(Inner {
+                exchange: Arc::new(exchange),
+                surface,
+                verdict: OnceLock::new(),
+            }),
+            audited: surface.is_audited(),
+        }
     }
 
     /// What the audit log will say.
     pub fn exchange(&self) -> &Arc<Exchange> {
-        &self.0.exchange
+        &self.inner.exchange
+    }
+
+    /// The same request, of which no audit record is kept. It has to be said before
+    /// the request is passed on.
+    pub fn unaudited(self) -> Self {
+        Self {
+            audited: false,
+            ..self
+        }
+    }
+
+    /// Whether the request leaves an audit record.
+    pub fn is_audited(&self) -> bool {
+        self.audited
     }
 
     /// Which surface it is for.
     pub fn surface(&self) -> Surface {
-        self.0.surface
+        self.inner.surface
     }
 
     /// What the limiter said, if it was asked.
     pub fn verdict(&self) -> Option<&Verdict> {
-        self.0.verdict.get()
+        self.inner.verdict.get()
     }
 
     /// Notes what the limiter said.
     pub fn note_verdict(&self, verdict: Verdict) {
-        let _ = self.0.verdict.set(verdict);
+        let _ = self.inner.verdict.set(verdict);
     }
 }

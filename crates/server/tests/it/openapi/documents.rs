@@ -62,6 +62,15 @@ fn every_failure_has_an_example_of_each_of_its_words() {
     }
 }
 
+#[test]
+fn an_unwell_server_has_an_example() {
+    for (path, status) in [("/health", "unhealthy"), ("/health/ready", "not ready")] {
+        let response = &DOCUMENT["paths"][path]["get"]["responses"]["503"];
+        let example = &response["content"]["application/json"]["example"];
+        assert_eq!(example["status"], status, "{path}");
+    }
+}
+
 async fn the_document_is_served(app: TestApp) {
     let answer = app.get("/openapi.json").expect(200).await;
     assert_eq!(answer.header("content-type"), "application/json");
