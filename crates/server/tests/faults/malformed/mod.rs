@@ -69,7 +69,7 @@ const INTERNAL: [&str; 30] = [
     "/src/",
     "/tmp/",
     "/home/",
-    "/root/",
+    "/root",
     "crates/",
     "panicked",
     "unwrap",
