@@ -341,7 +341,8 @@ fn open_sqlite(
     let writing = sqlite::Connection::open(path)?;
     let readers = sqlite::Readers::open(path, connections.readers.max(1) + 1)?;
     let (writer, queue) = mpsc::channel(QUEUE);
-    let thread = sqlite::start_writer(writing, queue, clock)?;
+    let turnstile = sqlite::Turnstile::before(path);
+    let thread = sqlite::start_writer(writing, turnstile, queue, clock)?;
     Ok(Engine::Sqlite {
         readers,
         writer,

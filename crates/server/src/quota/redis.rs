@@ -38,7 +38,7 @@ impl Default for Patience {
     /// That of a server: a machine that is merely busy stalls for less.
     fn default() -> Self {
         Self {
-            answer: Duration::from_millis(250),
+            answer: Duration::from_millis(500),
             connection: Duration::from_secs(1),
         }
     }

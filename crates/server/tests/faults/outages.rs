@@ -105,7 +105,7 @@ async fn without_redis_limits_hold_per_instance_and_are_shared_again_after() {
     office.close().await;
     let start = || builder(&database.url()).variable("REDIS_URL", redis.url());
     let instances = [start().start().unwrap(), start().start().unwrap()];
-    assert_eq!(take_turns(&instances, &limited).await, 6);
+    assert_eq!(take_turns(&instances, &limited).await, 6, "shared at first");
     let customers = (0..CLIENTS).map(Customer::new).collect();
     let load = Load::start(instances[0].port(), &busy, customers, 4);
     load.reach(200).await;
@@ -119,7 +119,7 @@ async fn without_redis_limits_hold_per_instance_and_are_shared_again_after() {
             .unwrap();
         until_limits_are(server, "degraded").await;
     }
-    assert_eq!(take_turns(&instances, &limited).await, 12);
+    assert_eq!(take_turns(&instances, &limited).await, 12, "each alone");
 
     redis.start_again().unwrap();
     for server in &instances {
@@ -127,9 +127,9 @@ async fn without_redis_limits_hold_per_instance_and_are_shared_again_after() {
     }
     load.reach(load.fine() + 300).await;
     let seen = load.stop().await;
-    // The Redis that came back is empty: one window for both begins anew.
-    assert_eq!(take_turns(&instances, &limited).await, 6);
     report(&seen, Duration::ZERO);
+    // The Redis that came back is empty: one window for both begins anew.
+    assert_eq!(take_turns(&instances, &limited).await, 6, "shared again");
     assert_eq!(unanswered(&seen), 0);
     assert!(seen.iter().all(|seen| seen.statuses.keys().eq([&200])));
 }

@@ -11,7 +11,7 @@ use rusqlite::config::DbConfig;
 use crate::{Result, Row, Value};
 
 /// How long a statement waits for another process's write transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Prepared statements kept per connection: more than the program has.
 const STATEMENTS: usize = 256;

@@ -2,12 +2,14 @@
 //!
 //! The file is in WAL mode with `synchronous=FULL`: what was committed survives
 //! the loss of power. Other processes (the command line beside a running server)
-//! may write too; whoever comes second waits.
+//! may write too; they take turns.
 
 mod connection;
 mod reader;
+mod turn;
 mod writer;
 
 pub use connection::Connection;
 pub(crate) use reader::Readers;
+pub(crate) use turn::Turnstile;
 pub(crate) use writer::start as start_writer;

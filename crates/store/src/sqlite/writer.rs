@@ -6,7 +6,8 @@ use domain::audit::Head;
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
-use super::Connection;
+use super::connection::BUSY_TIMEOUT;
+use super::{Connection, Turnstile};
 use crate::ledger::{self, SQLITE_LOG};
 use crate::work::Work;
 use crate::{Error, PATIENCE, Result, StoreClock, Tx};
@@ -18,17 +19,26 @@ const BATCH: usize = 1024;
 /// `queue` is gone.
 pub(crate) fn start(
     connection: Connection,
+    turnstile: Turnstile,
     queue: mpsc::Receiver<Work>,
     clock: StoreClock,
 ) -> Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new()
         .name("sqlite-writer".into())
-        .spawn(move || Writer { connection, clock }.work_off(queue))
+        .spawn(move || {
+            let writer = Writer {
+                connection,
+                turnstile,
+                clock,
+            };
+            writer.work_off(queue);
+        })
         .map_err(|error| Error::Unavailable(error.to_string()))
 }
 
 struct Writer {
     connection: Connection,
+    turnstile: Turnstile,
     clock: StoreClock,
 }
 
@@ -64,7 +74,7 @@ impl Writer {
     /// may help, without keeping the others; when the transaction fails, all come
     /// back.
     fn attempt(&mut self, works: Vec<Work>) -> (Option<Error>, Vec<Work>) {
-        if let Err(error) = self.connection.control("BEGIN IMMEDIATE") {
+        if let Err(error) = self.begin() {
             return (Some(error), works);
         }
         let mut ready = Vec::with_capacity(works.len());
@@ -94,6 +104,11 @@ impl Writer {
             }
         }
         (conflict, again)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        let _turn = self.turnstile.wait(BUSY_TIMEOUT);
+        self.connection.control("BEGIN IMMEDIATE")
     }
 
     /// Runs one unit between savepoints, so that its failure is its own.

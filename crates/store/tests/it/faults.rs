@@ -1,5 +1,6 @@
 //! What happens when the database goes away, hangs, or is in somebody else's hands.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -220,6 +221,37 @@ fn another_process_may_write_to_the_same_sqlite_file() {
             .into_iter()
             .for_each(|written| assert!(written.is_ok()));
         assert_eq!(ground.number("SELECT COUNT(*) FROM notes").await, 250);
+    });
+}
+
+/// A commit follows the other without a gap as long as requests wait: whoever writes beside a busy
+/// server must get a turn all the same.
+#[test]
+fn another_process_gets_its_turn_beside_a_busy_one() {
+    run(async {
+        let ground = Ground::sqlite().await;
+        let (busy, other) = (Arc::new(ground.open().await), ground.open().await);
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut callers = tokio::task::JoinSet::new();
+        for id in 0..2_000 {
+            let (busy, stop) = (busy.clone(), stop.clone());
+            callers.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    busy.append(record(&format!("busy{id}"))).await.unwrap();
+                }
+            });
+        }
+        let mut slowest = Duration::ZERO;
+        for id in 0..200 {
+            let begin = Instant::now();
+            let unit = Act::new(id, &format!("beside{id}"), [Step::Insert(id, id)]);
+            other.write(unit).await.unwrap();
+            slowest = slowest.max(begin.elapsed());
+        }
+        stop.store(true, Ordering::Relaxed);
+        callers.join_all().await;
+        println!("the slowest write beside a busy process took {slowest:?}");
+        assert!(slowest < PATIENCE / 2, "{slowest:?}");
     });
 }
 
