@@ -6,6 +6,7 @@
 //! show themselves in `Debug`.
 
 pub mod access;
+pub mod age;
 pub mod audit;
 pub mod clock;
 pub mod contact;
