@@ -12,8 +12,6 @@ use crate::random::{self, Random};
 const PREFIX: &str = "av_";
 const SIGNS: usize = 16;
 const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-/// Bytes per draw: enough that a second one is rare.
-const DRAW: usize = 20;
 
 /// The name of a verification.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,7 +22,7 @@ impl VerificationId {
     #[must_use]
     pub fn generate(now: Timestamp, random: &dyn Random) -> Self {
         let milliseconds = now.as_millisecond().max(0);
-        let signs = std::iter::repeat_with(|| random::bytes::<DRAW>(random))
+        let signs = std::iter::repeat_with(|| random::bytes::<SIGNS>(random))
             .flatten()
             .filter_map(sign)
             .take(SIGNS);
@@ -101,7 +99,7 @@ mod tests {
             made,
             [
                 "av_1704067200000_0123456789abcdef",
-                "av_1704067200000_klmnopqrstuvwxyz"
+                "av_1704067200000_ghijklmnopqrstuv"
             ]
         );
         let early = VerificationId::generate(Timestamp::MIN, &random);
@@ -114,14 +112,10 @@ mod tests {
     #[test]
     fn draws_again_until_there_are_enough_signs() {
         let random = Counting::default();
-        // 240 draws leave the counter just before the bytes that choose nothing.
+        // What comes next are twelve bytes that choose a sign and the four that choose none.
         random::bytes::<240>(&random);
         let id = VerificationId::generate(Timestamp::UNIX_EPOCH, &random);
         assert_eq!(id.as_str(), "av_0_opqrstuvwxyz0123");
-        random::bytes::<232>(&random);
-        let id = VerificationId::generate(Timestamp::UNIX_EPOCH, &random);
-        assert_eq!(id.as_str().len(), "av_0_".len() + SIGNS);
-        assert!(VerificationId::parse(id.as_str()).is_some());
     }
 
     #[test]
