@@ -168,8 +168,9 @@ mod tests {
         }
 
         #[test]
-        fn any_text_gets_an_answer(text in any::<String>()) {
-            prop_assert!(BirthDate::parse(&text).is_none_or(|birth_date| birth_date.0.to_string() == text));
+        fn any_text_gets_an_answer(text in "[0-9]{4}-[01][0-9]-[0-3][0-9]|\\PC*") {
+            let read = BirthDate::parse(&text);
+            prop_assert!(read.is_none_or(|birth_date| birth_date.0.to_string() == text));
         }
 
         #[test]
