@@ -37,8 +37,8 @@ pub use tx::Tx;
 pub use value::Value;
 pub use work::{Lane, Unit, Written};
 
-use tables::customers::{Found, Key};
-use work::Work;
+use tables::customers::{Found, Key, Wanted};
+use work::{LookUp, Work};
 use writing::Writing;
 
 /// How long a caller waits for a database that is away.
@@ -233,31 +233,39 @@ impl Store {
         }
     }
 
-    /// A customer's standing by e-mail index.
+    /// A customer's standing, and the audit record of having asked, made of what was
+    /// found; returns once the record is durable.
+    ///
+    /// On SQLite both are one visit to the writer, whose cache its own commits leave
+    /// alone: a reader's is emptied by each of them.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn find_customer_by_email(&self, key: Key) -> Result<Option<Found>> {
-        match &self.engine {
-            Engine::Sqlite { readers, .. } => {
-                readers.read(|connection| tables::customers::sqlite::by_email(connection, &key))
+    pub async fn find_customer<R>(&self, wanted: Wanted, record: R) -> Result<Option<Found>>
+    where
+        R: Fn(Option<&Found>) -> Record + Send + 'static,
+    {
+        let found = match &self.engine {
+            Engine::Sqlite { .. } => {
+                let read = move |connection: &mut sqlite::Connection| {
+                    tables::customers::sqlite::find(connection, &wanted)
+                };
+                let record = move |found: &Option<Found>| record(found.as_ref());
+                return self.write(LookUp { read, record }).await;
             }
-            Engine::Postgres { by_email, .. } => by_email.find(key).await,
-        }
-    }
-
-    /// A customer's standing by phone index; of several customers with one phone,
-    /// the one that was updated last.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn find_customer_by_phone(&self, key: Key) -> Result<Option<Found>> {
-        match &self.engine {
-            Engine::Sqlite { readers, .. } => {
-                readers.read(|connection| tables::customers::sqlite::by_phone(connection, &key))
-            }
-            Engine::Postgres { by_phone, .. } => by_phone.find(key).await,
-        }
+            Engine::Postgres {
+                by_email, by_phone, ..
+            } => match (wanted.by_email, wanted.by_phone) {
+                (Some(email), phone) => match (by_email.find(email).await?, phone) {
+                    (None, Some(phone)) => by_phone.find(phone).await?,
+                    (found, _) => found,
+                },
+                (None, Some(phone)) => by_phone.find(phone).await?,
+                (None, None) => None,
+            },
+        };
+        self.append(record(found.as_ref())).await?;
+        Ok(found)
     }
 
     /// The standing of many customers by e-mail index, in the order of `keys`.

@@ -21,6 +21,10 @@ pub trait Unit: Send + 'static {
     /// What the caller learns once the unit is durable.
     type Output: Send + 'static;
 
+    /// Whether the unit writes nothing but its audit records: then there is nothing
+    /// to undo when it fails.
+    const READS_ONLY: bool = false;
+
     /// Units of one lane run one after another, in the order of their arrival;
     /// units that touch the same rows share a lane.
     fn lane(&self) -> Lane;
@@ -56,6 +60,36 @@ impl Lane {
 
     pub(crate) fn spread(self, among: usize) -> usize {
         usize::try_from(self.0 % among.max(1) as u64).unwrap_or(0)
+    }
+}
+
+/// A look-up at SQLite's writer, with the record that is made of what was found.
+pub(crate) struct LookUp<Q, R> {
+    pub read: Q,
+    pub record: R,
+}
+
+impl<T, Q, R> Unit for LookUp<Q, R>
+where
+    T: Send + 'static,
+    Q: FnMut(&mut crate::sqlite::Connection) -> Result<T> + Send + 'static,
+    R: FnMut(&T) -> Record + Send + 'static,
+{
+    type Output = T;
+
+    const READS_ONLY: bool = true;
+
+    fn lane(&self) -> Lane {
+        Lane::of(&[])
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> Result<Written<T>> {
+        let Tx::Sqlite(connection) = tx else {
+            return Err(Error::Refused("a look-up of SQLite's writer".into()));
+        };
+        let output = (self.read)(connection)?;
+        let records = vec![(self.record)(&output)];
+        Ok(Written { output, records })
     }
 }
 
@@ -115,6 +149,7 @@ impl Work {
 /// A unit whose output type is forgotten.
 pub(crate) trait Pending: Send {
     fn run<'t>(&'t mut self, tx: Tx<'t>) -> BoxFuture<'t, Result<()>>;
+    fn reads_only(&self) -> bool;
     fn records(&self) -> &[Record];
     fn succeed(self: Box<Self>);
     fn fail(self: Box<Self>, error: Error);
@@ -153,6 +188,10 @@ impl<U: Unit> Pending for Typed<U> {
             Ok(())
         }
         .boxed()
+    }
+
+    fn reads_only(&self) -> bool {
+        U::READS_ONLY
     }
 
     fn records(&self) -> &[Record] {

@@ -2,7 +2,7 @@
 
 use domain::contact::{E164, Email};
 use domain::standing::Standing;
-use store::tables::customers::{Found, Key};
+use store::tables::customers::{Found, Key, Wanted};
 
 use super::{email_index, phone_index};
 use crate::{App, Ctx, Result};
@@ -51,28 +51,22 @@ pub async fn check(app: &App, ctx: &Ctx, question: &Question) -> Result<Checked>
         Question::Phone(phone) => (None, Some(phone)),
         Question::Both(email, phone) => (Some(email), Some(phone)),
     };
-    let mut found = None;
-    if let Some(email) = email {
-        let index = email_index(&app.index_key, company, email);
-        ctx.exchange.note_subject(index);
-        found = app
-            .store
-            .find_customer_by_email(Key {
-                company: company.clone(),
-                index,
-            })
-            .await?;
+    let wanted = Wanted {
+        by_email: email.map(|email| Key {
+            company: company.clone(),
+            index: email_index(&app.index_key, company, email),
+        }),
+        by_phone: phone.map(|phone| Key {
+            company: company.clone(),
+            index: phone_index(&app.index_key, company, phone),
+        }),
+    };
+    if let Some(key) = wanted.by_email.as_ref().or(wanted.by_phone.as_ref()) {
+        ctx.exchange.note_subject(key.index);
     }
-    if let (None, Some(phone)) = (&found, phone) {
-        let index = phone_index(&app.index_key, company, phone);
-        ctx.exchange.note_subject(index);
-        found = app
-            .store
-            .find_customer_by_phone(Key {
-                company: company.clone(),
-                index,
-            })
-            .await?;
-    }
+    let draft = app.recorder.draft(&ctx.exchange).await?;
+    let record = move |_: Option<&Found>| draft.clone().finish("ok", 200, None);
+    let found = app.store.find_customer(wanted, record).await?;
+    ctx.exchange.mark_recorded();
     Ok(Checked::of(found.as_ref()))
 }

@@ -9,11 +9,12 @@ use tokio::sync::mpsc;
 use super::connection::BUSY_TIMEOUT;
 use super::{Connection, Turnstile};
 use crate::ledger::{self, SQLITE_LOG};
-use crate::work::Work;
+use crate::work::{Pending, Work};
 use crate::{Error, PATIENCE, Result, StoreClock, Tx};
 
-/// How many works one commit takes along at most.
-const BATCH: usize = 1024;
+/// How many works one commit takes along at most: enough to share its cost, and few enough that
+/// the answers to one batch leave, and the next questions arrive, while the next is committed.
+const BATCH: usize = 64;
 
 /// Starts the thread. It ends, with everything committed, when every sender of
 /// `queue` is gone.
@@ -116,11 +117,11 @@ impl Writer {
         let Work::Unit { unit, .. } = work else {
             return Ok(());
         };
+        if unit.reads_only() {
+            return run_at_once(unit.as_mut(), &mut self.connection);
+        }
         self.connection.control("SAVEPOINT unit")?;
-        let outcome = unit
-            .run(Tx::Sqlite(&mut self.connection))
-            .now_or_never()
-            .unwrap_or_else(|| Err(Error::Refused("a unit waited inside SQLite".into())));
+        let outcome = run_at_once(unit.as_mut(), &mut self.connection);
         if outcome.is_err() {
             self.connection.control("ROLLBACK TO unit")?;
         }
@@ -151,6 +152,12 @@ impl Writer {
         }
         error
     }
+}
+
+fn run_at_once(unit: &mut dyn Pending, connection: &mut Connection) -> Result<()> {
+    unit.run(Tx::Sqlite(connection))
+        .now_or_never()
+        .unwrap_or_else(|| Err(Error::Refused("a unit waited inside SQLite".into())))
 }
 
 /// Waits a moment for another process to finish its transaction, or for the

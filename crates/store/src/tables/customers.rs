@@ -18,6 +18,16 @@ pub struct Key {
     pub index: BlindIndex,
 }
 
+/// Whom to look for: by e-mail index, and by phone index if there is nobody.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The e-mail address.
+    pub by_email: Option<Key>,
+    /// The phone number; of several customers with one phone, the one that was
+    /// updated last is meant.
+    pub by_phone: Option<Key>,
+}
+
 /// What a look-up finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -334,7 +344,7 @@ pub async fn count(tx: &mut Tx<'_>, company_id: &str) -> Result<i64> {
 pub(crate) mod sqlite {
     //! Point look-ups in place.
 
-    use super::{Found, Key, Result, found};
+    use super::{Found, Key, Result, Wanted, found};
     use crate::sqlite::Connection;
 
     const BY_EMAIL: &str = concat!(
@@ -350,8 +360,16 @@ pub(crate) mod sqlite {
          AND c.phone_index = $2 ORDER BY c.updated_at DESC LIMIT 1"
     );
 
-    pub fn by_email(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {
-        find(connection, BY_EMAIL, key)
+    pub fn find(connection: &mut Connection, wanted: &Wanted) -> Result<Option<Found>> {
+        if let Some(email) = &wanted.by_email
+            && let Some(found) = find_by(connection, BY_EMAIL, email)?
+        {
+            return Ok(Some(found));
+        }
+        match &wanted.by_phone {
+            Some(phone) => find_by(connection, BY_PHONE, phone),
+            None => Ok(None),
+        }
     }
 
     /// Many look-ups of one moment: in one transaction, so that the pages on the
@@ -360,17 +378,13 @@ pub(crate) mod sqlite {
         connection.control("BEGIN")?;
         let found = keys
             .iter()
-            .map(|key| find(connection, BY_EMAIL, key))
+            .map(|key| find_by(connection, BY_EMAIL, key))
             .collect();
         connection.control("COMMIT")?;
         found
     }
 
-    pub fn by_phone(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {
-        find(connection, BY_PHONE, key)
-    }
-
-    fn find(connection: &mut Connection, sql: &'static str, key: &Key) -> Result<Option<Found>> {
+    fn find_by(connection: &mut Connection, sql: &'static str, key: &Key) -> Result<Option<Found>> {
         let values = [key.company.as_str().into(), key.index.as_bytes().into()];
         connection
             .query(sql, &values)?

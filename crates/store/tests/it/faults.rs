@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bonafide_store::tables::customers::Key;
+use bonafide_store::tables::customers::{Key, Wanted};
 use bonafide_store::{Error, Store};
 use domain::access::CompanyId;
 use domain::seal::BlindIndex;
@@ -29,11 +29,19 @@ fn nobody() -> Key {
 /// Every kind of access once, at the same time.
 async fn try_everything(store: &Store) -> [Result<(), Error>; 6] {
     let keys = [nobody()];
+    let email = Wanted {
+        by_email: Some(nobody()),
+        by_phone: None,
+    };
+    let phone = Wanted {
+        by_email: None,
+        by_phone: Some(nobody()),
+    };
     let (write, append, email, phone, bulk, ping) = tokio::join!(
         store.write(Act::new(1, "write", [Step::Insert(1, 1)])),
         store.append(record("append")),
-        store.find_customer_by_email(nobody()),
-        store.find_customer_by_phone(nobody()),
+        store.find_customer(email, |_| record("email")),
+        store.find_customer(phone, |_| record("phone")),
         store.find_customers(&keys),
         store.ping(),
     );
@@ -269,7 +277,7 @@ fn a_locked_sqlite_file_is_waited_for_and_then_told() {
         assert!(written.unwrap_err().is_transient());
         assert!(begin.elapsed() <= PATIENCE, "{:?}", begin.elapsed());
         // Reading goes on meanwhile.
-        store.find_customer_by_email(nobody()).await.unwrap();
+        store.find_customers(&[nobody()]).await.unwrap();
         let waiting = store.write(Act::new(2, "waiting", [Step::Insert(2, 2)]));
         let release = async {
             sleep(Duration::from_millis(300)).await;

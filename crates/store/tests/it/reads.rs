@@ -1,6 +1,6 @@
 //! Look-ups: each caller gets its own answer, however many ask together.
 
-use bonafide_store::tables::customers::{self, Customer, Found, Key, Phone};
+use bonafide_store::tables::customers::{self, Customer, Found, Key, Phone, Wanted};
 use bonafide_store::tables::data_keys::{self, Purpose};
 use bonafide_store::{Lane, Result, Store, Tx, Unit, Written};
 use domain::access::CompanyId;
@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::ground::{Ground, contract, now};
+use crate::ground::{Ground, contract, now, record};
 
 contract!(
     every_caller_gets_its_own_answer,
@@ -77,6 +77,25 @@ fn key(company: &str, number: u64) -> Key {
     }
 }
 
+fn by_email(key: Key) -> Wanted {
+    Wanted {
+        by_email: Some(key),
+        by_phone: None,
+    }
+}
+
+fn by_phone(key: Key) -> Wanted {
+    Wanted {
+        by_email: None,
+        by_phone: Some(key),
+    }
+}
+
+async fn find(store: &Store, wanted: Wanted) -> Option<Found> {
+    let recorded = |found: Option<&Found>| record(&format!("found {}", found.is_some()));
+    store.find_customer(wanted, recorded).await.unwrap()
+}
+
 /// Each customer of the fixture changed at a time of its own.
 fn changed_at(company: &str, number: u64) -> Timestamp {
     let seconds = i64::try_from(number).unwrap() * 10 + i64::from(company.as_bytes()[0]);
@@ -109,18 +128,24 @@ async fn every_caller_gets_its_own_answer(ground: Ground) {
     let asked = (0..1200_u64).map(|at| async move {
         let (number, company) = (at % 120, ["acme", "bolt", "none"][at as usize % 3]);
         let known = |at: u64| (company != "none" && at < 100).then(|| changed_at(company, at));
-        let by_email = store
-            .find_customer_by_email(key(company, number))
-            .await
-            .unwrap();
+        let by_email = find(store, by_email(key(company, number))).await;
         assert_eq!(time(by_email), known(number), "{company} {number}");
         // Two customers share a phone; the one that changed last is meant.
-        let by_phone = store
-            .find_customer_by_phone(key(company, 1_000_000 + number / 2))
-            .await;
+        let shared = by_phone(key(company, 1_000_000 + number / 2));
+        let expected = known(number | 1);
         assert_eq!(
-            time(by_phone.unwrap()),
-            known(number | 1),
+            time(find(store, shared.clone()).await),
+            expected,
+            "{company} {number}"
+        );
+        // An address that nobody has leaves it to the phone.
+        let both = Wanted {
+            by_email: Some(key(company, 5_000_000)),
+            ..shared
+        };
+        assert_eq!(
+            time(find(store, both).await),
+            expected,
             "{company} {number}"
         );
     });
@@ -131,17 +156,14 @@ async fn a_look_up_sees_what_was_just_written(ground: Ground) {
     let store = ground.open().await;
     for number in 0..50 {
         let key = key("acme", number);
-        assert_eq!(
-            store.find_customer_by_email(key.clone()).await.unwrap(),
-            None
-        );
+        assert_eq!(find(&store, by_email(key.clone())).await, None);
         let create = Create {
             company: "acme",
             number,
             updated_at: changed_at("acme", number),
         };
         assert!(store.write(create).await.unwrap());
-        assert!(store.find_customer_by_email(key).await.unwrap().is_some());
+        assert!(find(&store, by_email(key)).await.is_some());
     }
 }
 
