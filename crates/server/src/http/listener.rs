@@ -235,10 +235,10 @@ impl Front {
         let front = Arc::clone(self);
         self.connections.spawn(async move {
             let _slot = slot;
-            front
-                .cut_off
-                .run_until_cancelled(front.handle(stream, address))
-                .await;
+            // Boxed, here and where TLS and plain part: a connection that idles costs what it
+            // uses, not room for every turn that it could have taken.
+            let handling = Box::pin(front.handle(stream, address));
+            front.cut_off.run_until_cancelled(handling).await;
         });
     }
 
@@ -247,18 +247,17 @@ impl Front {
         // that refuses the option is already dead, which the first read will tell.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else {
-            return self
-                .speak(
-                    stream,
-                    Peer {
-                        address,
-                        tls: false,
-                    },
-                )
-                .await;
+            let peer = Peer {
+                address,
+                tls: false,
+            };
+            return Box::pin(self.speak(stream, peer)).await;
         };
         match timeout(self.options.handshake_timeout, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.speak(stream, Peer { address, tls: true }).await,
+            Ok(Ok(stream)) => {
+                let peer = Peer { address, tls: true };
+                Box::pin(self.speak(stream, peer)).await;
+            }
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_) => tracing::debug!("TLS handshake took too long"),
         }
