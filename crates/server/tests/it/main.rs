@@ -10,6 +10,7 @@
 
 mod admin;
 mod audit;
+mod browser;
 mod commands;
 mod config;
 mod conventions;
