@@ -38,10 +38,11 @@ pub use page::{Colours, Page};
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// No window, no questions, no services of the vendor, and no host but this one.
-const OPTIONS: [&str; 15] = [
+const OPTIONS: [&str; 16] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
+    "--hide-scrollbars",
     "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
