@@ -77,10 +77,12 @@ impl Page {
         Ok(answer["result"]["value"].take())
     }
 
-    /// Waits until a JavaScript expression is true. A page that is being left has no answer yet.
+    /// Waits until a JavaScript expression is true, or an element, or anything but nothing. A page
+    /// that is being left has no answer yet.
     pub fn wait_for(&mut self, condition: &str) -> Result<()> {
+        let question = format!("Boolean({condition})");
         let came = wait_for(condition, PATIENCE, || {
-            let holds = self.evaluate(condition).unwrap_or_default();
+            let holds = self.evaluate(&question).unwrap_or_default();
             Ok((holds == true).then_some(()))
         });
         came.with_context(|| {
@@ -184,7 +186,13 @@ impl Page {
 
     /// The whole page, as far down as it goes, as PNG.
     pub fn screenshot(&mut self) -> Result<Vec<u8>> {
-        let whole = json!({"format": "png", "captureBeyondViewport": true});
+        let metrics = self.connection.call("Page.getLayoutMetrics", json!({}))?;
+        let size = &metrics["cssContentSize"];
+        let whole = json!({
+            "format": "png",
+            "captureBeyondViewport": true,
+            "clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1},
+        });
         let picture = self.connection.call("Page.captureScreenshot", whole)?;
         let encoded = text(&picture["data"])?.as_bytes();
         Ok(data_encoding::BASE64.decode(encoded)?)
