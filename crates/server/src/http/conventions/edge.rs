@@ -20,12 +20,11 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use ipnet::IpNet;
 
-use super::failure::{Carried, Failure, of_status};
+use super::failure::{Carried, Failure, Finished, of_status};
 use super::surface::Surface;
 use super::visit::Visit;
 use super::{cors, origin, surface};
 use crate::http::Shared;
-use crate::http::health::Finished;
 use crate::http::listener::Peer;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
