@@ -30,7 +30,7 @@ async function check() {
 function noticeFor(answer) {
   if (answer.outcome === "never_verified") {
     return {
-      kind: "bad",
+      kind: "due",
       title: "Verify your age first",
       text: ["This order is for adults of 21 and over. It takes a minute, once a year."],
       actions: [VERIFY],
@@ -41,7 +41,7 @@ function noticeFor(answer) {
     return { kind: "good", title: "Age verified", text: ["Good until ", day(answer.expiresAt), "."] };
   }
   return {
-    kind: "bad",
+    kind: "due",
     title: "Your verification has expired",
     text: ["It was good until ", day(answer.expiresAt), ". Please verify your age again."],
     actions: [{ ...VERIFY, label: "Verify again" }],

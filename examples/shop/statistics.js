@@ -20,26 +20,33 @@ async function load() {
   const call = ++latest;
   const connection = connect();
   if (!connection) return;
-  const answer = await connection.api.statistics(Number(new FormData(period).get("days")));
+  const chosen = find(":checked", period);
+  const answer = await connection.api.statistics(Number(chosen.value));
   if (call !== latest) return;
   const counted = answer.outcome === "counted";
   figures.hidden = !counted;
   if (counted) {
     problem.replaceChildren();
-    draw(answer);
+    draw(answer, chosen.labels[0].textContent);
   } else {
     notify(problem, failureNotice(answer, load));
   }
 }
 
-/** @param {import("./age.js").Counted} counted */
-function draw({ total, passed, refused, successRate, period }) {
-  const rate = `${successRate.toFixed(2)} %`;
-  set("rate", total === 0 ? "–" : rate);
+/**
+ * @param {import("./age.js").Counted} counted
+ * @param {string} period  as the reader chose it
+ */
+function draw({ total, passed, refused, successRate }, period) {
+  const [rate, label] =
+    total === 0
+      ? ["–", `Nobody was checked in ${period}`]
+      : [`${successRate.toFixed(2)} %`, `of ${number.format(total)} decided attempts passed in ${period}`];
+  set("rate", rate);
+  set("label", label);
   set("total", number.format(total));
   set("passed", number.format(passed));
   set("refused", number.format(refused));
-  set("label", total === 0 ? `Nobody was checked in ${period}` : `of ${number.format(total)} decided attempts passed in ${period}`);
   const bar = find("#bar");
   bar.toggleAttribute("data-empty", total === 0);
   find("[data-passed]", bar).setAttribute("width", String(successRate));

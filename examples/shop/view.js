@@ -22,7 +22,7 @@ function timeElement(date, format) {
  * Puts a notice in place of what stood there.
  * @param {HTMLElement} place
  * @param {object} notice
- * @param {"good"|"bad"|"wait"} notice.kind
+ * @param {"good"|"bad"|"wait"|"due"} notice.kind
  * @param {string} notice.title
  * @param {(string|Node)[]} [notice.text]  never markup: whatever comes from the server is shown as text
  * @param {Action[]} [notice.actions]

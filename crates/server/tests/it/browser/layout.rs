@@ -11,7 +11,7 @@ const PAGES: [&str; 3] = ["verify", "checkout", "statistics"];
 const FILL: &str = "import('./view.js').then(({ notify, day }) => {
     const place = document.querySelector('#result, #gate, #problem');
     const actions = [{ label: 'Go to checkout', href: '#' }, { label: 'My details have changed', run() {} }];
-    const notices = ['good', 'bad', 'wait'].map((kind) => {
+    const notices = ['good', 'bad', 'wait', 'due'].map((kind) => {
         const text = ['Good until ', day(new Date(0)), '. ', 'x'.repeat(90)];
         notify(place, { kind, title: 'You have no more attempts left', text, actions });
         return place.firstElementChild;
