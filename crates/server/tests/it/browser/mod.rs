@@ -2,9 +2,10 @@
 //!
 //! Guarantees: every page is looked at from outside, as a person with a keyboard, a mouse and a
 //! screen meets it; every request that it makes and every complaint of the browser is accounted for.
-//! Must not: call a page's own functions, or wait for time to pass.
+//! Must not: help a page along, or wait for time to pass.
 
 mod checkout;
+mod client;
 mod layout;
 mod shop;
 mod site;
