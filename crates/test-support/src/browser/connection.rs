@@ -50,7 +50,7 @@ impl Connection {
     }
 
     /// Sends a command and waits for its result.
-    pub fn call(&mut self, method: &str, parameters: Value) -> Result<Value> {
+    pub fn call(&mut self, method: &str, parameters: &Value) -> Result<Value> {
         self.last_id += 1;
         let command = json!({"id": self.last_id, "method": method, "params": parameters});
         self.socket.send(Message::text(command.to_string()))?;
@@ -66,19 +66,13 @@ impl Connection {
         }
     }
 
-    /// Waits for an event of this name that has not been taken, and returns what it says. It stays
-    /// among the events.
-    pub fn wait_for_event(&mut self, name: &str) -> Result<&Value> {
-        let mut next = 0;
-        loop {
-            let found = (next..self.events.len()).find(|&at| self.events[at].method == name);
-            if let Some(at) = found {
-                return Ok(&self.events[at].parameters);
-            }
-            next = self.events.len();
+    /// Waits until there is an event of this name that has not been taken.
+    pub fn wait_for_event(&mut self, name: &str) -> Result<()> {
+        while !self.events.iter().any(|event| event.method == name) {
             let mut message = self.receive().with_context(|| name.to_owned())?;
             self.keep(&mut message);
         }
+        Ok(())
     }
 
     /// Takes all events that came so far.

@@ -18,6 +18,11 @@
 //! # }
 //! ```
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "what a JSON value does not have is null, never a panic"
+)]
+
 mod connection;
 mod page;
 
@@ -36,6 +41,7 @@ use connection::{Connection, text};
 pub use page::{Colours, Page};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 /// No window, no questions, no services of the vendor, and no host but this one.
 const OPTIONS: [&str; 16] = [
@@ -62,9 +68,8 @@ const OPTIONS: [&str; 16] = [
 pub struct Browser {
     control: Mutex<Connection>,
     port: u16,
-    // The process ends before its profile is removed: fields are dropped in this order.
-    _process: Process,
-    _profile: TempDir,
+    process: Process,
+    profile: TempDir,
 }
 
 impl Browser {
@@ -91,8 +96,8 @@ impl Browser {
         Ok(Self {
             control: Mutex::new(Connection::open(port, &path)?),
             port,
-            _process: process,
-            _profile: profile,
+            process,
+            profile,
         })
     }
 
@@ -103,13 +108,29 @@ impl Browser {
             .lock()
             .ok()
             .context("an earlier call panicked")?;
-        let context = control.call("Target.createBrowserContext", json!({}))?;
+        let context = control.call("Target.createBrowserContext", &json!({}))?;
         let target = control.call(
             "Target.createTarget",
-            json!({"url": "about:blank", "browserContextId": context["browserContextId"]}),
+            &json!({"url": "about:blank", "browserContextId": context["browserContextId"]}),
         )?;
         let path = format!("/devtools/page/{}", text(&target["targetId"])?);
         Page::attach(Connection::open(self.port, &path)?)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Its helpers write on for a moment when the browser has ended, so that files may come into
+        // a folder that is being removed.
+        let ended = self.process.stop(STOP_LIMIT).and_then(|_| {
+            wait_for("the end of chromium's profile", STOP_LIMIT, || {
+                let removed = std::fs::remove_dir_all(self.profile.path());
+                Ok(removed.is_ok().then_some(()))
+            })
+        });
+        if let Err(error) = ended {
+            eprintln!("chromium: {error:#}");
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Page {
 impl Page {
     pub(super) fn attach(mut connection: Connection) -> Result<Self> {
         for domain in ["Page", "Runtime", "Network", "Log"] {
-            connection.call(&format!("{domain}.enable"), json!({}))?;
+            connection.call(&format!("{domain}.enable"), &json!({}))?;
         }
         Ok(Self {
             connection,
@@ -51,7 +51,9 @@ impl Page {
     /// Goes to an address and waits until everything is loaded.
     pub fn open(&mut self, url: &str) -> Result<()> {
         self.note_events();
-        let went = self.connection.call("Page.navigate", json!({"url": url}))?;
+        let went = self
+            .connection
+            .call("Page.navigate", &json!({"url": url}))?;
         if let Some(error) = went["errorText"].as_str() {
             bail!("{url}: {error}");
         }
@@ -70,7 +72,7 @@ impl Page {
             "returnByValue": true,
             "userGesture": true,
         });
-        let mut answer = self.connection.call("Runtime.evaluate", question)?;
+        let mut answer = self.connection.call("Runtime.evaluate", &question)?;
         if !answer["exceptionDetails"].is_null() {
             bail!("{expression}: {}", answer["exceptionDetails"]);
         }
@@ -112,7 +114,7 @@ impl Page {
             let event = json!({
                 "type": kind, "x": middle["x"], "y": middle["y"], "button": "left", "clickCount": 1,
             });
-            self.connection.call("Input.dispatchMouseEvent", event)?;
+            self.connection.call("Input.dispatchMouseEvent", &event)?;
         }
         Ok(())
     }
@@ -157,7 +159,7 @@ impl Page {
         for kind in ["keyDown", "keyUp"] {
             let mut event = key.clone();
             event["type"] = kind.into();
-            self.connection.call("Input.dispatchKeyEvent", event)?;
+            self.connection.call("Input.dispatchKeyEvent", &event)?;
         }
         Ok(())
     }
@@ -169,7 +171,7 @@ impl Page {
         });
         let resized = self
             .connection
-            .call("Emulation.setDeviceMetricsOverride", size);
+            .call("Emulation.setDeviceMetricsOverride", &size);
         resized.map(drop)
     }
 
@@ -180,20 +182,22 @@ impl Page {
             Colours::Dark => "dark",
         };
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
-        let preferred = self.connection.call("Emulation.setEmulatedMedia", features);
+        let preferred = self
+            .connection
+            .call("Emulation.setEmulatedMedia", &features);
         preferred.map(drop)
     }
 
     /// The whole page, as far down as it goes, as PNG.
     pub fn screenshot(&mut self) -> Result<Vec<u8>> {
-        let metrics = self.connection.call("Page.getLayoutMetrics", json!({}))?;
+        let metrics = self.connection.call("Page.getLayoutMetrics", &json!({}))?;
         let size = &metrics["cssContentSize"];
         let whole = json!({
             "format": "png",
             "captureBeyondViewport": true,
             "clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1},
         });
-        let picture = self.connection.call("Page.captureScreenshot", whole)?;
+        let picture = self.connection.call("Page.captureScreenshot", &whole)?;
         let encoded = text(&picture["data"])?.as_bytes();
         Ok(data_encoding::BASE64.decode(encoded)?)
     }
@@ -297,6 +301,17 @@ mod tests {
         assert_eq!(page.text("p").unwrap(), "");
         assert_eq!(page.requests().unwrap(), [PAGE]);
         assert_eq!(page.complaints().unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn leaves_nothing_behind() {
+        let browser = Browser::start().unwrap();
+        let profile = browser.profile.path().to_owned();
+        let process = format!("/proc/{}", browser.process.id());
+        browser.page().unwrap().open(PAGE).unwrap();
+        drop(browser);
+        assert!(!profile.exists());
+        assert!(!std::path::Path::new(&process).exists());
     }
 
     #[test]
