@@ -68,6 +68,10 @@ impl Dialect {
 }
 
 /// One refused in eight, in five states, evenly over the years until now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server that counts these takes its days from the same clock"
+)]
 fn insert(decisions: u64, numbers: &str, dialect: &Dialect) -> Result<String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
     let now = u64::try_from(now)?;
