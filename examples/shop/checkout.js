@@ -7,24 +7,30 @@ const gate = find("#gate");
 const order = find("#place-order");
 const connect = connectionPanel("customer", check);
 
+/** Counts the questions, so that a slow answer about one customer never frees the button for another. */
+let latest = 0;
+
 const VERIFY = { label: "Verify my age", href: "verify.html" };
 
 check();
 
+/** Whether the customer may order; the page shows it as well. */
 async function check() {
   // Blocked until the server has said otherwise, whatever the page showed before.
-  block(true);
+  order.disabled = true;
+  const question = ++latest;
   const connection = connect();
-  if (!connection) return;
+  if (!connection) return false;
   if (!connection.customerId) {
     notify(gate, { kind: "bad", title: "Nobody is signed in", text: ["Enter a customer ID above."] });
-    return;
+    return false;
   }
-  gate.setAttribute("aria-busy", "true");
   const answer = await connection.api.status(connection.customerId);
-  gate.removeAttribute("aria-busy");
-  block(!(answer.outcome === "found" && answer.verified));
+  if (question !== latest) return false;
+  const free = answer.outcome === "found" && answer.verified;
+  order.disabled = !free;
   notify(gate, noticeFor(answer));
+  return free;
 }
 
 function noticeFor(answer) {
@@ -48,15 +54,10 @@ function noticeFor(answer) {
   };
 }
 
-function block(blocked) {
-  order.disabled = blocked;
-}
-
 order.addEventListener("click", async () => {
   // The page may have been open for a day. A real shop's server asks once more as well: what a page
   // decides, its reader can change.
-  await check();
-  if (order.disabled) return;
+  if (!(await check())) return;
   order.disabled = true;
   notify(gate, {
     kind: "good",

@@ -75,3 +75,28 @@ fn without_an_answer_nothing_is_sold() {
     visit.notice("That did not work");
     assert!(!is_free(&mut visit));
 }
+
+#[test]
+fn a_slow_answer_frees_nobody_else() {
+    let mut visit = Visit::new();
+    let token = visit.token(&[]);
+    visit.open("checkout.html");
+    let slow = format!("{}/slow", visit.site.origin());
+    visit.connect(&slow, &token, Some("buyer-5"));
+    let url = visit.server.base_url();
+    visit.connect(&url, &token, Some("buyer-6"));
+    visit.notice("Verify your age first");
+
+    visit.site.answer_slowly();
+    let answered =
+        "performance.getEntriesByType('resource').some(({ name }) => name.includes('slow'))";
+    visit.page.wait_for(answered).unwrap();
+    assert!(!is_free(&mut visit));
+    visit.notice("Verify your age first");
+
+    // The same answer does free whom it is about.
+    visit.connect(&slow, &token, Some("buyer-5"));
+    visit.site.answer_slowly();
+    visit.notice("Age verified");
+    assert!(is_free(&mut visit));
+}
