@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::connection::BUSY_TIMEOUT;
 use super::{Connection, Turnstile};
 use crate::ledger::{self, SQLITE_LOG};
+use crate::watch::Watched;
 use crate::work::{Pending, Work};
 use crate::{Error, PATIENCE, Result, StoreClock, Tx};
 
@@ -23,6 +24,7 @@ pub(crate) fn start(
     turnstile: Turnstile,
     queue: mpsc::Receiver<Work>,
     clock: StoreClock,
+    watched: Watched,
 ) -> Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new()
         .name("sqlite-writer".into())
@@ -31,6 +33,7 @@ pub(crate) fn start(
                 connection,
                 turnstile,
                 clock,
+                watched,
             };
             writer.work_off(queue);
         })
@@ -41,6 +44,7 @@ struct Writer {
     connection: Connection,
     turnstile: Turnstile,
     clock: StoreClock,
+    watched: Watched,
 }
 
 impl Writer {
@@ -61,7 +65,7 @@ impl Writer {
                 .into_iter()
                 .partition(|work| !error.is_transient() || work.since().elapsed() > PATIENCE);
             for work in expired {
-                work.fail(&error);
+                self.give_up(work, &error);
             }
             if patient.is_empty() {
                 return;
@@ -94,11 +98,14 @@ impl Writer {
                     conflict = Some(error);
                     again.push(work);
                 }
-                Err(error) => work.fail(&error),
+                Err(error) => self.give_up(work, &error),
             }
         }
         match self.finish(&ready) {
-            Ok(()) => ready.into_iter().for_each(Work::succeed),
+            Ok(()) => {
+                self.watched.committed(&ready);
+                ready.into_iter().for_each(Work::succeed);
+            }
             Err(error) => {
                 conflict = Some(self.undo(error));
                 again.extend(ready);
@@ -138,6 +145,11 @@ impl Writer {
             ledger::sqlite::insert(&mut self.connection, &batch, &records)?;
         }
         self.connection.control("COMMIT")
+    }
+
+    fn give_up(&self, work: Work, error: &Error) {
+        self.watched.failed(&work);
+        work.fail(error);
     }
 
     fn head(&mut self) -> Result<Head> {
