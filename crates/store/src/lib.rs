@@ -216,6 +216,11 @@ impl Store {
         appended
     }
 
+    /// Tells whoever watches the audit log of a record that could not even be made.
+    pub fn note_lost_record(&self) {
+        self.watched.lost();
+    }
+
     /// Whether the newest write failed, less than `within` ago, for want of the
     /// database or of the audit log.
     pub fn writes_fail(&self, within: Duration) -> bool {

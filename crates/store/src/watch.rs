@@ -32,11 +32,18 @@ impl Watched {
         }
     }
 
+    /// A record could not even be made.
+    pub fn lost(&self) {
+        if let Some(watch) = self.0.get() {
+            watch.failed();
+        }
+    }
+
     /// This work is given up. Of a unit nothing happened, so nothing is missing in the log; a
     /// record stood for something that has happened.
     pub fn failed(&self, work: &Work) {
-        if let (Work::Record { .. }, Some(watch)) = (work, self.0.get()) {
-            watch.failed();
+        if matches!(work, Work::Record { .. }) {
+            self.lost();
         }
     }
 }
