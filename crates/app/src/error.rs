@@ -38,6 +38,16 @@ pub struct FieldProblem {
     pub message: String,
 }
 
+impl FieldProblem {
+    /// The sentence about a field that was left out.
+    pub const MISSING: &'static str = "is required";
+
+    /// Whether the field was left out.
+    pub fn is_missing(&self) -> bool {
+        self.message == Self::MISSING
+    }
+}
+
 macro_rules! codes {
     ($(#[doc = $meaning:literal] $name:ident = $word:literal, $status:literal;)*) => {
         /// The machine words of failures. They are part of the contract: words are

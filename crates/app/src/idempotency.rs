@@ -76,6 +76,11 @@ impl<T> Reply<T> {
         }
     }
 
+    /// Whether the answer is to be stored.
+    pub fn is_kept(&self) -> bool {
+        self.ticket.is_some()
+    }
+
     /// Stores the answer, inside the transaction of the work.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! returns an outcome or an [`Error`] whose public half is fit for any caller. It
 //! knows no HTTP and writes no SQL.
 
+pub mod ages;
 pub mod audit;
 pub mod companies;
 pub mod credentials;
@@ -15,6 +16,7 @@ pub mod idempotency;
 pub mod keys;
 mod keys_at_hand;
 pub mod limits;
+mod people;
 pub mod quota;
 
 use std::sync::Arc;
@@ -45,6 +47,8 @@ pub struct App {
     pub key_ring: Arc<KeyRing>,
     /// Data keys in frequent use.
     pub keys: Arc<KeysAtHand>,
+    /// The operator's rules about ages.
+    pub ages: ages::Policy,
     /// Companies and keys.
     pub directory: Directory,
     /// The audit log.
@@ -65,6 +69,8 @@ pub struct Parts {
     pub index_key: IndexKey,
     /// `ENCRYPTION_KEYS`.
     pub key_ring: KeyRing,
+    /// `AGE_…` and `IDENTITY_PROOFS`.
+    pub ages: ages::Policy,
 }
 
 impl App {
@@ -79,6 +85,7 @@ impl App {
             random,
             index_key,
             key_ring,
+            ages,
         } = parts;
         let (index_key, key_ring) = (Arc::new(index_key), Arc::new(key_ring));
         let keys = Arc::new(KeysAtHand::new(
@@ -101,6 +108,7 @@ impl App {
             index_key,
             key_ring,
             keys,
+            ages,
         })
     }
 }

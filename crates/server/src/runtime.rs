@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use app::limits::{Limiter, Limits};
 use app::quota::Quota;
-use app::{App, Parts, idempotency};
+use app::{App, Parts, ages, idempotency};
+use domain::age::{AgePolicy, AttemptPolicy};
 use domain::clock::Clock;
 use domain::random::Random;
 use domain::seal::{IndexKey, KeyRing};
@@ -18,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::ambient::{SystemClock, SystemRandom};
 use crate::cli::failure::Failure;
-use crate::config::{self, Config, DatabaseUrl};
+use crate::config::{self, Ages, Config, DatabaseUrl, IdentityProofs};
 use crate::http::conventions::edge;
 use crate::http::{Server, Shared};
 use crate::metrics;
@@ -119,12 +120,31 @@ pub async fn open(
         random,
         index_key: IndexKey::new(config.secrets.index_key.expose().as_bytes()),
         key_ring: key_ring(config)?,
+        ages: ages(config)?,
     };
     let app = App::open(parts).await.map_err(|error| {
         let cause = error.cause().unwrap_or("no cause is known");
         Failure::failed(format!("the database cannot be read: {cause}"))
     })?;
     Ok(Arc::new(app))
+}
+
+fn ages(config: &Config) -> Result<ages::Policy, Failure> {
+    let Ages {
+        minimum,
+        max_attempts,
+        attempt_window,
+        validity,
+    } = config.ages;
+    let unusable =
+        |name: &str, error: &dyn std::fmt::Display| Failure::usage(format!("{name}: {error}"));
+    Ok(ages::Policy {
+        age: AgePolicy::new(minimum).map_err(|error| unusable("AGE_MINIMUM", &error))?,
+        attempts: AttemptPolicy::new(max_attempts, attempt_window)
+            .map_err(|error| unusable("AGE_MAX_ATTEMPTS, AGE_ATTEMPT_WINDOW", &error))?,
+        lifetime: validity,
+        proves_identity: config.identity_proofs == IdentityProofs::VeriffOrAge,
+    })
 }
 
 fn key_ring(config: &Config) -> Result<KeyRing, Failure> {

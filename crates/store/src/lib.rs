@@ -12,6 +12,7 @@
 mod error;
 pub mod inspect;
 mod ledger;
+mod look_ups;
 mod migrate;
 pub mod postgres;
 mod row;
@@ -39,9 +40,9 @@ pub use value::Value;
 pub use watch::AuditWatch;
 pub use work::{Lane, Unit, Written};
 
-use tables::customers::{Found, Key, Wanted};
+use tables::customers::{Found, Key};
 use watch::Watched;
-use work::{LookUp, Work};
+use work::Work;
 use writing::Writing;
 
 /// How long a caller waits for a database that is away.
@@ -98,6 +99,7 @@ enum Engine {
         link: Arc<postgres::Link>,
         by_email: postgres::Coalescer<Key, Found>,
         by_phone: postgres::Coalescer<Key, Found>,
+        age_customers: postgres::Coalescer<Key, tables::age_customers::Found>,
         writers: postgres::Writers,
         tasks: Vec<tokio::task::JoinHandle<()>>,
     },
@@ -250,63 +252,6 @@ impl Store {
         }
     }
 
-    /// A customer's standing, and the audit record of having asked, made of what was
-    /// found; returns once the record is durable.
-    ///
-    /// On SQLite both are one visit to the writer, whose cache its own commits leave
-    /// alone: a reader's is emptied by each of them.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn find_customer<R>(&self, wanted: Wanted, record: R) -> Result<Option<Found>>
-    where
-        R: Fn(Option<&Found>) -> Record + Send + 'static,
-    {
-        let found = match &self.engine {
-            Engine::Sqlite { .. } => {
-                let read = move |connection: &mut sqlite::Connection| {
-                    tables::customers::sqlite::find(connection, &wanted)
-                };
-                let record = move |found: &Option<Found>| record(found.as_ref());
-                return self.write(LookUp { read, record }).await;
-            }
-            Engine::Postgres {
-                by_email, by_phone, ..
-            } => match (wanted.by_email, wanted.by_phone) {
-                (Some(email), phone) => match (by_email.find(email).await?, phone) {
-                    (None, Some(phone)) => by_phone.find(phone).await?,
-                    (found, _) => found,
-                },
-                (None, Some(phone)) => by_phone.find(phone).await?,
-                (None, None) => None,
-            },
-        };
-        self.append(record(found.as_ref())).await?;
-        Ok(found)
-    }
-
-    /// The standing of many customers by e-mail index, in the order of `keys`.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn find_customers(&self, keys: &[Key]) -> Result<Vec<Option<Found>>> {
-        match &self.engine {
-            Engine::Sqlite { readers, .. } => {
-                readers.read(|connection| tables::customers::sqlite::by_emails(connection, keys))
-            }
-            Engine::Postgres { link, .. } => {
-                let keys: Arc<[Key]> = keys.into();
-                link.read(|connection| {
-                    let keys = keys.clone();
-                    Box::pin(async move {
-                        tables::customers::postgres::by_email(connection, &keys).await
-                    })
-                })
-                .await
-            }
-        }
-    }
-
     /// Whether the database answers.
     ///
     /// # Errors
@@ -399,6 +344,9 @@ fn open_postgres(
         }),
         by_phone: postgres::Coalescer::start(&links, |connection, keys| {
             Box::pin(tables::customers::postgres::by_phone(connection, keys))
+        }),
+        age_customers: postgres::Coalescer::start(&links, |connection, keys| {
+            Box::pin(tables::age_customers::postgres::find(connection, keys))
         }),
         link: Arc::new(postgres::Link::new(target.clone())),
         writers,

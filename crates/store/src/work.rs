@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use crate::tables::age_statistics::Tally;
 use crate::{Error, Result, Tx};
 
 /// A change of state that is committed whole or not at all, together with the
@@ -24,6 +25,11 @@ pub trait Unit: Send + 'static {
     /// Whether the unit writes nothing but its audit records: then there is nothing
     /// to undo when it fails.
     const READS_ONLY: bool = false;
+
+    /// What its last run decided, to be counted in the same transaction.
+    fn tally(&self) -> Option<Tally> {
+        None
+    }
 
     /// Units of one lane run one after another, in the order of their arrival;
     /// units that touch the same rows share a lane.
@@ -63,7 +69,7 @@ impl Lane {
     }
 }
 
-/// A look-up at SQLite's writer, with the record that is made of what was found.
+/// A look-up at SQLite's writer, with the record that is made of what was found, if any.
 pub(crate) struct LookUp<Q, R> {
     pub read: Q,
     pub record: R,
@@ -73,7 +79,7 @@ impl<T, Q, R> Unit for LookUp<Q, R>
 where
     T: Send + 'static,
     Q: FnMut(&mut crate::sqlite::Connection) -> Result<T> + Send + 'static,
-    R: FnMut(&T) -> Record + Send + 'static,
+    R: FnMut(&T) -> Option<Record> + Send + 'static,
 {
     type Output = T;
 
@@ -88,7 +94,7 @@ where
             return Err(Error::Refused("a look-up of SQLite's writer".into()));
         };
         let output = (self.read)(connection)?;
-        let records = vec![(self.record)(&output)];
+        let records = (self.record)(&output).into_iter().collect();
         Ok(Written { output, records })
     }
 }
@@ -137,6 +143,14 @@ impl Work {
         }
     }
 
+    /// What is to be counted; of a unit, what its last run decided.
+    pub fn tally(&self) -> Option<Tally> {
+        match self {
+            Self::Unit { unit, .. } => unit.tally(),
+            Self::Record { .. } => None,
+        }
+    }
+
     /// The records to commit; of a unit, those of its last run.
     pub fn records(&self) -> &[Record] {
         match self {
@@ -150,6 +164,7 @@ impl Work {
 pub(crate) trait Pending: Send {
     fn run<'t>(&'t mut self, tx: Tx<'t>) -> BoxFuture<'t, Result<()>>;
     fn reads_only(&self) -> bool;
+    fn tally(&self) -> Option<Tally>;
     fn records(&self) -> &[Record];
     fn succeed(self: Box<Self>);
     fn fail(self: Box<Self>, error: Error);
@@ -192,6 +207,10 @@ impl<U: Unit> Pending for Typed<U> {
 
     fn reads_only(&self) -> bool {
         U::READS_ONLY
+    }
+
+    fn tally(&self) -> Option<Tally> {
+        self.unit.tally()
     }
 
     fn records(&self) -> &[Record] {

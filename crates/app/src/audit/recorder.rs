@@ -33,6 +33,11 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// How long the exchange has taken until now, in microseconds.
+    pub fn elapsed(&self) -> i64 {
+        since(&*self.clock, self.record.at)
+    }
+
     /// The finished record.
     pub fn finish(self, code: &str, status: u16, detail: Option<String>) -> Record {
         let mut record = self.record;
@@ -40,15 +45,18 @@ impl Draft {
             code: code.to_owned(),
             status: i64::from(status),
         };
-        record.latency = self
-            .clock
-            .now()
-            .as_microsecond()
-            .saturating_sub(record.at.as_microsecond())
-            .max(0);
+        record.latency = since(&*self.clock, record.at);
         record.detail = detail.or(record.detail);
         record
     }
+}
+
+fn since(clock: &dyn Clock, at: jiff::Timestamp) -> i64 {
+    clock
+        .now()
+        .as_microsecond()
+        .saturating_sub(at.as_microsecond())
+        .max(0)
 }
 
 impl Recorder {

@@ -40,12 +40,12 @@ pub async fn bulk_check(app: &App, ctx: &Ctx, emails: &[Email]) -> Result<BulkCh
         .find_customers(&keys)
         .await?
         .iter()
-        .map(|found| Checked::of(found.as_ref()))
+        .map(|found| Checked::of(found.as_ref(), app))
         .collect();
     let count = |wanted| {
         customers
             .iter()
-            .filter(|customer| customer.standing.completeness(false) == wanted)
+            .filter(|customer| customer.completeness() == wanted)
             .count()
     };
     Ok(BulkChecked {

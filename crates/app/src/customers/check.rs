@@ -1,7 +1,7 @@
 //! Is this customer bona fide?
 
 use domain::contact::{E164, Email};
-use domain::standing::Standing;
+use domain::standing::{Completeness, Standing};
 use store::tables::customers::{Found, Key, Wanted};
 
 use super::{email_index, phone_index};
@@ -25,18 +25,29 @@ pub struct Checked {
     pub found: bool,
     /// What is proven; nothing for an unknown customer.
     pub standing: Standing,
+    /// Whether a valid age verification proves the customer's identity.
+    pub identity_by_age: bool,
     /// Whether everything is proven.
     pub all_verified: bool,
 }
 
 impl Checked {
-    pub(super) fn of(found: Option<&Found>) -> Self {
+    pub(super) fn of(found: Option<&Found>, app: &App) -> Self {
         let standing = found.map(|found| found.standing).unwrap_or_default();
+        let age_until = found.and_then(|found| found.age_verified_until);
+        let identity_by_age =
+            app.ages.proves_identity && age_until.is_some_and(|until| app.clock.now() < until);
         Self {
             found: found.is_some(),
             standing,
-            all_verified: standing.all_verified(false),
+            identity_by_age,
+            all_verified: standing.all_verified(identity_by_age),
         }
+    }
+
+    /// How much is proven.
+    pub fn completeness(&self) -> Completeness {
+        self.standing.completeness(self.identity_by_age)
     }
 }
 
@@ -68,5 +79,5 @@ pub async fn check(app: &App, ctx: &Ctx, question: &Question) -> Result<Checked>
     let record = move |_: Option<&Found>| draft.clone().finish("ok", 200, None);
     let found = app.store.find_customer(wanted, record).await?;
     ctx.exchange.mark_recorded();
-    Ok(Checked::of(found.as_ref()))
+    Ok(Checked::of(found.as_ref(), app))
 }

@@ -8,6 +8,7 @@ mod update;
 pub use bulk::{BulkChecked, bulk_check};
 pub use check::{Checked, Question, check};
 pub use keys_fit::{Fit, keys_fit};
+pub(crate) use update::place;
 pub use update::{Metadata, Update, Updated, update};
 
 use domain::access::CompanyId;

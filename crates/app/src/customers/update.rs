@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use domain::access::CompanyId;
+use domain::age::Assurance;
 use domain::contact::{E164, Email};
 use domain::random::{Random, uuid_v7};
-use domain::seal::{BlindIndex, DataKey, KeyRing, Place, SealError};
+use domain::seal::{BlindIndex, DataKey, KeyRing, Place};
 use domain::standing::{Applied, Change, Proof, Standing};
 use jiff::Timestamp;
 use store::tables::customers::{self, Customer, ForUpdate, Phone};
-use store::tables::data_keys::{self, Purpose};
 use store::tables::evidence::{self, Evidence};
 use store::{Lane, Tx, Unit, Written};
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::{email_index, phone_index};
 use crate::audit::Draft;
 use crate::idempotency::Reply;
+use crate::people::{self, sealing};
 use crate::{App, Ctx, Result};
 
 /// What has happened.
@@ -155,14 +156,8 @@ impl Unit for Apply {
 
 impl Apply {
     async fn create(&self, tx: &mut Tx<'_>) -> store::Result<Applied> {
-        let id = uuid_v7(self.now, self.random.as_ref());
-        let key = DataKey::generate(id, self.random.as_ref()).map_err(sealing)?;
-        let wrapped = self
-            .ring
-            .wrap(&key, self.random.as_ref())
-            .map_err(sealing)?;
-        let company = self.company.as_str();
-        data_keys::insert(tx, company, Purpose::Person, None, &wrapped, self.now).await?;
+        let (company, now) = (self.company.as_str(), self.now);
+        let key = people::insert_key(tx, &self.ring, self.random.as_ref(), company, now).await?;
         let mut standing = Standing::default();
         let applied = standing.apply(self.update.proof, self.as_change());
         let evidence = self.keep_evidence(tx, &key, None, applied).await?;
@@ -278,7 +273,7 @@ impl Apply {
             proof: self.update.proof.as_str(),
             status: self.update.status,
             applied: applied == Applied::Changed,
-            assurance: assurance(self.update.proof),
+            assurance: assurance(self.update.proof).as_str(),
             source: &self.source,
             occurred_at: self.as_change().occurred_at,
             recorded_at: self.now,
@@ -328,7 +323,7 @@ impl Apply {
 }
 
 /// Where a sealed value of a customer stands.
-pub(super) fn place<'a>(email_index: &'a BlindIndex, column: &'static str) -> Place<'a> {
+pub(crate) fn place<'a>(email_index: &'a BlindIndex, column: &'static str) -> Place<'a> {
     Place {
         table: "customer_verification",
         column,
@@ -338,17 +333,9 @@ pub(super) fn place<'a>(email_index: &'a BlindIndex, column: &'static str) -> Pl
 
 /// How strong the evidence is: an ID was decided on by the provider that saw it;
 /// the others are the customer's own word.
-fn assurance(proof: Proof) -> &'static str {
+fn assurance(proof: Proof) -> Assurance {
     match proof {
-        Proof::Veriff => "provider",
-        Proof::Membership | Proof::EmailOptin => "self_declared",
-    }
-}
-
-/// Sealing fails when keys are missing or data was moved: a fault, not a refusal.
-fn sealing(error: SealError) -> store::Error {
-    store::Error::Corrupt {
-        place: "data_keys".into(),
-        problem: error.to_string(),
+        Proof::Veriff => Assurance::Provider,
+        Proof::Membership | Proof::EmailOptin => Assurance::SelfDeclared,
     }
 }

@@ -15,6 +15,16 @@ pub struct AttemptPolicy {
     window: Span,
 }
 
+impl Default for AttemptPolicy {
+    /// Three in 24 hours.
+    fn default() -> Self {
+        Self {
+            maximum: 3,
+            window: Span::seconds(24 * 60 * 60),
+        }
+    }
+}
+
 /// A rule that would refuse everybody, or nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at least one attempt must be allowed, in a window longer than nothing")]
@@ -62,6 +72,8 @@ pub struct UsedUp {
     pub attempts: u32,
     /// How many a window holds.
     pub maximum: u32,
+    /// How long a window lasts.
+    pub window: Span,
     /// When the window ends; from this instant on attempts are checked again.
     pub reset_at: Timestamp,
 }
@@ -74,6 +86,7 @@ impl Attempts {
         (self.count >= policy.maximum).then_some(UsedUp {
             attempts: self.count,
             maximum: policy.maximum,
+            window: policy.window,
             reset_at,
         })
     }
@@ -151,6 +164,7 @@ mod tests {
         let used_up = UsedUp {
             attempts: 3,
             maximum: 3,
+            window: three_a_day().window(),
             reset_at: end,
         };
         for now in [third, end - 1.microsecond(), first, first - 1.hour()] {

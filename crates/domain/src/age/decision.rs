@@ -38,6 +38,13 @@ pub struct AgePolicy {
     minimum: u8,
 }
 
+impl Default for AgePolicy {
+    /// 21 years.
+    fn default() -> Self {
+        Self { minimum: 21 }
+    }
+}
+
 /// A minimum age that would let everybody pass, or nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a minimum age is 1 to {GREATEST_AGE} years")]

@@ -15,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Shared;
+use super::conventions::failure::finished;
 
 /// How long the database may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -160,7 +161,8 @@ async fn ready(State(server): State<Shared>) -> Response {
     )
 }
 
-async fn database_answers(server: &Shared) -> bool {
+/// Whether the database answers, and the newest write did not fail just now.
+pub async fn database_answers(server: &Shared) -> bool {
     let store = &server.app.store;
     !store.writes_fail(FAILED_WRITE)
         && matches!(
@@ -169,18 +171,13 @@ async fn database_answers(server: &Shared) -> bool {
         )
 }
 
-fn answer(well: bool, body: &impl Serialize) -> Response {
+/// An answer of 200, or of 503 unless all is well.
+pub fn answer(well: bool, body: &impl Serialize) -> Response {
     let status = if well {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
-    response.extensions_mut().insert(Finished);
-    response
+    finished((status, [(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
-
-/// Marks an answer that has its shape already, whatever its status.
-#[derive(Clone)]
-pub struct Finished;

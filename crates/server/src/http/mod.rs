@@ -2,6 +2,7 @@
 //! per surface. One surface never imports another.
 
 mod admin;
+mod ages;
 pub mod conventions;
 mod customers;
 mod docs;
@@ -49,6 +50,7 @@ pub type Proxies = Vec<IpNet>;
 fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::description())
         .merge(customers::routes())
+        .merge(ages::routes())
         .merge(tokens::routes())
         .merge(admin::routes())
         .merge(health::routes())

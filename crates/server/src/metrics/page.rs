@@ -41,15 +41,16 @@ A histogram comes as `…_bucket`, with the label `le`, `…_sum` and `…_count
 
 ## Questions and their expressions
 
-Share of age verifications that pass, of those that were decided (attempts beyond the limit are not
-looked at, and count under the method `rate_limit`):
+Share of age verifications that pass, of those that were decided, as the statistics count them: what
+an earlier verification answers (`cache`) and attempts beyond the limit (`rate_limit`) decide nothing.
 
 ```promql
-sum(rate(bonafide_age_verifications_total{outcome=\"passed\"}[5m]))
-  / sum(rate(bonafide_age_verifications_total{method!=\"rate_limit\"}[5m]))
+sum(rate(bonafide_age_verifications_total{method!~\"cache|rate_limit\",outcome=\"passed\"}[5m]))
+  / sum(rate(bonafide_age_verifications_total{method!~\"cache|rate_limit\"}[5m]))
 ```
 
-Share of age verifications that an earlier one answers (cache hit rate):
+Share of age verifications that an earlier one answers, of those for which one was looked up (cache hit
+rate):
 
 ```promql
 sum(rate(bonafide_age_verifications_total{method=\"cache\"}[5m]))

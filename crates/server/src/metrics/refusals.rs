@@ -37,9 +37,18 @@ pub fn unauthenticated(reason: Refusal) {
 
 /// Where requests are counted now.
 pub fn note_health(health: QuotaHealth) {
-    let flag = |on: bool| if on { 1.0 } else { 0.0 };
-    SHARED.set(flag(health == QuotaHealth::Shared));
-    DEGRADED.set(flag(matches!(health, QuotaHealth::Degraded { .. })));
+    let (shared, degraded) = flags(health);
+    SHARED.set(shared);
+    DEGRADED.set(degraded);
+}
+
+/// Whether limits are shared, and whether they should be and are not.
+const fn flags(health: QuotaHealth) -> (f64, f64) {
+    match health {
+        QuotaHealth::Memory => (0.0, 0.0),
+        QuotaHealth::Shared => (1.0, 0.0),
+        QuotaHealth::Degraded { .. } => (0.0, 1.0),
+    }
 }
 
 /// Makes the series exist before anything was refused: a rate needs something to rise from.
@@ -51,5 +60,20 @@ pub(super) fn begin() {
 fn count<K: Copy + PartialEq>(counters: &[(K, Counter)], key: K) {
     if let Some((_, counter)) = counters.iter().find(|(known, _)| *known == key) {
         counter.increment(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn to_count_in_memory_by_choice_is_no_degradation() {
+        let lasting = Duration::from_secs(9);
+        assert_eq!(flags(QuotaHealth::Memory), (0.0, 0.0));
+        assert_eq!(flags(QuotaHealth::Shared), (1.0, 0.0));
+        assert_eq!(flags(QuotaHealth::Degraded { lasting }), (0.0, 1.0));
     }
 }

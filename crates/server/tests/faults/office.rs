@@ -63,6 +63,7 @@ impl Office {
             random: Arc::new(SystemRandom),
             index_key: IndexKey::new(INDEX_KEY.as_bytes()),
             key_ring: KeyRing::new([("k1", &[b'B'; 32])]).unwrap(),
+            ages: app::ages::Policy::default(),
         });
         Self(Arc::new(app.await.unwrap()))
     }

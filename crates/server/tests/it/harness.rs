@@ -179,6 +179,7 @@ impl TestApp {
             random: Arc::new(SystemRandom),
             index_key: IndexKey::new(b"an index key for tests that has more than 32 bytes"),
             key_ring: key_ring(),
+            ages: settings.ages,
         };
         let app = Arc::new(App::open(parts).await.unwrap());
         let quota = quota(&ground).await;

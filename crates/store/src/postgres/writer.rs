@@ -19,6 +19,7 @@ use futures_util::future::try_join_all;
 use tokio::sync::mpsc;
 
 use super::{Connection, Target};
+use crate::tables::age_statistics;
 use crate::watch::Watched;
 use crate::work::{Lane, Work};
 use crate::{Error, PATIENCE, QUEUE, Result, StoreClock, Tx, ledger};
@@ -229,6 +230,7 @@ impl Writer {
         let head = ledger::head(rows.first())?;
         // Were it prepared beside the first COMMIT, that would be sent before the insert.
         ledger::postgres::prepare(&connection).await?;
+        age_statistics::postgres::prepare(&connection).await?;
         Ok(Session {
             connection,
             log,
@@ -258,12 +260,16 @@ impl Session {
         clock: &StoreClock,
     ) -> Result<()> {
         let connection = &self.connection;
+        let tallies: Vec<_> = works.iter().filter_map(Work::tally).collect();
         let records: Vec<_> = works.iter().flat_map(Work::records).collect();
         if records.is_empty() {
+            age_statistics::postgres::add(connection, self.log, &tallies).await?;
             return connection.control("COMMIT").await;
         }
         let batch = ledger::close(self.log, self.head, &records, clock.now());
-        let insert = ledger::postgres::insert(connection, &batch, &records);
+        let counted = age_statistics::postgres::add(connection, self.log, &tallies);
+        let inserted = ledger::postgres::insert(connection, &batch, &records);
+        let insert = async { tokio::try_join!(biased; counted, inserted).map(drop) };
         *doubt = Some(batch.as_head());
         let committed = if has_units(works) {
             let commit = connection.control("COMMIT");

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::connection::BUSY_TIMEOUT;
 use super::{Connection, Turnstile};
 use crate::ledger::{self, SQLITE_LOG};
+use crate::tables::age_statistics;
 use crate::watch::Watched;
 use crate::work::{Pending, Work};
 use crate::{Error, PATIENCE, Result, StoreClock, Tx};
@@ -144,6 +145,8 @@ impl Writer {
             let batch = ledger::close(SQLITE_LOG, head, &records, self.clock.now());
             ledger::sqlite::insert(&mut self.connection, &batch, &records)?;
         }
+        let tallies: Vec<_> = ready.iter().filter_map(Work::tally).collect();
+        age_statistics::sqlite::add(&mut self.connection, SQLITE_LOG, &tallies)?;
         self.connection.control("COMMIT")
     }
 

@@ -35,6 +35,8 @@ pub struct Found {
     pub standing: Standing,
     /// When anything of it last changed.
     pub updated_at: Timestamp,
+    /// Until when the age verification holds that is linked to the customer.
+    pub age_verified_until: Option<Timestamp>,
 }
 
 /// A customer to be written.
@@ -94,8 +96,9 @@ macro_rules! standing_columns {
     };
 }
 
-/// How many columns a standing has.
+/// How many columns a standing has, and how many a look-up.
 const STANDING: usize = 9;
+const FOUND: usize = STANDING + 2;
 
 fn standing(row: &Row) -> Result<Standing> {
     let proof = |at: usize, name: &str| -> Result<ProofState> {
@@ -116,6 +119,8 @@ fn found(row: &Row) -> Result<Found> {
     Ok(Found {
         standing: standing(row)?,
         updated_at: row.time(STANDING, "customer_verification.updated_at")?,
+        age_verified_until: row
+            .find_time(STANDING + 1, "customer_verification.age_verified_until")?,
     })
 }
 
@@ -327,6 +332,57 @@ pub async fn set_phone(
     Ok(updated == 1)
 }
 
+/// Links an age verification to a customer, and names the evidence of it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_age(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+    verification_id: &str,
+    until: Timestamp,
+    evidence: Uuid,
+) -> Result<bool> {
+    let updated = tx
+        .execute(
+            "UPDATE customer_verification SET age_verification_id = $3, age_verified_until = $4, \
+             last_evidence = $5 WHERE company_id = $1 AND email_index = $2",
+            &[
+                company_id.into(),
+                email_index.as_bytes().into(),
+                verification_id.into(),
+                until.into(),
+                evidence.into(),
+            ],
+        )
+        .await?;
+    Ok(updated == 1)
+}
+
+/// Takes the link back, if it is to this verification.
+///
+/// # Errors
+/// Those of the database.
+pub async fn clear_age(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+    verification_id: &str,
+) -> Result<()> {
+    tx.execute(
+        "UPDATE customer_verification SET age_verification_id = NULL, age_verified_until = NULL \
+         WHERE company_id = $1 AND email_index = $2 AND age_verification_id = $3",
+        &[
+            company_id.into(),
+            email_index.as_bytes().into(),
+            verification_id.into(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
 /// How many customers a company has.
 ///
 /// # Errors
@@ -350,13 +406,13 @@ pub(crate) mod sqlite {
     const BY_EMAIL: &str = concat!(
         "SELECT ",
         standing_columns!(),
-        ", c.updated_at FROM customer_verification c WHERE c.company_id = $1 AND c.email_index = $2"
+        ", c.updated_at, c.age_verified_until FROM customer_verification c WHERE c.company_id = $1 AND c.email_index = $2"
     );
 
     const BY_PHONE: &str = concat!(
         "SELECT ",
         standing_columns!(),
-        ", c.updated_at FROM customer_verification c WHERE c.company_id = $1 \
+        ", c.updated_at, c.age_verified_until FROM customer_verification c WHERE c.company_id = $1 \
          AND c.phone_index = $2 ORDER BY c.updated_at DESC LIMIT 1"
     );
 
@@ -397,14 +453,14 @@ pub(crate) mod sqlite {
 pub(crate) mod postgres {
     //! Set-based look-ups: many keys, one statement.
 
-    use super::{Found, Key, Result, STANDING, found};
+    use super::{FOUND, Found, Key, Result, found};
     use crate::postgres::Connection;
     use crate::{Error, Row};
 
     const BY_EMAIL: &str = concat!(
         "SELECT ",
         standing_columns!(),
-        ", c.updated_at, asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
+        ", c.updated_at, c.age_verified_until, asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
          AS asked(company_id, email_index, row) JOIN customer_verification c \
          ON c.company_id = asked.company_id AND c.email_index = asked.email_index"
     );
@@ -412,7 +468,7 @@ pub(crate) mod postgres {
     const BY_PHONE: &str = concat!(
         "SELECT ",
         standing_columns!(),
-        ", c.updated_at, asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
+        ", c.updated_at, c.age_verified_until, asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
          AS asked(company_id, phone_index, row) JOIN customer_verification c \
          ON c.company_id = asked.company_id AND c.phone_index = asked.phone_index"
     );
@@ -430,28 +486,39 @@ pub(crate) mod postgres {
         sql: &'static str,
         keys: &[Key],
     ) -> Result<Vec<Option<Found>>> {
+        // Of several customers with one phone, the one that changed last.
+        let newer = |found: &Found, other: &Found| other.updated_at < found.updated_at;
+        asked_in_order(connection, sql, keys, FOUND, found, newer).await
+    }
+
+    /// Runs a statement over companies and indexes whose rows end, at `position`, with the number
+    /// of the key that asked for them; of several for one key the `preferred` one is kept.
+    pub async fn asked_in_order<T: Clone>(
+        connection: &Connection,
+        sql: &'static str,
+        keys: &[Key],
+        position: usize,
+        read: fn(&Row) -> Result<T>,
+        preferred: impl Fn(&T, &T) -> bool,
+    ) -> Result<Vec<Option<T>>> {
         let companies: Vec<&str> = keys.iter().map(|key| key.company.as_str()).collect();
         let indexes: Vec<&[u8]> = keys
             .iter()
             .map(|key| key.index.as_bytes().as_slice())
             .collect();
-        let mut answers: Vec<Option<Found>> = vec![None; keys.len()];
+        let mut answers: Vec<Option<T>> = vec![None; keys.len()];
         for row in connection
             .query_native(sql, &[&companies, &indexes])
             .await?
         {
             let row = Row::Postgres(row);
-            let found = found(&row)?;
-            let asked = row.int(STANDING + 1, "customer_verification.row")?;
+            let found = read(&row)?;
+            let asked = row.int(position, "row")?;
             let answer = usize::try_from(asked - 1)
                 .ok()
                 .and_then(|at| answers.get_mut(at))
-                .ok_or_else(|| Error::corrupt("customer_verification", "unasked row"))?;
-            // Of several customers with one phone, the one that changed last.
-            if answer
-                .as_ref()
-                .is_none_or(|other| other.updated_at < found.updated_at)
-            {
+                .ok_or_else(|| Error::corrupt("a look-up", "unasked row"))?;
+            if answer.as_ref().is_none_or(|other| preferred(&found, other)) {
                 *answer = Some(found);
             }
         }

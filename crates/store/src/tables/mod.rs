@@ -3,6 +3,9 @@
 //! Naming: `find` may find nothing, `get` must find, `list` finds many; an
 //! `insert` that can meet an existing row says whether it was the first.
 
+pub mod age_customers;
+pub mod age_decisions;
+pub mod age_statistics;
 pub mod api_keys;
 pub mod audit;
 pub mod change_counter;

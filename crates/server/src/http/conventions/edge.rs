@@ -20,12 +20,11 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use ipnet::IpNet;
 
-use super::failure::{Carried, Failure, of_status};
+use super::failure::{Carried, Failure, Finished, of_status};
 use super::surface::Surface;
 use super::visit::{Unrecorded, Visit};
 use super::{cors, origin};
 use crate::http::Shared;
-use crate::http::health::Finished;
 use crate::http::listener::Peer;
 use crate::metrics;
 

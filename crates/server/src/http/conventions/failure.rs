@@ -22,6 +22,16 @@ pub struct Failure {
 #[derive(Clone)]
 pub struct Carried(pub Arc<Error>);
 
+/// Marks an answer that has its shape already, whatever its status.
+#[derive(Clone)]
+pub struct Finished;
+
+/// The answer, as one that has its shape already: a refusal that is no failure.
+pub fn finished(mut response: Response) -> Response {
+    response.extensions_mut().insert(Finished);
+    response
+}
+
 impl Failure {
     /// The same with a `WWW-Authenticate` challenge.
     #[must_use]

@@ -59,9 +59,21 @@ impl Fields {
     /// A required field; says so when it is missing.
     pub fn required<T>(&mut self, field: &str, value: Option<T>, raw: Raw<'_>) -> Option<T> {
         if raw.is_none() {
-            self.refuse(field, "is required");
+            self.refuse(field, FieldProblem::MISSING);
         }
         value
+    }
+
+    /// Required text that is not blank, of at most 1,024 characters; blank counts as
+    /// missing.
+    pub fn filled(&mut self, field: &str, raw: Raw<'_>) -> Option<String> {
+        let text = self.text(field, raw);
+        let blank = text.as_ref().is_some_and(|text| text.trim().is_empty());
+        if raw.is_none() || blank {
+            self.refuse(field, FieldProblem::MISSING);
+            return None;
+        }
+        text
     }
 
     /// Text of at most 1,024 characters.

@@ -18,3 +18,12 @@ impl Serialize for Seconds {
         serializer.collect_str(&second)
     }
 }
+
+/// A time to the millisecond, `2025-01-01T00:00:00.000Z`.
+pub struct Milliseconds(pub Timestamp);
+
+impl Serialize for Milliseconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.3}", self.0))
+    }
+}

@@ -17,6 +17,9 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest key, in characters.
 const LONGEST: usize = 255;
 
+/// The status of an outcome that asks to come back later.
+const TOO_MANY: u16 = 429;
+
 /// How a surface renders the outcome of one operation.
 pub type Render<T> = fn(&T) -> (u16, Vec<u8>);
 
@@ -41,6 +44,10 @@ pub async fn once<T>(
     match work(Reply::new(ticket.clone(), render)).await {
         Ok(outcome) => {
             let (status, body) = render(&outcome);
+            if status == TOO_MANY {
+                // Nothing was done, and the same request may be heard later.
+                release(server, ticket).await;
+            }
             Ok(answer(status, body))
         }
         Err(error) => {

@@ -1,6 +1,6 @@
 //! The surfaces and the shape of their failures.
 
-use app::{Code, Problem};
+use app::{Code, FieldProblem, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 pub enum Surface {
     /// Customers and administration: snake_case.
     Customers,
+    /// Ages: camelCase, and `success` in every answer.
+    Ages,
     /// The token endpoint: failures as in RFC 6749 §5.2.
     Tokens,
     /// Health, documentation: no surface of customer data, not audited.
@@ -21,6 +23,7 @@ impl Surface {
         match path {
             "/api/v1/auth/token" => Self::Tokens,
             "/metrics" => Self::Customers,
+            _ if path.starts_with("/api/age-verification") => Self::Ages,
             _ if path.starts_with("/api/") => Self::Customers,
             _ => Self::Public,
         }
@@ -30,6 +33,7 @@ impl Surface {
     pub fn public_action(path: &str) -> Option<&'static str> {
         Some(match path {
             "/health" => "health.show",
+            "/health/age-verification" => "health.ages",
             "/health/live" => "health.live",
             "/health/ready" => "health.ready",
             "/openapi.json" => "docs.document",
@@ -51,19 +55,13 @@ impl Surface {
                 error: token_error(problem.code),
                 error_description: &problem.message,
             }),
+            Self::Ages => serde_json::to_vec(&AgeFailure::of(problem, request_id)),
             Self::Customers | Self::Public => serde_json::to_vec(&Envelope {
                 error: Inner {
                     code: problem.code.as_str(),
                     message: &problem.message,
                     request_id,
-                    details: problem
-                        .details
-                        .iter()
-                        .map(|detail| Detail {
-                            field: &detail.field,
-                            message: &detail.message,
-                        })
-                        .collect(),
+                    details: details(problem),
                 },
             }),
         };
@@ -99,6 +97,76 @@ struct Detail<'a> {
     field: &'a str,
     /// A sentence for people; it never repeats what was sent.
     message: &'a str,
+}
+
+fn details(problem: &Problem) -> Vec<Detail<'_>> {
+    problem.details.iter().map(Detail::of).collect()
+}
+
+impl<'a> Detail<'a> {
+    fn of(problem: &'a FieldProblem) -> Self {
+        Self {
+            field: &problem.field,
+            message: &problem.message,
+        }
+    }
+}
+
+/// Why a request about ages failed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AgeFailure<'a> {
+    /// Always false.
+    #[schema(examples(false))]
+    success: bool,
+    /// A few words for people.
+    error: String,
+    /// A sentence for people.
+    message: &'a str,
+    /// A stable machine word. Words are added, never changed.
+    code: &'a str,
+    /// As in `X-Request-Id`.
+    request_id: &'a str,
+    /// The required fields that are missing, if that is what is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<&'a str>,
+    /// Everything that is not acceptable, field by field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<Detail<'a>>,
+}
+
+impl<'a> AgeFailure<'a> {
+    fn of(problem: &'a Problem, request_id: &'a str) -> Self {
+        let missing: Vec<&str> = problem
+            .details
+            .iter()
+            .filter(|detail| detail.is_missing())
+            .map(|detail| detail.field.as_str())
+            .collect();
+        let error = if missing.is_empty() {
+            in_words(problem.code)
+        } else {
+            format!("Missing required fields: {}", missing.join(", "))
+        };
+        Self {
+            success: false,
+            error,
+            message: &problem.message,
+            code: problem.code.as_str(),
+            request_id,
+            missing,
+            details: details(problem),
+        }
+    }
+}
+
+/// `not_found` as `Not found`.
+fn in_words(code: Code) -> String {
+    let mut words = code.as_str().replace('_', " ");
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    words
 }
 
 /// Why no token was issued (RFC 6749).

@@ -18,7 +18,8 @@ pub fn name(surface: Surface, codes: &[Code]) -> String {
     let words: Vec<_> = codes.iter().map(|code| pascal(code.as_str())).collect();
     let prefix = match surface {
         Surface::Tokens => "Token",
-        _ => "",
+        Surface::Ages => "Age",
+        Surface::Customers | Surface::Public => "",
     };
     format!("{prefix}{}", words.join("Or"))
 }
@@ -41,7 +42,8 @@ pub fn response(surface: Surface, codes: &[Code]) -> Response {
         .collect();
     let schema = match surface {
         Surface::Tokens => "TokenFailure",
-        _ => "Failure",
+        Surface::Ages => "AgeFailure",
+        Surface::Customers | Surface::Public => "Failure",
     };
     let mut content = Content::new(Some(Ref::from_schema_name(schema)));
     for code in codes {

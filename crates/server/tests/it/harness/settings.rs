@@ -16,6 +16,8 @@ pub const JWT_SECRET: &[u8] = b"a secret for the tokens of tests, long enough";
 pub struct Settings {
     /// The general limits.
     pub limits: Limits,
+    /// The rules about ages.
+    pub ages: app::ages::Policy,
     /// What tokens are accepted.
     pub tokens: Arc<Tokens>,
     /// How the edge behaves.
@@ -31,6 +33,7 @@ impl Default for Settings {
                 status: limit("1000/1h"),
                 submit: limit("10/1m"),
             },
+            ages: app::ages::Policy::default(),
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),

@@ -1,0 +1,59 @@
+//! Ages: is this customer old enough?
+//!
+//! Customers go by the shop's own names for them. Whoever was found old enough once is answered
+//! from that verification until it expires; who was refused too often in a day is not checked at
+//! all. Both rules and the decision are applied in one transaction, over rows: they hold for any
+//! number of instances, and survive restarts and the loss of Redis.
+
+mod decide;
+mod link;
+mod recount;
+mod statistics;
+mod status;
+mod verify;
+
+pub use recount::{Recount, recount};
+pub use store::tables::age_customers::Verification;
+
+pub use statistics::{Days, Statistics, statistics};
+pub use status::{Status, status};
+pub use verify::{Answer, Claimed, Outcome, Request, verify};
+
+use domain::access::CompanyId;
+use domain::age::{AgePolicy, AttemptPolicy};
+use domain::seal::IndexKey;
+use domain::span::Span;
+use store::tables::customers::Key;
+
+/// The operator's rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// How old a customer must be.
+    pub age: AgePolicy,
+    /// How often one may be refused.
+    pub attempts: AttemptPolicy,
+    /// How long a verification holds.
+    pub lifetime: Span,
+    /// Whether a verification that is linked to a customer proves the customer's identity.
+    pub proves_identity: bool,
+}
+
+impl Default for Policy {
+    /// 21 years; three refused attempts in 24 hours; a year; and no proof of identity.
+    fn default() -> Self {
+        Self {
+            age: AgePolicy::default(),
+            attempts: AttemptPolicy::default(),
+            lifetime: Span::years(1),
+            proves_identity: false,
+        }
+    }
+}
+
+/// How customers of the age surface are looked up.
+fn key(index: &IndexKey, company: &CompanyId, customer_id: &str) -> Key {
+    Key {
+        company: company.clone(),
+        index: index.index("age customer", company.as_str(), customer_id),
+    }
+}

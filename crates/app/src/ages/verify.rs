@@ -1,0 +1,210 @@
+//! A customer asks to be found old enough.
+//!
+//! In this order: attempts used up, a verification that still holds, then the checks. Where the
+//! first two settle it and nothing has to change, the answer needs no transaction of its own.
+
+use domain::age::{Attempts, Claim, Decision, Method, UsedUp};
+use domain::contact::Email;
+use jiff::Timestamp;
+use store::tables::age_customers::{Found, Verification};
+use store::tables::customers::Key;
+
+use super::decide::Decide;
+use super::{Policy, key};
+use crate::audit::Draft;
+use crate::customers::email_index;
+use crate::idempotency::Reply;
+use crate::{App, Ctx, Result};
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Who, by the shop's own name.
+    pub customer_id: String,
+    /// What the customer says.
+    pub claimed: Claimed,
+    /// The e-mail address of the customer that a verification is to be linked to.
+    pub email: Option<Email>,
+    /// Whether an earlier verification is set aside.
+    pub anew: bool,
+}
+
+/// What a customer says, as it was typed.
+#[derive(Clone, serde::Serialize)]
+pub struct Claimed {
+    /// First and last name.
+    pub full_name: String,
+    /// `YYYY-MM-DD`.
+    pub date_of_birth: String,
+    /// The last four digits of the number of the ID.
+    pub id_number_last4: String,
+    /// The state, as its two-letter code.
+    pub state: String,
+}
+
+impl Claimed {
+    pub(super) fn as_claim(&self) -> Claim<'_> {
+        Claim {
+            full_name: &self.full_name,
+            date_of_birth: &self.date_of_birth,
+            id_number_last4: &self.id_number_last4,
+            state: &self.state,
+        }
+    }
+}
+
+impl std::fmt::Debug for Claimed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Claimed(…)")
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Too many refused attempts; nothing was checked.
+    UsedUp(UsedUp),
+    /// An earlier verification still holds; nothing was checked.
+    Cached(Verification),
+    /// The checks passed.
+    Passed(Verification),
+    /// One of the checks did not.
+    Refused {
+        /// The decision's id.
+        verification_id: String,
+        /// What was decided.
+        decision: Decision,
+    },
+}
+
+impl Outcome {
+    /// Which check, or which rule before the checks, settled it.
+    pub fn method(&self) -> Method {
+        match self {
+            Self::UsedUp(_) => Method::RateLimit,
+            Self::Cached(_) => Method::Cache,
+            Self::Passed(_) => Method::FullVerification,
+            Self::Refused { decision, .. } => decision.method(),
+        }
+    }
+
+    /// The word and the status that the audit log has for it.
+    fn word(&self) -> (&'static str, u16) {
+        match self {
+            Self::UsedUp(_) => ("rate_limited", 429),
+            Self::Cached(_) | Self::Passed(_) => ("ok", 200),
+            Self::Refused { .. } => ("refused", 400),
+        }
+    }
+
+    /// What the audit log says beyond that; it names nobody.
+    fn detail(&self) -> String {
+        match self {
+            Self::Refused { decision, .. } => {
+                format!("{} {}", self.method().as_str(), decision.code())
+            }
+            _ => self.method().as_str().to_owned(),
+        }
+    }
+
+    pub(super) fn record(&self, draft: &Draft) -> domain::audit::Record {
+        let (code, status) = self.word();
+        draft.clone().finish(code, status, Some(self.detail()))
+    }
+}
+
+/// An outcome, and when and how long it took.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it was asked.
+    pub at: Timestamp,
+    /// From arrival until the answer was handed to the log, in microseconds.
+    pub took: i64,
+}
+
+/// Answers the question.
+///
+/// # Errors
+/// [`crate::Code::Unavailable`] when the database is away.
+pub async fn verify(
+    app: &App,
+    ctx: &Ctx,
+    request: Request,
+    reply: Reply<Answer>,
+) -> Result<Answer> {
+    let company = ctx.caller.company_id();
+    let question = Question {
+        key: key(&app.index_key, company, &request.customer_id),
+        email_index: request
+            .email
+            .as_ref()
+            .map(|email| email_index(&app.index_key, company, email)),
+        anew: request.anew,
+        policy: app.ages,
+        now: app.clock.now(),
+    };
+    ctx.exchange.note_subject(question.key.index);
+    let draft = app.recorder.draft(&ctx.exchange).await?;
+    if !reply.is_kept()
+        && let Some(answer) = at_once(app, &question, &draft).await?
+    {
+        ctx.exchange.mark_recorded();
+        return Ok(answer);
+    }
+    let unit = Decide::new(app, ctx, question, request, draft, reply)?;
+    let answer = app.store.write(unit).await?;
+    ctx.exchange.mark_recorded();
+    Ok(answer)
+}
+
+/// What the rules before the checks need to know.
+#[derive(Clone)]
+pub(super) struct Question {
+    pub key: Key,
+    pub email_index: Option<domain::seal::BlindIndex>,
+    pub anew: bool,
+    pub policy: Policy,
+    pub now: Timestamp,
+}
+
+impl Question {
+    /// What is settled before anything is checked.
+    pub fn settled(&self, attempts: Attempts, known: Option<&Verification>) -> Option<Outcome> {
+        if let Some(used_up) = attempts.used_up(self.policy.attempts, self.now) {
+            return Some(Outcome::UsedUp(used_up));
+        }
+        let holds = |known: &&Verification| !self.anew && known.validity.is_valid(self.now);
+        known.filter(holds).cloned().map(Outcome::Cached)
+    }
+
+    /// The same, if nothing has to be written for it.
+    fn settled_at_once(&self, found: Option<&Found>) -> Option<Outcome> {
+        let found = found?;
+        let outcome = self.settled(found.attempts, found.verification.as_ref())?;
+        let links = matches!(outcome, Outcome::Cached(_))
+            && self.email_index.is_some()
+            && self.email_index != found.email_index;
+        (!links).then_some(outcome)
+    }
+}
+
+/// The answer, if it is settled without a change.
+async fn at_once(app: &App, question: &Question, draft: &Draft) -> Result<Option<Answer>> {
+    let settle = {
+        let (question, draft) = (question.clone(), draft.clone());
+        move |found: Option<&Found>| {
+            let outcome = question.settled_at_once(found)?;
+            Some(outcome.record(&draft))
+        }
+    };
+    let key = question.key.clone();
+    let found = app.store.find_age_customer(key, settle).await?;
+    let outcome = question.settled_at_once(found.as_ref());
+    Ok(outcome.map(|outcome| Answer {
+        outcome,
+        at: question.now,
+        took: draft.elapsed(),
+    }))
+}

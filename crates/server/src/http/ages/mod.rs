@@ -1,0 +1,7 @@
+//! Ages: is this customer old enough?
+
+mod health;
+mod routes;
+mod wire;
+
+pub use routes::routes;

@@ -1,0 +1,236 @@
+//! Customers of the age surface: the attempts rule, and the verification that holds.
+
+use domain::age::{Attempts, Validity};
+use domain::seal::{BlindIndex, WrappedKey};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::customers::Key;
+use super::data_keys;
+use crate::{Error, Result, Row, Tx};
+
+/// What a look-up finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Refused attempts.
+    pub attempts: Attempts,
+    /// The verification that holds, or held until it expired.
+    pub verification: Option<Verification>,
+    /// The customer by e-mail address that it is linked to.
+    pub email_index: Option<BlindIndex>,
+}
+
+/// A passed verification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// Its id.
+    pub id: String,
+    /// From when until when it holds.
+    pub validity: Validity,
+    /// The customer's age in years when it was decided.
+    pub age: i64,
+    /// The customer's state, as its two-letter code.
+    pub state: String,
+}
+
+/// A customer as found for a decision: locked until the transaction ends.
+#[derive(Debug, Clone)]
+pub struct ForUpdate {
+    /// What any look-up finds.
+    pub found: Found,
+    /// The newest decision.
+    pub last_decision: String,
+    /// The person's data key.
+    pub data_key: WrappedKey,
+}
+
+/// A customer to be written.
+#[derive(Debug, Clone)]
+pub struct AgeCustomer<'a> {
+    /// Whose customer, and which.
+    pub key: &'a Key,
+    /// The person's data key.
+    pub data_key: Uuid,
+    /// The newest decision.
+    pub last_decision: &'a str,
+    /// What look-ups are to find.
+    pub found: &'a Found,
+    /// Now.
+    pub at: Timestamp,
+}
+
+macro_rules! found_columns {
+    () => {
+        "c.attempts, c.attempts_since, c.verification_id, c.verified_at, c.expires_at, c.age, \
+         c.state, c.email_index"
+    };
+}
+
+/// How many columns a look-up has.
+const FOUND: usize = 8;
+
+fn found(row: &Row) -> Result<Found> {
+    let count = row.int(0, "age_customers.attempts")?;
+    Ok(Found {
+        attempts: Attempts {
+            count: u32::try_from(count)
+                .map_err(|_| Error::corrupt("age_customers.attempts", "out of range"))?,
+            since: row.find_time(1, "age_customers.attempts_since")?,
+        },
+        verification: row
+            .find_text(2, "age_customers.verification_id")?
+            .map(|id| verification(row, id))
+            .transpose()?,
+        email_index: row
+            .find_bytes(7, "age_customers.email_index")?
+            .map(|bytes| {
+                BlindIndex::from_bytes(&bytes)
+                    .ok_or_else(|| Error::corrupt("age_customers.email_index", "wrong length"))
+            })
+            .transpose()?,
+    })
+}
+
+fn verification(row: &Row, id: String) -> Result<Verification> {
+    Ok(Verification {
+        id,
+        validity: Validity {
+            verified_at: row.time(3, "age_customers.verified_at")?,
+            expires_at: row.time(4, "age_customers.expires_at")?,
+        },
+        age: row.int(5, "age_customers.age")?,
+        state: row.text(6, "age_customers.state")?,
+    })
+}
+
+/// Finds a customer and locks the row.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_for_update(tx: &mut Tx<'_>, key: &Key) -> Result<Option<ForUpdate>> {
+    tx.find(
+        concat!(
+            "SELECT ",
+            found_columns!(),
+            ", c.last_decision, k.id, k.master_key, k.wrapped FROM age_customers c \
+             JOIN data_keys k ON k.id = c.data_key \
+             WHERE c.company_id = $1 AND c.customer_index = $2 FOR UPDATE"
+        ),
+        &[key.company.as_str().into(), key.index.as_bytes().into()],
+    )
+    .await?
+    .map(|row| {
+        Ok(ForUpdate {
+            found: found(&row)?,
+            last_decision: row.text(FOUND, "age_customers.last_decision")?,
+            data_key: data_keys::from_row_at(&row, FOUND + 1)?,
+        })
+    })
+    .transpose()
+}
+
+/// Inserts a customer; `false` when another transaction was first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert(tx: &mut Tx<'_>, customer: &AgeCustomer<'_>) -> Result<bool> {
+    let written = write(
+        tx,
+        "INSERT INTO age_customers (company_id, customer_index, attempts, attempts_since, \
+         verification_id, verified_at, expires_at, age, state, email_index, last_decision, \
+         updated_at, data_key, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12) \
+         ON CONFLICT DO NOTHING",
+        customer,
+    );
+    Ok(written.await? == 1)
+}
+
+/// Writes a customer that [`find_for_update`] has locked; `false` when it is gone.
+///
+/// # Errors
+/// Those of the database.
+pub async fn update(tx: &mut Tx<'_>, customer: &AgeCustomer<'_>) -> Result<bool> {
+    let written = write(
+        tx,
+        "UPDATE age_customers SET attempts = $3, attempts_since = $4, verification_id = $5, \
+         verified_at = $6, expires_at = $7, age = $8, state = $9, email_index = $10, \
+         last_decision = $11, updated_at = $12, data_key = $13 \
+         WHERE company_id = $1 AND customer_index = $2",
+        customer,
+    );
+    Ok(written.await? == 1)
+}
+
+async fn write(tx: &mut Tx<'_>, sql: &'static str, customer: &AgeCustomer<'_>) -> Result<u64> {
+    let Found {
+        attempts,
+        verification,
+        email_index,
+    } = customer.found;
+    let verification = verification.as_ref();
+    tx.execute(
+        sql,
+        &[
+            customer.key.company.as_str().into(),
+            customer.key.index.as_bytes().into(),
+            i64::from(attempts.count).into(),
+            attempts.since.into(),
+            verification.map(|known| known.id.as_str()).into(),
+            verification.map(|known| known.validity.verified_at).into(),
+            verification.map(|known| known.validity.expires_at).into(),
+            verification.map(|known| known.age).into(),
+            verification.map(|known| known.state.as_str()).into(),
+            email_index
+                .as_ref()
+                .map(|index| index.as_bytes().as_slice())
+                .into(),
+            customer.last_decision.into(),
+            customer.at.into(),
+            customer.data_key.into(),
+        ],
+    )
+    .await
+}
+
+pub(crate) mod sqlite {
+    //! A point look-up.
+
+    use super::{Found, Key, Result, found};
+    use crate::sqlite::Connection;
+
+    const FIND: &str = concat!(
+        "SELECT ",
+        found_columns!(),
+        " FROM age_customers c WHERE c.company_id = $1 AND c.customer_index = $2"
+    );
+
+    pub fn find(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {
+        let values = [key.company.as_str().into(), key.index.as_bytes().into()];
+        connection
+            .query(FIND, &values)?
+            .first()
+            .map(found)
+            .transpose()
+    }
+}
+
+pub(crate) mod postgres {
+    //! A set-based look-up: many keys, one statement.
+
+    use super::super::customers::postgres::asked_in_order;
+    use super::{FOUND, Found, Key, Result, found};
+    use crate::postgres::Connection;
+
+    const FIND: &str = concat!(
+        "SELECT ",
+        found_columns!(),
+        ", asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
+         AS asked(company_id, customer_index, row) JOIN age_customers c \
+         ON c.company_id = asked.company_id AND c.customer_index = asked.customer_index"
+    );
+
+    pub async fn find(connection: &Connection, keys: &[Key]) -> Result<Vec<Option<Found>>> {
+        asked_in_order(connection, FIND, keys, FOUND, found, |_, _| false).await
+    }
+}
