@@ -18,6 +18,7 @@ mod cors;
 mod customers;
 mod harness;
 mod listener;
+mod metrics;
 mod openapi;
 mod privacy;
 mod quota;
