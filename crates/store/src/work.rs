@@ -22,10 +22,6 @@ pub trait Unit: Send + 'static {
     /// What the caller learns once the unit is durable.
     type Output: Send + 'static;
 
-    /// Whether the unit writes nothing but its audit records: then there is nothing
-    /// to undo when it fails.
-    const READS_ONLY: bool = false;
-
     /// What its last run decided, to be counted in the same transaction.
     fn tally(&self) -> Option<Tally> {
         None
@@ -82,8 +78,6 @@ where
     R: FnMut(&T) -> Option<Record> + Send + 'static,
 {
     type Output = T;
-
-    const READS_ONLY: bool = true;
 
     fn lane(&self) -> Lane {
         Lane::of(&[])
@@ -163,7 +157,6 @@ impl Work {
 /// A unit whose output type is forgotten.
 pub(crate) trait Pending: Send {
     fn run<'t>(&'t mut self, tx: Tx<'t>) -> BoxFuture<'t, Result<()>>;
-    fn reads_only(&self) -> bool;
     fn tally(&self) -> Option<Tally>;
     fn records(&self) -> &[Record];
     fn succeed(self: Box<Self>);
@@ -203,10 +196,6 @@ impl<U: Unit> Pending for Typed<U> {
             Ok(())
         }
         .boxed()
-    }
-
-    fn reads_only(&self) -> bool {
-        U::READS_ONLY
     }
 
     fn tally(&self) -> Option<Tally> {

@@ -76,10 +76,39 @@ impl Writer {
         }
     }
 
+    /// One transaction; when anything in it fails it is undone, and made again with each
+    /// unit on its own. What comes back may be tried again.
+    fn attempt(&mut self, mut works: Vec<Work>) -> (Option<Error>, Vec<Work>) {
+        if let Err(error) = self.begin() {
+            return (Some(error), works);
+        }
+        if let Err(error) = self.run_together(&mut works) {
+            self.undo(error);
+            return self.attempt_one_by_one(works);
+        }
+        match self.finish(&works) {
+            Ok(()) => {
+                self.succeed(works);
+                (None, Vec::new())
+            }
+            Err(error) => (Some(self.undo(error)), works),
+        }
+    }
+
+    /// Runs all units without a net: savepoints copy every page that is written.
+    fn run_together(&mut self, works: &mut [Work]) -> Result<()> {
+        for work in works {
+            if let Work::Unit { unit, .. } = work {
+                run_at_once(unit.as_mut(), &mut self.connection)?;
+            }
+        }
+        Ok(())
+    }
+
     /// One transaction. Units that fail are answered, or come back when trying again
     /// may help, without keeping the others; when the transaction fails, all come
     /// back.
-    fn attempt(&mut self, works: Vec<Work>) -> (Option<Error>, Vec<Work>) {
+    fn attempt_one_by_one(&mut self, works: Vec<Work>) -> (Option<Error>, Vec<Work>) {
         if let Err(error) = self.begin() {
             return (Some(error), works);
         }
@@ -103,16 +132,18 @@ impl Writer {
             }
         }
         match self.finish(&ready) {
-            Ok(()) => {
-                self.watched.committed(&ready);
-                ready.into_iter().for_each(Work::succeed);
-            }
+            Ok(()) => self.succeed(ready),
             Err(error) => {
                 conflict = Some(self.undo(error));
                 again.extend(ready);
             }
         }
         (conflict, again)
+    }
+
+    fn succeed(&self, works: Vec<Work>) {
+        self.watched.committed(&works);
+        works.into_iter().for_each(Work::succeed);
     }
 
     fn begin(&mut self) -> Result<()> {
@@ -125,9 +156,6 @@ impl Writer {
         let Work::Unit { unit, .. } = work else {
             return Ok(());
         };
-        if unit.reads_only() {
-            return run_at_once(unit.as_mut(), &mut self.connection);
-        }
         self.connection.control("SAVEPOINT unit")?;
         let outcome = run_at_once(unit.as_mut(), &mut self.connection);
         if outcome.is_err() {
