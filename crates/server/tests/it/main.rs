@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod ages;
 mod audit;
 mod commands;
 mod config;
