@@ -24,10 +24,7 @@ use crate::http::openapi::{documented, documented_as};
 /// The routes.
 pub fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
-        .routes(documented::<Verify>(
-            routes!(verify),
-            &[Code::RateLimited],
-        ))
+        .routes(documented::<Verify>(routes!(verify), &[Code::RateLimited]))
         .routes(documented::<Resubmit>(
             routes!(resubmit),
             &[Code::RateLimited],

@@ -49,19 +49,97 @@ const REFUSALS: [(&str, &str, &str, &str, Option<i64>); 18] = [
     ("fullName", "- Ada .", "input_validation", "fullName", None),
     ("state", "Texas", "input_validation", "state", None),
     ("state", "ZZ", "input_validation", "state", None),
-    ("dateOfBirth", "1990-6-15", "input_validation", "dateOfBirth", None),
-    ("dateOfBirth", "15/06/1990", "input_validation", "dateOfBirth", None),
-    ("dateOfBirth", "1990-02-30", "input_validation", "dateOfBirth", None),
-    ("dateOfBirth", "1991-02-29", "input_validation", "dateOfBirth", None),
-    ("dateOfBirth", "2025-01-02", "input_validation", "dateOfBirth", None),
-    ("dateOfBirth", "1903-12-31", "input_validation", "dateOfBirth", Some(121)),
-    ("dateOfBirth", "2010-06-15", "age_check", "dateOfBirth", Some(14)),
-    ("dateOfBirth", "2004-01-01", "age_check", "dateOfBirth", Some(20)),
-    ("idNumberLast4", "123", "id_validation", "idNumberLast4", Some(34)),
-    ("idNumberLast4", "12345", "id_validation", "idNumberLast4", Some(34)),
-    ("idNumberLast4", "12a4", "id_validation", "idNumberLast4", Some(34)),
-    ("idNumberLast4", "\u{661}\u{662}\u{663}\u{664}", "id_validation", "idNumberLast4", Some(34)),
-    ("idNumberLast4", " 1234", "id_validation", "idNumberLast4", Some(34)),
+    (
+        "dateOfBirth",
+        "1990-6-15",
+        "input_validation",
+        "dateOfBirth",
+        None,
+    ),
+    (
+        "dateOfBirth",
+        "15/06/1990",
+        "input_validation",
+        "dateOfBirth",
+        None,
+    ),
+    (
+        "dateOfBirth",
+        "1990-02-30",
+        "input_validation",
+        "dateOfBirth",
+        None,
+    ),
+    (
+        "dateOfBirth",
+        "1991-02-29",
+        "input_validation",
+        "dateOfBirth",
+        None,
+    ),
+    (
+        "dateOfBirth",
+        "2025-01-02",
+        "input_validation",
+        "dateOfBirth",
+        None,
+    ),
+    (
+        "dateOfBirth",
+        "1903-12-31",
+        "input_validation",
+        "dateOfBirth",
+        Some(121),
+    ),
+    (
+        "dateOfBirth",
+        "2010-06-15",
+        "age_check",
+        "dateOfBirth",
+        Some(14),
+    ),
+    (
+        "dateOfBirth",
+        "2004-01-01",
+        "age_check",
+        "dateOfBirth",
+        Some(20),
+    ),
+    (
+        "idNumberLast4",
+        "123",
+        "id_validation",
+        "idNumberLast4",
+        Some(34),
+    ),
+    (
+        "idNumberLast4",
+        "12345",
+        "id_validation",
+        "idNumberLast4",
+        Some(34),
+    ),
+    (
+        "idNumberLast4",
+        "12a4",
+        "id_validation",
+        "idNumberLast4",
+        Some(34),
+    ),
+    (
+        "idNumberLast4",
+        "\u{661}\u{662}\u{663}\u{664}",
+        "id_validation",
+        "idNumberLast4",
+        Some(34),
+    ),
+    (
+        "idNumberLast4",
+        " 1234",
+        "id_validation",
+        "idNumberLast4",
+        Some(34),
+    ),
 ];
 
 async fn each_check_refuses_in_its_own_words(app: TestApp) {
@@ -71,9 +149,15 @@ async fn each_check_refuses_in_its_own_words(app: TestApp) {
         let claim = adult_with(&format!("customer-{number}"), field, value);
         let answer = verify(&app, &key, &claim).expect(400).await;
         let json = &answer.json;
-        assert_eq!((&json["method"], &json["field"]), (&json!(method), &json!(about)));
+        assert_eq!(
+            (&json["method"], &json["field"]),
+            (&json!(method), &json!(about))
+        );
         assert_eq!(json.get("age"), age.map(Value::from).as_ref(), "{value}");
-        assert_eq!((&json["success"], &json["verified"]), (&json!(false), &json!(false)));
+        assert_eq!(
+            (&json["success"], &json["verified"]),
+            (&json!(false), &json!(false))
+        );
         told.push(json!([field, value, json["reason"]]));
         let shown = ["Ada", "1990-06-15"].map(|part| answer.text().contains(part));
         assert_eq!(shown, [false; 2], "an answer repeats nothing of the claim");
@@ -147,7 +231,15 @@ fn eighteen_of(customer: &str) -> Value {
 
 async fn names_of_every_script_pass(app: TestApp) {
     let key = app.key("default", "ages:write").await;
-    let names = ["Siobhán O’Connor-Núñez Jr.", "Нгози Адичи", "山田 太郎", "नरेन्द्र मोदी", "أحمد زويل", "Q\u{308} X", "  Ada\u{3000}Lovelace  "];
+    let names = [
+        "Siobhán O’Connor-Núñez Jr.",
+        "Нгози Адичи",
+        "山田 太郎",
+        "नरेन्द्र मोदी",
+        "أحمد زويل",
+        "Q\u{308} X",
+        "  Ada\u{3000}Lovelace  ",
+    ];
     for (number, name) in names.into_iter().enumerate() {
         let claim = adult_with(&format!("customer-{number}"), "fullName", name);
         verify(&app, &key, &claim).expect(200).await;

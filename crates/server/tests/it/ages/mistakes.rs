@@ -18,13 +18,22 @@ flows!(
     unknown_paths_and_methods_have_the_envelope,
 );
 
-const FIELDS: [&str; 5] = ["customerId", "fullName", "dateOfBirth", "idNumberLast4", "state"];
+const FIELDS: [&str; 5] = [
+    "customerId",
+    "fullName",
+    "dateOfBirth",
+    "idNumberLast4",
+    "state",
+];
 
 async fn missing_fields_are_named_in_order(app: TestApp) {
     let key = app.key("default", "ages:write").await;
     let some = json!({"state": "", "idNumberLast4": "1234", "customerId": "c", "fullName": "Ada"});
     let answer = verify(&app, &key, &some).expect(400).await;
-    assert_eq!(answer.json["error"], "Missing required fields: dateOfBirth, state");
+    assert_eq!(
+        answer.json["error"],
+        "Missing required fields: dateOfBirth, state"
+    );
     assert_eq!(answer.json["missing"], json!(["dateOfBirth", "state"]));
     insta::assert_snapshot!("missing", wire(&answer));
     for path in [VERIFY, RESUBMIT] {
@@ -38,7 +47,12 @@ async fn missing_fields_are_named_in_order(app: TestApp) {
 async fn absent_null_empty_and_blank_are_missing(app: TestApp) {
     let key = app.key("default", "ages:write").await;
     for field in FIELDS {
-        for nothing in [None, Some(Value::Null), Some(json!("")), Some(json!(" \t\u{3000}"))] {
+        for nothing in [
+            None,
+            Some(Value::Null),
+            Some(json!("")),
+            Some(json!(" \t\u{3000}")),
+        ] {
             let mut claim = adult("customer-81");
             let claim_fields = claim.as_object_mut().unwrap();
             match nothing {
@@ -73,7 +87,10 @@ async fn wrong_types_are_named(app: TestApp) {
             let answer = verify(&app, &key, &claim).expect(400).await;
             assert_eq!(answer.fields(), [field], "{claim}");
             assert_eq!(answer.json["error"], "Invalid request");
-            assert!(answer.json.get("missing").is_none(), "it is there, but wrong");
+            assert!(
+                answer.json.get("missing").is_none(),
+                "it is there, but wrong"
+            );
         }
     }
     let mixed = json!({"customerId": 7, "fullName": "Ada Lovelace", "email": "ada"});
@@ -91,7 +108,10 @@ async fn no_mistake_counts_as_an_attempt(app: TestApp) {
         verify(&app, &key, &wrong).expect(400).await;
     }
     pass(&app, &key, "customer-81").await;
-    let decided = app.database().sql("SELECT COUNT(*) FROM age_decisions").await;
+    let decided = app
+        .database()
+        .sql("SELECT COUNT(*) FROM age_decisions")
+        .await;
     assert_eq!(decided, [["1"]]);
 }
 
@@ -123,22 +143,50 @@ fn encoded(text: &str) -> String {
 
 async fn names_in_paths_are_percent_encoded(app: TestApp) {
     let key = app.key("default", "ages:write ages:read").await;
-    for name in ["a/b", "../x", "a%2Fb", "?x=1#y", "a b+c", "Zoë & 漢字", "verify", "\"'<>\\", "."] {
+    for name in [
+        "a/b",
+        "../x",
+        "a%2Fb",
+        "?x=1#y",
+        "a b+c",
+        "Zoë & 漢字",
+        "verify",
+        "\"'<>\\",
+        ".",
+    ] {
         let passed = pass(&app, &key, name).await;
         let found = app.get(&format!("{STATUS}/{}", encoded(name))).key(&key);
         let found = found.expect(200).await.json;
-        assert_eq!(found["verificationId"], passed.json["verificationId"], "{name}");
+        assert_eq!(
+            found["verificationId"], passed.json["verificationId"],
+            "{name}"
+        );
     }
     let unknown = app.get(&format!("{STATUS}/{}", encoded("né/à"))).key(&key);
     assert_eq!(unknown.expect(404).await.json["customerId"], "né/à");
-    let blank = app.get(&format!("{STATUS}/%20")).key(&key).expect(400).await;
+    let blank = app
+        .get(&format!("{STATUS}/%20"))
+        .key(&key)
+        .expect(400)
+        .await;
     assert_eq!(blank.fields(), ["customerId"]);
-    let no_utf8 = app.get(&format!("{STATUS}/%FF")).key(&key).expect(400).await;
+    let no_utf8 = app
+        .get(&format!("{STATUS}/%FF"))
+        .key(&key)
+        .expect(400)
+        .await;
     assert_eq!(no_utf8.code(), "invalid_request");
     for path in ["", "/", "/a/b"] {
-        let answer = app.get(&format!("{STATUS}{path}")).key(&key).expect(404).await;
+        let answer = app
+            .get(&format!("{STATUS}{path}"))
+            .key(&key)
+            .expect(404)
+            .await;
         assert_eq!(answer.code(), "not_found");
-        assert!(answer.json.get("verified").is_none(), "no such path, rather than no verification");
+        assert!(
+            answer.json.get("verified").is_none(),
+            "no such path, rather than no verification"
+        );
     }
 }
 
@@ -169,11 +217,23 @@ async fn unreadable_bodies_have_the_envelope(app: TestApp) {
     let call = || app.post(VERIFY).key(&key);
     for (call, status, code) in [
         (call().body("application/json", "{"), 400, "invalid_request"),
-        (call().body("application/json", "[]"), 400, "invalid_request"),
+        (
+            call().body("application/json", "[]"),
+            400,
+            "invalid_request",
+        ),
         (call(), 400, "invalid_request"),
         (call().untyped("{}"), 415, "unsupported_media_type"),
-        (call().body("text/plain", "{}"), 415, "unsupported_media_type"),
-        (call().body("application/json", "{".repeat(65_537)), 413, "payload_too_large"),
+        (
+            call().body("text/plain", "{}"),
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            call().body("application/json", "{".repeat(65_537)),
+            413,
+            "payload_too_large",
+        ),
     ] {
         let answer = call.expect(status).await;
         assert_eq!(answer.code(), code);

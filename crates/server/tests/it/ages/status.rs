@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::age::AttemptPolicy;
 use domain::span::Span;
 
-use super::{SECOND, adult, minor, pass, refuse, resubmit, status, wire};
+use super::{SECOND, adult, minor, pass, refuse, resubmit, status, use_up, wire};
 use crate::harness::{Settings, TestApp, flows};
 
 flows!(
@@ -47,10 +47,19 @@ async fn whoever_never_passed_is_not_found(app: TestApp) {
 
 async fn a_passed_resubmission_replaces_it(app: TestApp) {
     let key = app.key("default", ALL).await;
-    let first = resubmit(&app, &key, &adult("customer-81")).expect(200).await.json;
-    assert_eq!(first["method"], "full_verification", "nothing has to be there before");
+    let first = resubmit(&app, &key, &adult("customer-81"))
+        .expect(200)
+        .await
+        .json;
+    assert_eq!(
+        first["method"], "full_verification",
+        "nothing has to be there before"
+    );
     app.advance(SECOND);
-    let second = resubmit(&app, &key, &adult("customer-81")).expect(200).await.json;
+    let second = resubmit(&app, &key, &adult("customer-81"))
+        .expect(200)
+        .await
+        .json;
     assert_eq!(second["method"], "full_verification");
     assert_ne!(second["verificationId"], first["verificationId"]);
     assert_eq!(second["verifiedAt"], "2025-01-01T00:00:01.000Z");
@@ -63,7 +72,9 @@ async fn a_passed_resubmission_replaces_it(app: TestApp) {
 async fn a_refused_resubmission_sets_it_aside(app: TestApp) {
     let key = app.key("default", ALL).await;
     pass(&app, &key, "customer-81").await;
-    resubmit(&app, &key, &minor("customer-81")).expect(400).await;
+    resubmit(&app, &key, &minor("customer-81"))
+        .expect(400)
+        .await;
     status(&app, &key, "customer-81").expect(404).await;
     let again = pass(&app, &key, "customer-81").await.json;
     assert_eq!(again["method"], "full_verification");
@@ -85,9 +96,13 @@ async fn used_up_attempts_set_nothing_aside(app: TestApp) {
     let known = status(&app, &key, "customer-81").expect(200).await.json;
     assert_eq!(known["verificationId"], passed["verificationId"]);
     // The third refusal is still heard, and sets aside.
-    resubmit(&app, &key, &minor("customer-81")).expect(400).await;
+    resubmit(&app, &key, &minor("customer-81"))
+        .expect(400)
+        .await;
     status(&app, &key, "customer-81").expect(404).await;
-    resubmit(&app, &key, &adult("customer-81")).expect(429).await;
+    resubmit(&app, &key, &adult("customer-81"))
+        .expect(429)
+        .await;
 }
 
 async fn companies_do_not_share_customers(app: TestApp) {
@@ -96,7 +111,9 @@ async fn companies_do_not_share_customers(app: TestApp) {
     pass(&app, &ours, "customer-81").await;
     use_up(&app, &ours, "customer-82").await;
     status(&app, &theirs, "customer-81").expect(404).await;
-    resubmit(&app, &theirs, &minor("customer-81")).expect(400).await;
+    resubmit(&app, &theirs, &minor("customer-81"))
+        .expect(400)
+        .await;
     status(&app, &ours, "customer-81").expect(200).await;
     pass(&app, &theirs, "customer-82").await;
     status(&app, &ours, "customer-82").expect(404).await;

@@ -31,13 +31,22 @@ async fn a_verification_ends_after_a_calendar_year_to_the_instant(app: TestApp) 
     let first = pass(&app, &key, "customer-81").await.json;
     assert_eq!(first["expiresAt"], "2028-06-15T12:34:56.789Z");
     advance_to(&app, "2028-06-15T12:34:56.788999Z");
-    assert_eq!(pass(&app, &key, "customer-81").await.json["method"], "cache");
+    assert_eq!(
+        pass(&app, &key, "customer-81").await.json["method"],
+        "cache"
+    );
     let known = status(&app, &key, "customer-81").expect(200).await.json;
-    assert_eq!((&known["verified"], &known["expired"]), (&true.into(), &false.into()));
+    assert_eq!(
+        (&known["verified"], &known["expired"]),
+        (&true.into(), &false.into())
+    );
 
     app.advance(Duration::from_micros(1));
     let known = status(&app, &key, "customer-81").expect(200).await.json;
-    assert_eq!((&known["verified"], &known["expired"]), (&false.into(), &true.into()));
+    assert_eq!(
+        (&known["verified"], &known["expired"]),
+        (&false.into(), &true.into())
+    );
     assert_eq!(known["verificationId"], first["verificationId"]);
     let renewed = pass(&app, &key, "customer-81").await.json;
     assert_eq!(renewed["method"], "full_verification");
@@ -57,7 +66,12 @@ async fn a_year_from_29_february_ends_on_the_28th(app: TestApp) {
 
 async fn the_21st_birthday_begins_at_midnight_in_the_customers_state(app: TestApp) {
     let key = app.key("default", ALL).await;
-    let places = [("GU", "2025-06-14T14:00:00Z"), ("NY", "2025-06-15T04:00:00Z"), ("TX", "2025-06-15T05:00:00Z"), ("AS", "2025-06-15T11:00:00Z")];
+    let places = [
+        ("GU", "2025-06-14T14:00:00Z"),
+        ("NY", "2025-06-15T04:00:00Z"),
+        ("TX", "2025-06-15T05:00:00Z"),
+        ("AS", "2025-06-15T11:00:00Z"),
+    ];
     for (state, midnight) in places {
         let claim = |customer: &str| {
             let mut claim = adult_with(customer, "dateOfBirth", "2004-06-15");
@@ -67,10 +81,14 @@ async fn the_21st_birthday_begins_at_midnight_in_the_customers_state(app: TestAp
         let midnight: Timestamp = midnight.parse().unwrap();
         let just_before = midnight - SignedDuration::from_micros(1);
         advance_to(&app, &just_before.to_string());
-        let answer = verify(&app, &key, &claim(&format!("{state}-1"))).expect(400).await;
+        let answer = verify(&app, &key, &claim(&format!("{state}-1")))
+            .expect(400)
+            .await;
         assert_eq!(answer.json["age"], 20);
         advance_to(&app, &midnight.to_string());
-        let answer = verify(&app, &key, &claim(&format!("{state}-2"))).expect(200).await;
+        let answer = verify(&app, &key, &claim(&format!("{state}-2")))
+            .expect(200)
+            .await;
         assert_eq!(answer.json["age"], 21);
     }
 }
@@ -90,9 +108,16 @@ async fn a_refused_renewal_leaves_it_expired(app: TestApp) {
     advance_to(&app, "2026-01-01T00:00:00Z");
     refuse(&app, &key, "customer-81").await;
     let known = status(&app, &key, "customer-81").expect(200).await.json;
-    assert_eq!((&known["expired"], &known["verificationId"]), (&true.into(), &first["verificationId"]));
+    assert_eq!(
+        (&known["expired"], &known["verificationId"]),
+        (&true.into(), &first["verificationId"])
+    );
     // Set aside, an expired one is gone like any other.
-    resubmit(&app, &key, &adult_with("customer-81", "state", "?")).expect(400).await;
+    resubmit(&app, &key, &adult_with("customer-81", "state", "?"))
+        .expect(400)
+        .await;
     status(&app, &key, "customer-81").expect(404).await;
-    resubmit(&app, &key, &adult("customer-81")).expect(200).await;
+    resubmit(&app, &key, &adult("customer-81"))
+        .expect(200)
+        .await;
 }
