@@ -210,22 +210,19 @@ async fn a_recount_finds_days_without_decisions(app: TestApp) {
 async fn a_recount_beside_decisions_counts_each_once(app: TestApp) {
     let key = &app.key("default", ALL).await;
     let app = &app;
-    let decide = async {
-        for round in 0..6 {
-            // Tampered with each time, so that each recount has something to write.
-            let tampering = "UPDATE age_daily_totals SET passed = passed + 1";
-            app.database().sql(tampering).await;
-            let calls = (0..30).map(async |number| {
-                if number == 15 {
-                    recount(&app.app, true, |_, _| {}).await.unwrap();
-                }
-                pass(app, key, &format!("customer-{round}-{number}")).await;
-            });
-            join_all(calls).await;
-        }
-    };
-    decide.await;
-    recount(&app.app, false, |_, _| {}).await.unwrap();
-    assert_eq!(counts(app, key, "").await.0, 180);
-    assert_eq!(wrong(app, false).await, 0);
+    for round in 0..8 {
+        // Tampered with each time, so that each recount has something to write.
+        let tampering = "UPDATE age_daily_totals SET passed = passed + 1";
+        app.database().sql(tampering).await;
+        let calls = (0..40).map(async |number| {
+            if number % 10 == 5 {
+                recount(&app.app, true, |_, _| {}).await.unwrap();
+            }
+            pass(app, key, &format!("customer-{round}-{number}")).await;
+        });
+        join_all(calls).await;
+        recount(&app.app, round == 0, |_, _| {}).await.unwrap();
+        assert_eq!(wrong(app, false).await, 0, "in round {round}");
+    }
+    assert_eq!(counts(app, key, "").await.0, 320);
 }
