@@ -106,8 +106,8 @@ async fn work_and_kill(scene: &mut Scene, kill: usize) -> Vec<Seen> {
 async fn expect_kept(connection: &mut Connection, key: &Key, customer: &Customer) -> i64 {
     let mut decided = 0;
     if let Some(passed) = &customer.passed {
-        let known = connection.ask(&age_status(&key.text, &customer.name));
-        let known = known.await.unwrap();
+        let question = age_status(&key.text, &customer.name);
+        let known = connection.ask(&question).await.unwrap();
         assert_eq!(known.status, 200, "{customer:?}: {}", known.text());
         assert_eq!(&verification(&known.json()), passed);
     }
