@@ -8,6 +8,7 @@
 pub mod bare;
 mod bars;
 mod cpu;
+mod decisions;
 mod histogram;
 mod http;
 mod load;
@@ -32,7 +33,7 @@ use stage::Stage;
 /// What to measure, and for how long.
 #[derive(clap::Args)]
 pub struct Options {
-    /// One short round, and a tenth of the customers in the largest database
+    /// One short round, and a tenth of the records in the largest databases
     #[arg(long)]
     quick: bool,
     /// Only the scenarios whose name contains this (repeatable); baselines are always measured
@@ -60,20 +61,23 @@ pub struct Pace {
     pub rounds: usize,
     /// Customers in the largest database
     pub most_customers: u64,
+    /// Decisions behind the statistics about ages
+    pub most_decisions: u64,
 }
 
 impl Options {
     fn pace(&self) -> Pace {
-        let (warm_up, measured, rounds, most_customers) = if self.quick {
-            (500, 2_000, 1, 100_000)
+        let (warm_up, measured, rounds, most_customers, most_decisions) = if self.quick {
+            (500, 2_000, 1, 100_000, 1_000_000)
         } else {
-            (1_000, 4_000, 3, 1_000_000)
+            (1_000, 4_000, 3, 1_000_000, 10_000_000)
         };
         Pace {
             warm_up: Duration::from_millis(warm_up),
             measured: Duration::from_millis(measured),
             rounds,
             most_customers,
+            most_decisions,
         }
     }
 
@@ -102,7 +106,7 @@ pub fn run(options: &Options) -> Result<()> {
     allow_many_connections()?;
     let binary = options.binary()?;
     let pace = options.pace();
-    let scenarios = scenarios::all(pace.most_customers);
+    let scenarios = scenarios::all(pace.most_customers, pace.most_decisions);
     let scenarios: Vec<_> = scenarios
         .into_iter()
         .filter(|scenario| scenario.is_baseline() || options.is_wanted(scenario.name()))
@@ -117,7 +121,7 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     results.starts = stage.restart_servers()?;
-    let bars = bars::all(&results, pace.most_customers);
+    let bars = bars::all(&results, pace);
     print!("{}", report::markdown(&results, &bars));
     if let Some(path) = &options.json {
         std::fs::write(path, report::json(&results, &bars)?)

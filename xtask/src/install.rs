@@ -6,13 +6,10 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
-use test_support::programs::{find_in_path, postgres_directory, redis_server};
+use anyhow::{Result, bail};
+use test_support::programs::{browser, find_in_path, postgres_directory, redis_server};
 
 use crate::workspace::succeed;
-
-/// Names under which distributions ship the browser.
-const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// Makes sure that PostgreSQL, Redis and Chromium are on this machine.
 pub fn test_servers() -> Result<()> {
@@ -30,15 +27,10 @@ pub fn test_servers() -> Result<()> {
 
 /// Debian's package for each program that is not here, with the words for a person.
 fn missing() -> Vec<(&'static str, String)> {
-    let browser = BROWSERS.into_iter().find_map(find_in_path);
-    let browser = browser.context(
-        "Chromium is not installed: on Debian or Ubuntu run `apt-get install chromium`, elsewhere \
-         put `chromium` or `google-chrome` into PATH",
-    );
     [
         ("postgresql", postgres_directory().err()),
         ("redis-server", redis_server().err()),
-        ("chromium", browser.err()),
+        ("chromium", browser().err()),
     ]
     .into_iter()
     .filter_map(|(package, error)| Some((package, error?.to_string())))

@@ -7,6 +7,7 @@ pub mod ambient;
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod metrics;
 pub mod quota;
 pub mod runtime;
 pub mod telemetry;

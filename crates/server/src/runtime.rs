@@ -22,6 +22,7 @@ use crate::cli::failure::Failure;
 use crate::config::{self, Ages, Config, DatabaseUrl, IdentityProofs};
 use crate::http::conventions::edge;
 use crate::http::{Server, Shared};
+use crate::metrics;
 use crate::quota::memory::MemoryQuota;
 use crate::quota::redis::{Patience, RedisQuota};
 use crate::quota::steady_clock;
@@ -38,6 +39,12 @@ const CHECKPOINTS: Duration = Duration::from_secs(60);
 
 /// How often idempotency keys whose time is over are cleared.
 const CLEARING: Duration = Duration::from_secs(60);
+
+/// How often what was observed is taken into the histograms.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// How often the metrics learn where limits are counted.
+const LIMITS_HEALTH: Duration = Duration::from_secs(1);
 
 /// How long a start waits for a database that is away.
 pub const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -106,6 +113,7 @@ pub async fn open(
     let store = Store::open(location, connections, clock.clone())
         .await
         .map_err(|error| Failure::failed(format!("the database cannot be opened: {error}")))?;
+    store.watch_audit(metrics::audit::Watch);
     let parts = Parts {
         store: Arc::new(store),
         clock,
@@ -239,6 +247,24 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     every(CLEARING, "idempotency keys are not cleared", |app| {
         Box::pin(async { idempotency::clean_up(app).await.map(drop) })
     });
+}
+
+/// Keeps the metrics of this process in order, until `stop`.
+pub async fn keep_metrics(stop: CancellationToken) {
+    regularly(UPKEEP, &stop, metrics::upkeep).await;
+}
+
+/// Tells the metrics where limits are counted, until `stop`.
+pub async fn watch_limits(server: Shared, stop: CancellationToken) {
+    let note = || metrics::refusals::note_health(server.limiter.quota().health());
+    regularly(LIMITS_HEALTH, &stop, note).await;
+}
+
+async fn regularly(period: Duration, stop: &CancellationToken, work: impl Fn()) {
+    let mut ticks = tokio::time::interval(period);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        work();
+    }
 }
 
 /// Records what is still only counted, and signs the log's end.

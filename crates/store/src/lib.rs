@@ -20,6 +20,7 @@ pub mod sqlite;
 pub mod tables;
 mod tx;
 mod value;
+mod watch;
 mod work;
 mod writing;
 
@@ -36,9 +37,11 @@ pub use error::{Error, Result};
 pub use row::Row;
 pub use tx::Tx;
 pub use value::Value;
+pub use watch::AuditWatch;
 pub use work::{Lane, Unit, Written};
 
 use tables::customers::{Found, Key};
+use watch::Watched;
 use work::Work;
 use writing::Writing;
 
@@ -83,6 +86,7 @@ impl Default for Connections {
 pub struct Store {
     engine: Engine,
     writing: Writing,
+    watched: Watched,
 }
 
 enum Engine {
@@ -149,17 +153,25 @@ impl Store {
         connections: Connections,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
+        let watched = Watched::default();
         let engine = match location {
             Location::Sqlite(path) => {
-                let path = path.clone();
-                in_background(move || open_sqlite(&path, connections, clock)).await?
+                let (path, watched) = (path.clone(), watched.clone());
+                in_background(move || open_sqlite(&path, connections, clock, watched)).await?
             }
-            Location::Postgres(target) => open_postgres(target, connections, &clock),
+            Location::Postgres(target) => open_postgres(target, connections, &clock, &watched),
         };
         Ok(Self {
             engine,
             writing: Writing::new(Instant::now()),
+            watched,
         })
+    }
+
+    /// Lets somebody watch how the audit log fares, from now on and until the end; only the first
+    /// is heard.
+    pub fn watch_audit(&self, watch: impl AuditWatch + 'static) {
+        self.watched.begin(Box::new(watch));
     }
 
     /// Runs a unit of work and returns its output once it is durable.
@@ -204,6 +216,11 @@ impl Store {
             Err(_) => self.writing.failed(Instant::now()),
         }
         appended
+    }
+
+    /// Tells whoever watches the audit log of a record that could not even be made.
+    pub fn note_lost_record(&self) {
+        self.watched.lost();
     }
 
     /// Whether the newest write failed, less than `within` ago, for want of the
@@ -280,9 +297,16 @@ impl Store {
         match &self.engine {
             Engine::Sqlite { writer, .. } => writer
                 .try_send(work)
-                .map_err(|_| Error::Unavailable("too many writes are waiting".into())),
-            Engine::Postgres { writers, .. } => writers.send(work),
+                .map_err(|refused| self.refused(&refused.into_inner())),
+            Engine::Postgres { writers, .. } => {
+                writers.send(work).map_err(|work| self.refused(&work))
+            }
         }
+    }
+
+    fn refused(&self, work: &Work) -> Error {
+        self.watched.failed(work);
+        Error::Unavailable("too many writes are waiting".into())
     }
 }
 
@@ -290,12 +314,13 @@ fn open_sqlite(
     path: &std::path::Path,
     connections: Connections,
     clock: StoreClock,
+    watched: Watched,
 ) -> Result<Engine> {
     let writing = sqlite::Connection::open(path)?;
     let readers = sqlite::Readers::open(path, connections.readers.max(1) + 1)?;
     let (writer, queue) = mpsc::channel(QUEUE);
     let turnstile = sqlite::Turnstile::before(path);
-    let thread = sqlite::start_writer(writing, turnstile, queue, clock)?;
+    let thread = sqlite::start_writer(writing, turnstile, queue, clock, watched)?;
     Ok(Engine::Sqlite {
         readers,
         writer,
@@ -307,11 +332,12 @@ fn open_postgres(
     target: &postgres::Target,
     connections: Connections,
     clock: &StoreClock,
+    watched: &Watched,
 ) -> Engine {
     let links: Vec<_> = (0..connections.readers.max(1))
         .map(|_| Arc::new(postgres::Link::new(target.clone())))
         .collect();
-    let (writers, tasks) = postgres::start_writers(target, connections.writers, clock);
+    let (writers, tasks) = postgres::start_writers(target, connections.writers, clock, watched);
     Engine::Postgres {
         by_email: postgres::Coalescer::start(&links, |connection, keys| {
             Box::pin(tables::customers::postgres::by_email(connection, keys))

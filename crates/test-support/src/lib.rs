@@ -1,4 +1,5 @@
-//! Real servers for tests and benches: private PostgreSQL, Redis and `bonafide` processes.
+//! Real servers for tests and benches: private PostgreSQL, Redis and `bonafide` processes, and a
+//! browser to look at what they serve.
 //!
 //! Guarantees: every server listens on loopback only, on a port of its own, keeps its files in a
 //! temporary directory of its own, and is stopped when its handle is dropped. A program that is not
@@ -8,6 +9,7 @@
 //! The calls here block the calling thread, for at most some seconds; asynchronous tests may call
 //! them directly, as nothing else runs in a test while its servers start.
 
+pub mod browser;
 pub mod ports;
 pub mod postgres;
 pub mod process;
@@ -16,6 +18,7 @@ pub mod redis;
 pub mod server;
 pub mod waiting;
 
+pub use browser::Browser;
 pub use postgres::Postgres;
 pub use redis::Redis;
 pub use server::{Server, ServerBuilder};

@@ -20,6 +20,10 @@ const POSTGRES_HINT: &str = "PostgreSQL's programs (initdb, postgres, psql, pg_i
 const REDIS_HINT: &str = "redis-server is not installed: on Debian or Ubuntu run `apt-get install \
     redis-server`, on Fedora `dnf install redis`, on macOS `brew install redis`; elsewhere put \
     redis-server into PATH";
+/// Names under which distributions ship the browser.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+const BROWSER_HINT: &str = "Chromium is not installed: on Debian or Ubuntu run `apt-get install \
+    chromium`, on Fedora `dnf install chromium`; elsewhere put `chromium` or `google-chrome` into PATH";
 
 /// The folder that holds PostgreSQL's programs, the newest version first.
 pub fn postgres_directory() -> Result<PathBuf> {
@@ -34,6 +38,12 @@ pub fn postgres_directory() -> Result<PathBuf> {
 /// The program `redis-server`.
 pub fn redis_server() -> Result<PathBuf> {
     find_in_path("redis-server").context(REDIS_HINT)
+}
+
+/// Chromium, under whatever name it is installed.
+pub fn browser() -> Result<PathBuf> {
+    let mut names = BROWSERS.into_iter();
+    names.find_map(find_in_path).context(BROWSER_HINT)
 }
 
 /// A program of this name in one of the folders of `PATH`.

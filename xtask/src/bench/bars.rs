@@ -3,8 +3,9 @@
 //! Guarantees: a bar whose scenarios were not measured says so; it is never called passed.
 //! Must not: be lowered without the reason in the history.
 
+use super::Pace;
 use super::measurement::{Latency, Results, Sample};
-use super::scenarios::{BULK, Engine, FEW_CUSTOMERS, sized_name};
+use super::scenarios::{BULK, Engine, FEW_CUSTOMERS, sized_name, statistics_name};
 
 /// One promise and what was measured.
 pub struct Bar {
@@ -52,7 +53,7 @@ impl Bar {
 }
 
 /// Every bar, decided by these results.
-pub fn all(results: &Results, most_customers: u64) -> Vec<Bar> {
+pub fn all(results: &Results, pace: Pace) -> Vec<Bar> {
     let rate = |sample: &Sample| Some(sample.per_second);
     let rates = |above: &str, below: &str| results.ratio(above, below, rate);
     let mut bars = vec![
@@ -83,8 +84,52 @@ pub fn all(results: &Results, most_customers: u64) -> Vec<Bar> {
         ),
     ];
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        bars.extend(of_engine(results, engine, most_customers));
+        bars.extend(of_engine(results, engine, pace.most_customers));
     }
+    bars.extend(of_ages(results, pace.most_decisions));
+    bars
+}
+
+/// The bars about ages.
+fn of_ages(results: &Results, most_decisions: u64) -> Vec<Bar> {
+    let rate = |sample: &Sample| Some(sample.per_second);
+    let p95 = |sample: &Sample| sample.latency.map(|Latency { p95, .. }| p95);
+    let mut bars = Vec::new();
+    for (engine, first, again) in [(Engine::Sqlite, 0.2, 0.4), (Engine::Postgres, 0.1, 0.33)] {
+        for (action, least) in [
+            ("verify age", first),
+            ("verify age again", again),
+            ("age status", again),
+        ] {
+            bars.push(Bar::new(
+                format!("{action}, {engine} ÷ bare handler, 256 connections"),
+                results.ratio(&format!("{action} {engine} 256"), "bare 256", rate),
+                Limit::AtLeast(least),
+            ));
+            let crowd = results.row(&format!("{action} {engine} 1000"));
+            bars.push(Bar::new(
+                format!("{action}, {engine}, 1000 connections: p95, ms"),
+                crowd.and_then(|row| row.median(p95)),
+                Limit::Below(100.0),
+            ));
+            bars.push(Bar::new(
+                format!("{action}, {engine}, 1000 connections: failures"),
+                crowd.map(|row| row.failures() as f64),
+                Limit::AtMost(0.0),
+            ));
+        }
+        let statistics = results.row(&statistics_name(engine, most_decisions));
+        bars.push(Bar::new(
+            format!("age statistics, {engine}, over {most_decisions} decisions: p95, ms"),
+            statistics.and_then(|row| row.median(p95)),
+            Limit::Below(20.0),
+        ));
+    }
+    bars.push(Bar::new(
+        "verify age, PostgreSQL, 256 connections ÷ `pgbench -N`, 64 clients",
+        results.ratio("verify age postgres 256", "pgbench -N 64", rate),
+        Limit::AtLeast(1.2),
+    ));
     bars
 }
 
@@ -146,6 +191,8 @@ fn of_engine(results: &Results, engine: Engine, most_customers: u64) -> Vec<Bar>
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -160,7 +207,14 @@ mod tests {
 
     #[test]
     fn without_results_no_bar_passes() {
-        let bars = all(&Results::default(), 1_000_000);
+        let pace = Pace {
+            warm_up: Duration::ZERO,
+            measured: Duration::ZERO,
+            rounds: 0,
+            most_customers: 1_000_000,
+            most_decisions: 10_000_000,
+        };
+        let bars = all(&Results::default(), pace);
         assert!(bars.len() > 10);
         assert!(bars.iter().all(|bar| bar.verdict() == "not measured"));
     }

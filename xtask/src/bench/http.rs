@@ -29,7 +29,17 @@ impl Request {
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        let text = head + body;
+        Self::new(head + body)
+    }
+
+    /// A GET of this path, in which each [`NUMBER`] is the number of one customer.
+    pub fn get(path: &str, key: &str) -> Self {
+        Self::new(format!(
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {key}\r\n\r\n"
+        ))
+    }
+
+    fn new(text: String) -> Self {
         let slots = text
             .match_indices(NUMBER)
             .map(|(offset, _)| offset)

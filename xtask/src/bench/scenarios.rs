@@ -18,6 +18,10 @@ use super::{Pace, bare, cpu, pgbench, seed};
 pub const CUSTOMERS: u64 = 100_000;
 /// The customers of the small database.
 pub const FEW_CUSTOMERS: u64 = 10_000;
+/// The customers whose age is known.
+pub const KNOWN_AGES: u64 = 100_000;
+/// Those who are verified for the first time are drawn from so many: hardly anybody comes twice.
+const STRANGERS: u64 = 10_000_000;
 /// Addresses in one bulk request.
 pub const BULK: u64 = 100;
 /// Connections of the scenarios about the number of customers: few, so that nobody waits in line.
@@ -48,8 +52,29 @@ pub enum Subject {
     Bare,
     /// PostgreSQL alone
     Pgbench(Script),
-    /// The server on an engine with so many customers
-    Server(Engine, u64),
+    /// The server on an engine with these records
+    Server(Engine, Records),
+}
+
+/// What a server knows before it is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Records {
+    /// So many customers
+    Customers(u64),
+    /// So many customers whose age is known
+    Ages(u64),
+    /// So many decisions about ages, over seven years
+    Decisions(u64),
+}
+
+impl fmt::Display for Records {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Customers(count) => write!(out, "{count} customers"),
+            Self::Ages(count) => write!(out, "{count} ages"),
+            Self::Decisions(count) => write!(out, "{count} decisions"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +82,10 @@ enum Action {
     Check,
     Update,
     Bulk,
+    Verify,
+    VerifyAgain,
+    AgeStatus,
+    AgeStatistics,
 }
 
 /// One measurement to make in each round.
@@ -68,7 +97,7 @@ pub struct Scenario {
 }
 
 /// Every scenario, baselines beside what is compared with them.
-pub fn all(most_customers: u64) -> Vec<Scenario> {
+pub fn all(most_customers: u64, most_decisions: u64) -> Vec<Scenario> {
     let mut all = Vec::new();
     for connections in [16, 64, 256, 1000] {
         all.push(Scenario::bare(connections));
@@ -87,6 +116,14 @@ pub fn all(most_customers: u64) -> Vec<Scenario> {
         all.push(Scenario::server(engine, Action::Bulk, 64));
         all.push(Scenario::sized(engine, FEW_CUSTOMERS));
         all.push(Scenario::sized(engine, most_customers));
+    }
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        for connections in [256, 1000] {
+            for action in [Action::Verify, Action::VerifyAgain, Action::AgeStatus] {
+                all.push(Scenario::server(engine, action, connections));
+            }
+        }
+        all.push(Scenario::statistics(engine, most_decisions));
     }
     all
 }
@@ -119,10 +156,18 @@ impl Scenario {
             Action::Check => "check",
             Action::Update => "update",
             Action::Bulk => "bulk",
+            Action::Verify => "verify age",
+            Action::VerifyAgain => "verify age again",
+            Action::AgeStatus => "age status",
+            Action::AgeStatistics => "age statistics",
+        };
+        let records = match action {
+            Action::Check | Action::Update | Action::Bulk => Records::Customers(CUSTOMERS),
+            _ => Records::Ages(KNOWN_AGES),
         };
         Self {
             name: format!("{verb} {engine} {connections}"),
-            subject: Subject::Server(engine, CUSTOMERS),
+            subject: Subject::Server(engine, records),
             action,
             connections,
         }
@@ -132,9 +177,19 @@ impl Scenario {
     fn sized(engine: Engine, customers: u64) -> Self {
         Self {
             name: sized_name(engine, customers),
-            subject: Subject::Server(engine, customers),
+            subject: Subject::Server(engine, Records::Customers(customers)),
             action: Action::Check,
             connections: UNHURRIED,
+        }
+    }
+
+    /// Statistics of seven years, one request after the other.
+    fn statistics(engine: Engine, decisions: u64) -> Self {
+        Self {
+            name: statistics_name(engine, decisions),
+            subject: Subject::Server(engine, Records::Decisions(decisions)),
+            action: Action::AgeStatistics,
+            connections: 1,
         }
     }
 
@@ -166,15 +221,16 @@ impl Scenario {
                 let process = stage.bare.process_id();
                 self.measure_load(&target, CUSTOMERS, &[process], pace)
             }
-            Subject::Server(engine, customers) => {
-                let server = stage.server(engine, customers)?;
+            Subject::Server(engine, records) => {
+                let server = stage.server(engine, records)?;
+                let customers = self.action.customers(records);
                 let target = Target {
                     port: server.port(),
-                    request: self.action.request(&server.key, server.customers),
+                    request: self.action.request(&server.key, customers),
                     expected: self.action.expected(),
                 };
-                let processes = stage.processes(engine, customers)?;
-                self.measure_load(&target, server.customers, &processes, pace)
+                let processes = stage.processes(engine, records)?;
+                self.measure_load(&target, customers, &processes, pace)
             }
         }
     }
@@ -217,7 +273,21 @@ pub fn sized_name(engine: Engine, customers: u64) -> String {
     format!("check {engine} {UNHURRIED} of {customers}")
 }
 
+/// The name of the scenario about the number of decisions.
+pub fn statistics_name(engine: Engine, decisions: u64) -> String {
+    format!("age statistics {engine} 1 of {decisions}")
+}
+
 impl Action {
+    /// How many customers the requests are about.
+    fn customers(self, records: Records) -> u64 {
+        match (self, records) {
+            (Self::Verify, _) => STRANGERS,
+            (_, Records::Customers(customers) | Records::Ages(customers)) => customers,
+            (_, Records::Decisions(_)) => 1,
+        }
+    }
+
     fn request(self, key: &str, customers: u64) -> Request {
         match self {
             Self::Check => Request::post(seed::CHECK_PATH, key, seed::CHECK),
@@ -227,6 +297,10 @@ impl Action {
                 let body = format!("{{\"emails\":[{}]}}", addresses.join(","));
                 Request::post("/api/v1/customer/bulk-check", key, &body).spread_over(customers)
             }
+            Self::Verify => Request::post(seed::VERIFY_PATH, key, &seed::verify("stranger")),
+            Self::VerifyAgain => Request::post(seed::VERIFY_PATH, key, &seed::verify("known")),
+            Self::AgeStatus => Request::get("/api/age-verification/status/known-#######", key),
+            Self::AgeStatistics => Request::get("/api/age-verification/statistics?days=2557", key),
         }
     }
 
@@ -235,6 +309,10 @@ impl Action {
             Self::Check => "\"customer_found\":true",
             Self::Update => "\"success\":true",
             Self::Bulk => "\"total_checked\":100",
+            Self::Verify => "\"verified\":true",
+            Self::VerifyAgain => "\"method\":\"cache\"",
+            Self::AgeStatus => "\"verified\":true",
+            Self::AgeStatistics => "\"successRate\"",
         }
     }
 }

@@ -17,6 +17,8 @@ const CONNECTIONS: usize = 256;
 pub const CHECK: &str = r#"{"email":"customer-#######@example.com","phone":"+44740#######"}"#;
 /// The path of a check.
 pub const CHECK_PATH: &str = "/api/v1/customer/check-verification";
+/// The path of an age verification.
+pub const VERIFY_PATH: &str = "/api/age-verification/verify";
 /// The path of an update.
 pub const UPDATE_PATH: &str = "/api/v1/customer/update-verification";
 
@@ -28,6 +30,20 @@ pub fn update(proof: &str) -> String {
          \"ip_address\":\"192.0.2.17\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64)\",\
          \"verification_id\":\"session-#######\"}}}}"
     )
+}
+
+/// The body of an age verification of a customer who passes.
+pub fn verify(kind: &str) -> String {
+    format!(
+        "{{\"customerId\":\"{kind}-#######\",\"fullName\":\"Ada Lovelace\",\
+         \"dateOfBirth\":\"1985-12-10\",\"idNumberLast4\":\"1234\",\"state\":\"TX\"}}"
+    )
+}
+
+/// Verifies the ages of so many customers.
+pub fn ages(port: u16, key: &str, customers: u64) -> Result<()> {
+    let request = Request::post(VERIFY_PATH, key, &verify("known"));
+    each_once(port, request, "\"verified\":true", "age", customers)
 }
 
 /// Gives all customers a first proof; with `all_proofs` nine in ten a second, eight in ten a third.
@@ -60,11 +76,22 @@ pub fn accepted(port: u16, key: &str) -> Result<()> {
 }
 
 fn prove(port: u16, key: &str, proof: &str, customers: u64) -> Result<()> {
+    let request = Request::post(UPDATE_PATH, key, &update(proof));
+    each_once(port, request, "\"success\":true", proof, customers)
+}
+
+fn each_once(
+    port: u16,
+    request: Request,
+    expected: &'static str,
+    what: &str,
+    customers: u64,
+) -> Result<()> {
     let begin = Instant::now();
     let target = Target {
         port,
-        request: Request::post(UPDATE_PATH, key, &update(proof)),
-        expected: "\"success\":true",
+        request,
+        expected,
     };
     let plan = Plan {
         connections: CONNECTIONS,
@@ -82,7 +109,7 @@ fn prove(port: u16, key: &str, proof: &str, customers: u64) -> Result<()> {
     );
     let rate = outcome.per_second();
     eprintln!(
-        "  {customers} × {proof} in {:.1?}, {rate:.0}/s",
+        "  {customers} × {what} in {:.1?}, {rate:.0}/s",
         begin.elapsed()
     );
     Ok(())

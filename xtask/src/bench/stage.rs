@@ -12,27 +12,25 @@ use test_support::postgres::Settings;
 use test_support::{Postgres, Redis, Server, ServerBuilder};
 
 use super::bare::Bare;
-use super::scenarios::{Engine, Scenario, Subject};
-use super::{pgbench, seed};
+use super::scenarios::{Engine, Records, Scenario, Subject};
+use super::{decisions, pgbench, seed};
 
 /// A limit that is switched on, counted and never reached.
 const LIMIT: &str = "100000000/1m";
 /// Up to this many customers get all three proofs; more would only take longer.
 const ALL_PROOFS: u64 = 100_000;
 
-/// One server with the customers of one size.
+/// One server with its records.
 pub struct Seeded {
     server: Server,
-    /// A key that may read and write customers
+    /// A key that may do everything that is measured
     pub key: String,
-    /// Customers, numbered from zero
-    pub customers: u64,
 }
 
 /// All that runs during a bench.
 pub struct Stage {
     // Servers end before what they depend on.
-    servers: BTreeMap<(Engine, u64), Seeded>,
+    servers: BTreeMap<(Engine, Records), Seeded>,
     /// The bare handler
     pub bare: Bare,
     /// The cluster of the servers and of pgbench
@@ -57,54 +55,65 @@ impl Stage {
             binary: binary.to_path_buf(),
         };
         for scenario in scenarios {
-            if let Subject::Server(engine, customers) = scenario.subject() {
-                stage.add(engine, customers)?;
+            if let Subject::Server(engine, records) = scenario.subject() {
+                stage.add(engine, records)?;
             }
         }
         Ok(stage)
     }
 
-    fn add(&mut self, engine: Engine, customers: u64) -> Result<()> {
-        if self.servers.contains_key(&(engine, customers)) {
+    fn add(&mut self, engine: Engine, records: Records) -> Result<()> {
+        if self.servers.contains_key(&(engine, records)) {
             return Ok(());
         }
-        eprintln!("{engine} with {customers} customers");
-        let server = self.start(engine)?;
-        let key = create_key(&server)?;
-        seed::accepted(server.port(), &key)?;
-        seed::customers(server.port(), &key, customers, customers <= ALL_PROOFS)?;
-        let seeded = Seeded {
-            server,
-            key,
-            customers,
+        eprintln!("{engine} with {records}");
+        let database = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(self.postgres.fresh_database("bench")?),
         };
-        self.servers.insert((engine, customers), seeded);
+        let server = self.start(database.as_deref())?;
+        let key = create_key(&server)?;
+        let port = server.port();
+        seed::accepted(port, &key)?;
+        match records {
+            Records::Customers(count) => {
+                seed::customers(port, &key, count, count <= ALL_PROOFS)?;
+            }
+            Records::Ages(count) => seed::ages(port, &key, count)?,
+            Records::Decisions(count) => {
+                let postgres = database.as_deref().map(|url| (&self.postgres, url));
+                decisions::fill(&server, postgres, count)?;
+            }
+        }
+        self.servers
+            .insert((engine, records), Seeded { server, key });
         Ok(())
     }
 
-    fn start(&self, engine: Engine) -> Result<Server> {
+    /// A server on this PostgreSQL database, or without one on SQLite.
+    fn start(&self, postgres: Option<&str>) -> Result<Server> {
         let builder = ServerBuilder::new()
             .binary(&self.binary)
             .variable("LOG_LEVEL", "warn")
             .variable("LIMIT_CUSTOMERS", LIMIT);
-        match engine {
-            Engine::Sqlite => builder.start(),
-            Engine::Postgres => builder
-                .variable("DATABASE_URL", self.postgres.fresh_database("bench")?)
+        match postgres {
+            None => builder.start(),
+            Some(url) => builder
+                .variable("DATABASE_URL", url)
                 .variable("REDIS_URL", self.redis.url())
                 .start(),
         }
     }
 
-    /// The server with this many customers on this engine.
-    pub fn server(&self, engine: Engine, customers: u64) -> Result<&Seeded> {
-        let server = self.servers.get(&(engine, customers));
+    /// The server with these records on this engine.
+    pub fn server(&self, engine: Engine, records: Records) -> Result<&Seeded> {
+        let server = self.servers.get(&(engine, records));
         server.context("the stage has no such server")
     }
 
     /// The processes that work for an answer: server, and PostgreSQL and Redis where it uses them.
-    pub fn processes(&self, engine: Engine, customers: u64) -> Result<Vec<u32>> {
-        let server = self.server(engine, customers)?.server.process_id();
+    pub fn processes(&self, engine: Engine, records: Records) -> Result<Vec<u32>> {
+        let server = self.server(engine, records)?.server.process_id();
         let others = match engine {
             Engine::Sqlite => [None, None],
             Engine::Postgres => [self.postgres.process_id(), self.redis.process_id()],
@@ -118,14 +127,14 @@ impl Stage {
     /// Stops and starts each server in order; the time from start to first answer of each.
     pub fn restart_servers(&mut self) -> Result<Vec<(String, Duration)>> {
         let mut starts = Vec::new();
-        for ((engine, customers), seeded) in &mut self.servers {
+        for ((engine, records), seeded) in &mut self.servers {
             let status = seeded.server.terminate()?;
             ensure!(
                 status.success(),
                 "the server ended with {status} after SIGTERM"
             );
             seeded.server.start_again()?;
-            let name = format!("{engine}, {customers} customers");
+            let name = format!("{engine}, {records}");
             starts.push((name, seeded.server.started_in()));
         }
         Ok(starts)
@@ -140,18 +149,18 @@ impl Seeded {
 }
 
 fn create_key(server: &Server) -> Result<String> {
-    let output = server.command([
-        "keys",
-        "create",
-        "--company",
-        "default",
-        "--name",
-        "bench",
-        "--scope",
+    let scopes = [
         "customers:read",
-        "--scope",
         "customers:write",
-    ])?;
+        "ages:read",
+        "ages:write",
+        "statistics:read",
+    ];
+    let words = ["keys", "create", "--company", "default", "--name", "bench"];
+    let arguments = words
+        .into_iter()
+        .chain(scopes.into_iter().flat_map(|scope| ["--scope", scope]));
+    let output = server.command(arguments)?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "cannot create a key: {said}");
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())

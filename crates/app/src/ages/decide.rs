@@ -8,18 +8,19 @@ use std::sync::Arc;
 
 use domain::age::{Assurance, Decision, Validity, VerificationId};
 use domain::contact::Email;
-use domain::random::Random;
+use domain::random::{Random, uuid_v7};
 use domain::seal::{DataKey, KeyRing, Place};
 use store::tables::age_customers::{self, AgeCustomer, ForUpdate, Found, Verification};
 use store::tables::age_decisions::{self, AgeDecision};
 use store::tables::age_statistics::{Tally, day_of};
 use store::{Lane, Tx, Unit, Written};
+use uuid::Uuid;
 
 use super::link::Link;
 use super::verify::{Answer, Claimed, Outcome, Question, Request};
 use crate::audit::Draft;
 use crate::idempotency::Reply;
-use crate::people::{self, sealing};
+use crate::people::sealing;
 use crate::{App, Ctx, Error, Result};
 
 pub(super) struct Decide {
@@ -35,6 +36,8 @@ pub(super) struct Decide {
     draft: Draft,
     reply: Reply<Answer>,
     tally: Option<Tally>,
+    /// Whether the customer was not known a moment ago.
+    looks_new: bool,
 }
 
 /// What is kept, sealed, of every claim.
@@ -53,6 +56,7 @@ impl Decide {
         request: Request,
         draft: Draft,
         reply: Reply<Answer>,
+        looks_new: bool,
     ) -> Result<Self> {
         let evidence = Evidence {
             customer_id: &request.customer_id,
@@ -70,6 +74,7 @@ impl Decide {
             draft,
             reply,
             tally: None,
+            looks_new,
         })
     }
 }
@@ -87,10 +92,9 @@ impl Unit for Decide {
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Answer>> {
         self.tally = None;
-        let known = age_customers::find_for_update(tx, &self.question.key).await?;
-        let outcome = match &known {
-            Some(known) => self.known(tx, known).await?,
-            None => self.unknown(tx).await?,
+        let outcome = match self.newcomer(tx).await? {
+            Some(outcome) => outcome,
+            None => self.known(tx).await?,
         };
         let record = outcome.record(&self.draft);
         let output = Answer {
@@ -109,36 +113,88 @@ impl Unit for Decide {
     }
 }
 
+/// A decision before it is written.
+struct Decided {
+    outcome: Outcome,
+    id: VerificationId,
+    decision: Decision,
+    /// What is known of the customer from now on.
+    found: Found,
+    /// The sealed claim.
+    claim: Vec<u8>,
+}
+
 impl Decide {
-    async fn known(&mut self, tx: &mut Tx<'_>, known: &ForUpdate) -> store::Result<Outcome> {
-        let ForUpdate { found, .. } = known;
-        let settled = self
-            .question
-            .settled(found.attempts, found.verification.as_ref());
-        match settled {
+    /// Decides on a customer who was not known a moment ago; `None`, and nothing is written, when
+    /// there is such a customer, or nobody has looked.
+    async fn newcomer(&mut self, tx: &mut Tx<'_>) -> store::Result<Option<Outcome>> {
+        if !self.looks_new {
+            return Ok(None);
+        }
+        let (random, now) = (self.random.as_ref(), self.question.now);
+        let key = DataKey::generate(uuid_v7(now, random), random).map_err(sealing)?;
+        let wrapped = self.ring.wrap(&key, random).map_err(sealing)?;
+        let decided = self.decide(&key, None)?;
+        let customer = self.customer(key.id(), &decided);
+        let row = self.row(key.id(), &decided, None);
+        if !age_customers::insert(tx, &customer, &wrapped, &row).await? {
+            return Ok(None);
+        }
+        self.finish(tx, decided).await.map(Some)
+    }
+
+    async fn known(&mut self, tx: &mut Tx<'_>) -> store::Result<Outcome> {
+        let Some(known) = age_customers::find_for_update(tx, &self.question.key).await? else {
+            if self.looks_new {
+                return Err(store::Error::Conflict("customer erased elsewhere".into()));
+            }
+            self.looks_new = true;
+            let decided = self.newcomer(tx).await?;
+            return decided.ok_or_else(|| store::Error::Conflict("customer made elsewhere".into()));
+        };
+        let verification = known.found.verification.as_ref();
+        match self.question.settled(known.found.attempts, verification) {
             Some(Outcome::Cached(verification)) => {
-                self.link_again(tx, known, &verification).await?;
+                self.link_again(tx, &known, &verification).await?;
                 Ok(Outcome::Cached(verification))
             }
             Some(outcome) => Ok(outcome),
-            None => {
-                if self.question.anew {
-                    self.set_aside(tx, found).await?;
-                }
-                let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
-                let (outcome, customer) = self.decide(tx, &key, Some(known)).await?;
-                self.save(tx, &key, &outcome, &customer, Some(known))
-                    .await?;
-                Ok(outcome)
-            }
+            None => self.decide_again(tx, &known).await,
         }
     }
 
-    async fn unknown(&mut self, tx: &mut Tx<'_>) -> store::Result<Outcome> {
-        let (company, now) = (self.question.key.company.as_str(), self.question.now);
-        let key = people::insert_key(tx, &self.ring, self.random.as_ref(), company, now).await?;
-        let (outcome, customer) = self.decide(tx, &key, None).await?;
-        self.save(tx, &key, &outcome, &customer, None).await?;
+    async fn decide_again(&mut self, tx: &mut Tx<'_>, known: &ForUpdate) -> store::Result<Outcome> {
+        if self.question.anew {
+            self.set_aside(tx, &known.found).await?;
+        }
+        let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
+        let decided = self.decide(&key, Some(&known.found))?;
+        let row = self.row(key.id(), &decided, Some(&known.last_decision));
+        age_decisions::insert(tx, &row).await?;
+        let customer = self.customer(key.id(), &decided);
+        self.update(tx, &customer).await?;
+        self.finish(tx, decided).await
+    }
+
+    /// Has what is written now counted, and links a passed verification.
+    async fn finish(&mut self, tx: &mut Tx<'_>, decided: Decided) -> store::Result<Outcome> {
+        let Decided {
+            outcome,
+            decision,
+            found,
+            ..
+        } = decided;
+        self.tally = Some(Tally {
+            company_id: self.question.key.company.as_str().to_owned(),
+            day: day_of(self.question.now),
+            passed: decision.is_passed(),
+            method: decision.method().as_str(),
+            reason: decision.code(),
+            state: decision.state_code(),
+        });
+        if let Outcome::Passed(verification) = &outcome {
+            self.link(tx, &found, verification).await?;
+        }
         Ok(outcome)
     }
 
@@ -154,33 +210,24 @@ impl Decide {
         }
     }
 
-    /// Lets the checks decide and keeps what they decided; returns what is known of the customer
-    /// from now on.
-    async fn decide(
-        &mut self,
-        tx: &mut Tx<'_>,
-        key: &DataKey,
-        known: Option<&ForUpdate>,
-    ) -> store::Result<(Outcome, Found)> {
+    /// Lets the checks decide, and seals the claim.
+    fn decide(&self, key: &DataKey, earlier: Option<&Found>) -> store::Result<Decided> {
         let Question {
             policy, now, anew, ..
         } = self.question;
         let decision = policy.age.decide(&self.claimed.as_claim(), now);
         let id = VerificationId::generate(now, self.random.as_ref());
-        self.keep_decision(tx, key, id.as_str(), &decision, known)
-            .await?;
-        self.tally = Some(Tally {
-            company_id: self.question.key.company.as_str().to_owned(),
-            day: day_of(now),
-            passed: decision.is_passed(),
-            method: decision.method().as_str(),
-            reason: decision.code(),
-            state: decision.state_code(),
-        });
-        let earlier = known.map(|known| &known.found);
+        let place = Place {
+            table: "age_decisions",
+            column: "claim",
+            row: id.as_str().as_bytes(),
+        };
+        let claim = key
+            .seal(place, &self.evidence, self.random.as_ref())
+            .map_err(sealing)?;
         let attempts = earlier.map(|found| found.attempts).unwrap_or_default();
         let linked = earlier.and_then(|found| found.email_index);
-        Ok(match decision {
+        let (outcome, found) = match decision {
             Decision::Passed { state, age } => {
                 let verification = Verification {
                     id: id.as_str().to_owned(),
@@ -211,30 +258,28 @@ impl Decide {
                 };
                 (outcome, found)
             }
+        };
+        Ok(Decided {
+            outcome,
+            id,
+            decision,
+            found,
+            claim,
         })
     }
 
-    async fn keep_decision(
-        &self,
-        tx: &mut Tx<'_>,
-        key: &DataKey,
-        id: &str,
-        decision: &Decision,
-        known: Option<&ForUpdate>,
-    ) -> store::Result<()> {
-        let place = Place {
-            table: "age_decisions",
-            column: "claim",
-            row: id.as_bytes(),
-        };
-        let claim = key
-            .seal(place, &self.evidence, self.random.as_ref())
-            .map_err(sealing)?;
-        let kept = AgeDecision {
-            verification_id: id,
+    fn row<'a>(
+        &'a self,
+        data_key: Uuid,
+        decided: &'a Decided,
+        previous: Option<&'a str>,
+    ) -> AgeDecision<'a> {
+        let Decided { decision, .. } = decided;
+        AgeDecision {
+            verification_id: decided.id.as_str(),
             company_id: self.question.key.company.as_str(),
             customer_index: self.question.key.index,
-            previous: known.map(|known| known.last_decision.as_str()),
+            previous,
             decided_at: self.question.now,
             passed: decision.is_passed(),
             method: decision.method().as_str(),
@@ -244,39 +289,18 @@ impl Decide {
             assurance: Assurance::SelfDeclared.as_str(),
             source: &self.source,
             request_id: &self.request_id,
-            data_key: key.id(),
-            claim: &claim,
-        };
-        age_decisions::insert(tx, &kept).await
+            data_key,
+            claim: &decided.claim,
+        }
     }
 
-    /// Writes the customer, and links a passed verification.
-    async fn save(
-        &self,
-        tx: &mut Tx<'_>,
-        key: &DataKey,
-        outcome: &Outcome,
-        found: &Found,
-        known: Option<&ForUpdate>,
-    ) -> store::Result<()> {
-        let last_decision = match outcome {
-            Outcome::Passed(verification) => &verification.id,
-            Outcome::Refused {
-                verification_id, ..
-            } => verification_id,
-            Outcome::UsedUp(_) | Outcome::Cached(_) => return Ok(()),
-        };
-        let customer = AgeCustomer {
+    fn customer<'a>(&'a self, data_key: Uuid, decided: &'a Decided) -> AgeCustomer<'a> {
+        AgeCustomer {
             key: &self.question.key,
-            data_key: key.id(),
-            last_decision,
-            found,
+            data_key,
+            last_decision: decided.id.as_str(),
+            found: &decided.found,
             at: self.question.now,
-        };
-        self.write(tx, &customer, known.is_some()).await?;
-        match outcome {
-            Outcome::Passed(verification) => self.link(tx, found, verification).await,
-            _ => Ok(()),
         }
     }
 
@@ -303,27 +327,15 @@ impl Decide {
             found: &found,
             at: self.question.now,
         };
-        self.write(tx, &customer, true).await?;
+        self.update(tx, &customer).await?;
         self.link(tx, &found, verification).await
     }
 
-    async fn write(
-        &self,
-        tx: &mut Tx<'_>,
-        customer: &AgeCustomer<'_>,
-        is_known: bool,
-    ) -> store::Result<()> {
-        let written = if is_known {
-            age_customers::update(tx, customer).await?
-        } else {
-            age_customers::insert(tx, customer).await?
-        };
-        if written {
+    async fn update(&self, tx: &mut Tx<'_>, customer: &AgeCustomer<'_>) -> store::Result<()> {
+        if age_customers::update(tx, customer).await? {
             return Ok(());
         }
-        Err(store::Error::Conflict(
-            "customer made or erased elsewhere".into(),
-        ))
+        Err(store::Error::Conflict("customer erased elsewhere".into()))
     }
 
     async fn link(

@@ -147,13 +147,18 @@ pub async fn verify(
     };
     ctx.exchange.note_subject(question.key.index);
     let draft = app.recorder.draft(&ctx.exchange).await?;
-    if !reply.is_kept()
-        && let Some(answer) = at_once(app, &question, &draft).await?
-    {
-        ctx.exchange.mark_recorded();
-        return Ok(answer);
+    let mut looks_new = false;
+    if !reply.is_kept() {
+        match at_once(app, &question, &draft).await? {
+            Look::Settled(answer) => {
+                ctx.exchange.mark_recorded();
+                return Ok(answer);
+            }
+            Look::New => looks_new = true,
+            Look::Open => {}
+        }
     }
-    let unit = Decide::new(app, ctx, question, request, draft, reply)?;
+    let unit = Decide::new(app, ctx, question, request, draft, reply, looks_new)?;
     let answer = app.store.write(unit).await?;
     ctx.exchange.mark_recorded();
     Ok(answer)
@@ -190,8 +195,17 @@ impl Question {
     }
 }
 
-/// The answer, if it is settled without a change.
-async fn at_once(app: &App, question: &Question, draft: &Draft) -> Result<Option<Answer>> {
+/// What a look at the customer tells.
+enum Look {
+    /// The answer, and nothing has to be written for it.
+    Settled(Answer),
+    /// There is no such customer yet.
+    New,
+    /// The rest.
+    Open,
+}
+
+async fn at_once(app: &App, question: &Question, draft: &Draft) -> Result<Look> {
     let settle = {
         let (question, draft) = (question.clone(), draft.clone());
         move |found: Option<&Found>| {
@@ -201,10 +215,13 @@ async fn at_once(app: &App, question: &Question, draft: &Draft) -> Result<Option
     };
     let key = question.key.clone();
     let found = app.store.find_age_customer(key, settle).await?;
-    let outcome = question.settled_at_once(found.as_ref());
-    Ok(outcome.map(|outcome| Answer {
-        outcome,
-        at: question.now,
-        took: draft.elapsed(),
-    }))
+    Ok(match (question.settled_at_once(found.as_ref()), found) {
+        (Some(outcome), _) => Look::Settled(Answer {
+            outcome,
+            at: question.now,
+            took: draft.elapsed(),
+        }),
+        (None, None) => Look::New,
+        (None, Some(_)) => Look::Open,
+    })
 }

@@ -126,8 +126,11 @@ impl Recorder {
             Advice::Open => Some("flood: further refusals of this kind are counted".to_owned()),
             Advice::Record => None,
         };
-        let record = self.draft(exchange).await?.finish(code, status, detail);
-        self.store.append(record).await?;
+        let draft = self.draft(exchange).await;
+        let draft = draft.inspect_err(|_| self.store.note_lost_record())?;
+        self.store
+            .append(draft.finish(code, status, detail))
+            .await?;
         exchange.mark_recorded();
         if let (Advice::Open, Some(kind)) = (advice, flood) {
             self.floods.opened(&kind, self.clock.now());

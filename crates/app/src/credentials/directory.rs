@@ -53,6 +53,19 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// All reasons.
+    pub const ALL: [Self; 9] = [
+        Self::Missing,
+        Self::Malformed,
+        Self::Ambiguous,
+        Self::Unknown,
+        Self::Expired,
+        Self::Revoked,
+        Self::InactiveCompany,
+        Self::BadToken,
+        Self::ExpiredToken,
+    ];
+
     /// For the audit log.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 //! Exit codes: 0 fine; 1 failed, or a check that found something; 2 usage or configuration. An error
 //! is one line with a hint below it, on the standard error output.
 
+pub mod ages;
 pub mod audit;
 pub mod companies;
 pub mod demo;
@@ -69,6 +70,9 @@ pub enum Command {
     /// Sign tokens (JWT), for callers that come without a key
     #[command(subcommand)]
     Tokens(tokens::TokensCommand),
+    /// Look after the statistics of age verifications
+    #[command(subcommand)]
+    Ages(ages::AgesCommand),
     /// Check or export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -161,6 +165,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Doctor(_) => doctor::run(output).await,
         Command::Tokens(command) => tokens::run(&command, output, &environment::load()?).await,
+        Command::Ages(command) => ages::run(command, output, &environment::load()?).await,
         Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use app::App;
 use clap::{Args, ValueEnum};
+use domain::clock::Clock as _;
 use store::Connections;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,10 +13,11 @@ use tokio_util::task::TaskTracker;
 
 use super::failure::Failure;
 use super::{first_start, session};
+use crate::ambient::SystemClock;
 use crate::config::Config;
 use crate::http::listener::{self, Options};
 use crate::http::tls::TlsReloader;
-use crate::{http, runtime, telemetry};
+use crate::{http, metrics, runtime, telemetry};
 
 /// Start the server.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -58,12 +60,18 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     )
     .map_err(|error| Failure::failed(format!("logging cannot begin: {error}")))?;
     let stop = stop_on_signals()?;
+    metrics::started(SystemClock.now());
+    let scraped = metrics_listener(&config).await?;
     let started = stop.run_until_cancelled(start(&config)).await;
     let Some(app) = started.transpose()? else {
         tracing::info!("stopped before the start was over");
         return Ok(());
     };
     let tasks = TaskTracker::new();
+    tasks.spawn(runtime::keep_metrics(stop.clone()));
+    if let Some(listener) = scraped {
+        tasks.spawn(serve_metrics(listener, options(&config), stop.clone()));
+    }
     if arguments.role.works() {
         runtime::start_workers(&app, &tasks, &stop);
     }
@@ -95,6 +103,28 @@ async fn start(config: &Config) -> Result<Arc<App>, Failure> {
     runtime::open(config, &location, Connections::default()).await
 }
 
+/// The listener at `METRICS_BIND`, if there is to be one.
+async fn metrics_listener(config: &Config) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = config.telemetry.metrics else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!("cannot listen on {address}: {error}"))
+            .with_hint("METRICS_BIND chooses another address")
+    })?;
+    Ok(Some(listener))
+}
+
+async fn serve_metrics(listener: TcpListener, options: Options, stop: CancellationToken) {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(listen = %address, "serving metrics, to anybody who can reach them");
+    }
+    let router = http::scrape::open_router();
+    if let Err(abandoned) = listener::serve(listener, None, router, options, stop).await {
+        tracing::warn!(%abandoned, "scrapes were cut off");
+    }
+}
+
 async fn answer(
     config: &Config,
     app: Arc<App>,
@@ -116,6 +146,7 @@ async fn answer(
     };
     let server = runtime::server(config, app).await?;
     tasks.spawn(server.tokens.keep_fresh(stop.clone()));
+    tasks.spawn(runtime::watch_limits(server.clone(), stop.clone()));
     let address = listener.local_addr().unwrap_or(config.http.listen);
     first_start::welcome(config, &server.app, address.port()).await?;
     tracing::info!(listen = %address, database = server.app.store.engine(), "serving");

@@ -9,6 +9,7 @@ mod docs;
 pub mod health;
 pub mod listener;
 pub mod openapi;
+pub mod scrape;
 pub mod tls;
 mod tokens;
 mod unreadable;
@@ -53,6 +54,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .merge(tokens::routes())
         .merge(admin::routes())
         .merge(health::routes())
+        .merge(scrape::routes())
 }
 
 /// The OpenAPI document of all routes.

@@ -171,8 +171,10 @@ impl TestApp {
             Connections::default(),
             clock.clone(),
         );
+        let store = store.await.unwrap();
+        store.watch_audit(bonafide::metrics::audit::Watch);
         let parts = Parts {
-            store: Arc::new(store.await.unwrap()),
+            store: Arc::new(store),
             clock,
             random: Arc::new(SystemRandom),
             index_key: IndexKey::new(b"an index key for tests that has more than 32 bytes"),

@@ -11,6 +11,7 @@
 mod admin;
 mod ages;
 mod audit;
+mod browser;
 mod commands;
 mod config;
 mod conventions;
@@ -18,6 +19,7 @@ mod cors;
 mod customers;
 mod harness;
 mod listener;
+mod metrics;
 mod openapi;
 mod privacy;
 mod quota;

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 
 use super::{Connection, Target};
 use crate::tables::age_statistics;
+use crate::watch::Watched;
 use crate::work::{Lane, Work, transactions};
 use crate::{Error, PATIENCE, QUEUE, Result, StoreClock, Tx, ledger};
 
@@ -54,6 +55,7 @@ pub(crate) fn start(
     target: &Target,
     count: usize,
     clock: &StoreClock,
+    watched: &Watched,
 ) -> (Writers, Vec<tokio::task::JoinHandle<()>>) {
     let mut tasks = Vec::new();
     let mut queues = Vec::new();
@@ -63,6 +65,7 @@ pub(crate) fn start(
         let writer = Writer {
             target: target.clone(),
             clock: clock.clone(),
+            watched: watched.clone(),
             session: None,
             log: None,
         };
@@ -76,7 +79,9 @@ impl Writers {
     /// Units of one lane always go to the same writer. Records gather at the first
     /// writer, because one large batch costs less than two small ones; only what it
     /// could not take along at once goes elsewhere.
-    pub fn send(&self, work: Work) -> Result<()> {
+    ///
+    /// A work that no writer takes, because too many wait already, comes back.
+    pub fn send(&self, work: Work) -> std::result::Result<(), Work> {
         let queue = match &work {
             Work::Unit { lane, .. } => self.queues.get(lane.spread(self.queues.len())),
             Work::Record { .. } => self
@@ -85,11 +90,13 @@ impl Writers {
                 .find(|queue| queue.waiting.load(Ordering::Relaxed) < BATCH)
                 .or(self.queues.first()),
         };
-        let queue = queue.ok_or_else(|| Error::Unavailable("no writer".into()))?;
+        let Some(queue) = queue else {
+            return Err(work);
+        };
         queue.waiting.fetch_add(1, Ordering::Relaxed);
-        queue.works.try_send(work).map_err(|_| {
+        queue.works.try_send(work).map_err(|refused| {
             queue.waiting.fetch_sub(1, Ordering::Relaxed);
-            Error::Unavailable("too many writes are waiting".into())
+            refused.into_inner()
         })
     }
 }
@@ -104,6 +111,7 @@ struct Session {
 struct Writer {
     target: Target,
     clock: StoreClock,
+    watched: Watched,
     session: Option<Session>,
     /// The log of the last session, claimed again by the next.
     log: Option<i64>,
@@ -136,16 +144,31 @@ impl Writer {
                 return self.commit_one_by_one(works).await;
             }
             let Err(error) = self.attempt(&mut works, &mut doubt).await else {
+                self.watched.committed(&works);
                 return works.into_iter().for_each(Work::succeed);
             };
             tracing::debug!(%error, works = works.len(), "transaction failed");
             // When it was not the connection, somebody in this batch is to blame.
             alone = !matches!(error, Error::Unavailable(_));
-            works = give_up_on_the_impatient(works, &error);
+            works = self.give_up_on_the_impatient(works, &error);
             if error.is_transient() {
                 tokio::time::sleep(RETRY).await;
             }
         }
+    }
+
+    /// Refuses those whose callers no longer wait, and everybody when trying again
+    /// is no use.
+    fn give_up_on_the_impatient(&self, works: Vec<Work>, error: &Error) -> Vec<Work> {
+        let hopeless = !error.is_transient() && works.len() == 1;
+        let (refused, patient): (Vec<_>, Vec<_>) = works
+            .into_iter()
+            .partition(|work| hopeless || work.since().elapsed() > PATIENCE);
+        for work in refused {
+            self.watched.failed(&work);
+            work.fail(error);
+        }
+        patient
     }
 
     async fn commit_one_by_one(&mut self, works: Vec<Work>) {
@@ -319,19 +342,6 @@ fn waves(works: &mut [Work]) -> Vec<Vec<&mut Work>> {
             members
         })
         .collect()
-}
-
-/// Refuses those whose callers no longer wait, and everybody when trying again
-/// is no use.
-fn give_up_on_the_impatient(works: Vec<Work>, error: &Error) -> Vec<Work> {
-    let hopeless = !error.is_transient() && works.len() == 1;
-    let (refused, patient): (Vec<_>, Vec<_>) = works
-        .into_iter()
-        .partition(|work| hopeless || work.since().elapsed() > PATIENCE);
-    for work in refused {
-        work.fail(error);
-    }
-    patient
 }
 
 /// Claims the preferred log if it is free, else the first free one.

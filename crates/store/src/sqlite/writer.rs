@@ -10,6 +10,7 @@ use super::connection::BUSY_TIMEOUT;
 use super::{Connection, Turnstile};
 use crate::ledger::{self, SQLITE_LOG};
 use crate::tables::age_statistics;
+use crate::watch::Watched;
 use crate::work::{Pending, Work, transactions};
 use crate::{Error, PATIENCE, Result, StoreClock, Tx};
 
@@ -24,6 +25,7 @@ pub(crate) fn start(
     turnstile: Turnstile,
     queue: mpsc::Receiver<Work>,
     clock: StoreClock,
+    watched: Watched,
 ) -> Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new()
         .name("sqlite-writer".into())
@@ -32,6 +34,7 @@ pub(crate) fn start(
                 connection,
                 turnstile,
                 clock,
+                watched,
             };
             writer.work_off(queue);
         })
@@ -42,6 +45,7 @@ struct Writer {
     connection: Connection,
     turnstile: Turnstile,
     clock: StoreClock,
+    watched: Watched,
 }
 
 impl Writer {
@@ -64,7 +68,7 @@ impl Writer {
                 .into_iter()
                 .partition(|work| !error.is_transient() || work.since().elapsed() > PATIENCE);
             for work in expired {
-                work.fail(&error);
+                self.give_up(work, &error);
             }
             if patient.is_empty() {
                 return;
@@ -97,11 +101,14 @@ impl Writer {
                     conflict = Some(error);
                     again.push(work);
                 }
-                Err(error) => work.fail(&error),
+                Err(error) => self.give_up(work, &error),
             }
         }
         match self.finish(&ready) {
-            Ok(()) => ready.into_iter().for_each(Work::succeed),
+            Ok(()) => {
+                self.watched.committed(&ready);
+                ready.into_iter().for_each(Work::succeed);
+            }
             Err(error) => {
                 conflict = Some(self.undo(error));
                 again.extend(ready);
@@ -143,6 +150,11 @@ impl Writer {
         let tallies: Vec<_> = ready.iter().filter_map(Work::tally).collect();
         age_statistics::sqlite::add(&mut self.connection, SQLITE_LOG, &tallies)?;
         self.connection.control("COMMIT")
+    }
+
+    fn give_up(&self, work: Work, error: &Error) {
+        self.watched.failed(&work);
+        work.fail(error);
     }
 
     fn head(&mut self) -> Result<Head> {

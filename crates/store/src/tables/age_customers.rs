@@ -5,9 +5,10 @@ use domain::seal::{BlindIndex, WrappedKey};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::age_decisions::AgeDecision;
 use super::customers::Key;
 use super::data_keys;
-use crate::{Error, Result, Row, Tx};
+use crate::{Error, Result, Row, Tx, Value};
 
 /// What a look-up finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,13 @@ macro_rules! found_columns {
     () => {
         "c.attempts, c.attempts_since, c.verification_id, c.verified_at, c.expires_at, c.age, \
          c.state, c.email_index"
+    };
+}
+
+macro_rules! customer_columns {
+    () => {
+        "company_id, customer_index, attempts, attempts_since, verification_id, verified_at, \
+         expires_at, age, state, email_index, last_decision, updated_at, data_key"
     };
 }
 
@@ -129,21 +137,21 @@ pub async fn find_for_update(tx: &mut Tx<'_>, key: &Key) -> Result<Option<ForUpd
     .transpose()
 }
 
-/// Inserts a customer; `false` when another transaction was first.
+/// Inserts a customer with the data key and the first decision; `false`, and nothing is written,
+/// when there is such a customer.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn insert(tx: &mut Tx<'_>, customer: &AgeCustomer<'_>) -> Result<bool> {
-    let written = write(
-        tx,
-        "INSERT INTO age_customers (company_id, customer_index, attempts, attempts_since, \
-         verification_id, verified_at, expires_at, age, state, email_index, last_decision, \
-         updated_at, data_key, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12) \
-         ON CONFLICT DO NOTHING",
-        customer,
-    );
-    Ok(written.await? == 1)
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    customer: &AgeCustomer<'_>,
+    data_key: &WrappedKey,
+    decision: &AgeDecision<'_>,
+) -> Result<bool> {
+    match tx {
+        Tx::Sqlite(_) => sqlite::insert(tx, customer, data_key, decision).await,
+        Tx::Postgres(_) => postgres::insert(tx, customer, data_key, decision).await,
+    }
 }
 
 /// Writes a customer that [`find_for_update`] has locked; `false` when it is gone.
@@ -151,53 +159,78 @@ pub async fn insert(tx: &mut Tx<'_>, customer: &AgeCustomer<'_>) -> Result<bool>
 /// # Errors
 /// Those of the database.
 pub async fn update(tx: &mut Tx<'_>, customer: &AgeCustomer<'_>) -> Result<bool> {
-    let written = write(
-        tx,
-        "UPDATE age_customers SET attempts = $3, attempts_since = $4, verification_id = $5, \
-         verified_at = $6, expires_at = $7, age = $8, state = $9, email_index = $10, \
-         last_decision = $11, updated_at = $12, data_key = $13 \
-         WHERE company_id = $1 AND customer_index = $2",
-        customer,
-    );
-    Ok(written.await? == 1)
+    let updated = tx
+        .execute(
+            "UPDATE age_customers SET attempts = $3, attempts_since = $4, verification_id = $5, \
+             verified_at = $6, expires_at = $7, age = $8, state = $9, email_index = $10, \
+             last_decision = $11, updated_at = $12, data_key = $13 \
+             WHERE company_id = $1 AND customer_index = $2",
+            &values(customer),
+        )
+        .await?;
+    Ok(updated == 1)
 }
 
-async fn write(tx: &mut Tx<'_>, sql: &'static str, customer: &AgeCustomer<'_>) -> Result<u64> {
+/// The columns of a customer, in the order in which they are written.
+fn values<'v>(customer: &'v AgeCustomer<'_>) -> [Value<'v>; 13] {
     let Found {
         attempts,
         verification,
         email_index,
     } = customer.found;
     let verification = verification.as_ref();
-    tx.execute(
-        sql,
-        &[
-            customer.key.company.as_str().into(),
-            customer.key.index.as_bytes().into(),
-            i64::from(attempts.count).into(),
-            attempts.since.into(),
-            verification.map(|known| known.id.as_str()).into(),
-            verification.map(|known| known.validity.verified_at).into(),
-            verification.map(|known| known.validity.expires_at).into(),
-            verification.map(|known| known.age).into(),
-            verification.map(|known| known.state.as_str()).into(),
-            email_index
-                .as_ref()
-                .map(|index| index.as_bytes().as_slice())
-                .into(),
-            customer.last_decision.into(),
-            customer.at.into(),
-            customer.data_key.into(),
-        ],
-    )
-    .await
+    [
+        customer.key.company.as_str().into(),
+        customer.key.index.as_bytes().into(),
+        i64::from(attempts.count).into(),
+        attempts.since.into(),
+        verification.map(|known| known.id.as_str()).into(),
+        verification.map(|known| known.validity.verified_at).into(),
+        verification.map(|known| known.validity.expires_at).into(),
+        verification.map(|known| known.age).into(),
+        verification.map(|known| known.state.as_str()).into(),
+        email_index
+            .as_ref()
+            .map(|index| index.as_bytes().as_slice())
+            .into(),
+        customer.last_decision.into(),
+        customer.at.into(),
+        customer.data_key.into(),
+    ]
 }
 
 pub(crate) mod sqlite {
-    //! A point look-up.
+    //! A point look-up, and one statement a table.
 
-    use super::{Found, Key, Result, found};
+    use domain::seal::WrappedKey;
+
+    use super::{AgeCustomer, Found, Key, Result, found, values};
+    use crate::Tx;
     use crate::sqlite::Connection;
+    use crate::tables::age_decisions::{self, AgeDecision};
+    use crate::tables::data_keys::{self, Purpose};
+
+    const INSERT: &str = concat!(
+        "INSERT INTO age_customers (",
+        customer_columns!(),
+        ", created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12) \
+         ON CONFLICT DO NOTHING"
+    );
+
+    pub async fn insert(
+        tx: &mut Tx<'_>,
+        customer: &AgeCustomer<'_>,
+        key: &WrappedKey,
+        decision: &AgeDecision<'_>,
+    ) -> Result<bool> {
+        if tx.execute(INSERT, &values(customer)).await? == 0 {
+            return Ok(false);
+        }
+        let company = customer.key.company.as_str();
+        data_keys::insert(tx, company, Purpose::Person, None, key, customer.at).await?;
+        age_decisions::insert(tx, decision).await?;
+        Ok(true)
+    }
 
     const FIND: &str = concat!(
         "SELECT ",
@@ -216,11 +249,48 @@ pub(crate) mod sqlite {
 }
 
 pub(crate) mod postgres {
-    //! A set-based look-up: many keys, one statement.
+    //! A set-based look-up: many keys, one statement; and one statement for all tables.
+
+    use domain::seal::WrappedKey;
 
     use super::super::customers::postgres::asked_in_order;
-    use super::{FOUND, Found, Key, Result, found};
+    use super::{AgeCustomer, FOUND, Found, Key, Result, found, values};
     use crate::postgres::Connection;
+    use crate::tables::age_decisions::{self, AgeDecision};
+    use crate::tables::data_keys::Purpose;
+    use crate::{Tx, Value};
+
+    const INSERT: &str = concat!(
+        "WITH customer AS (INSERT INTO age_customers (",
+        customer_columns!(),
+        ", created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12) \
+         ON CONFLICT DO NOTHING RETURNING company_id, data_key, created_at), \
+         key AS (INSERT INTO data_keys (id, company_id, purpose, master_key, wrapped, created_at) \
+         SELECT data_key, company_id, $14::text, $15::text, $16::bytea, created_at FROM customer) \
+         INSERT INTO age_decisions (",
+        age_decisions::columns!(),
+        ") SELECT $17::text, $18::text, $19::bytea, $20::text, $21::bigint, $22::boolean, \
+         $23::text, $24::text, $25::text, $26::bigint, $27::text, $28::text, $29::text, \
+         $30::uuid, $31::bytea FROM customer"
+    );
+
+    pub async fn insert(
+        tx: &mut Tx<'_>,
+        customer: &AgeCustomer<'_>,
+        key: &WrappedKey,
+        decision: &AgeDecision<'_>,
+    ) -> Result<bool> {
+        let key: [Value<'_>; 3] = [
+            Purpose::Person.as_str().into(),
+            (&key.master_key).into(),
+            (&key.wrapped).into(),
+        ];
+        let mut all = Vec::with_capacity(31);
+        all.extend(values(customer));
+        all.extend(key);
+        all.extend(age_decisions::values(decision));
+        Ok(tx.execute(INSERT, &all).await? == 1)
+    }
 
     const FIND: &str = concat!(
         "SELECT ",

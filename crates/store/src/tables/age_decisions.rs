@@ -7,7 +7,7 @@ use domain::seal::BlindIndex;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Result, Tx};
+use crate::{Result, Tx, Value};
 
 /// One decision.
 #[derive(Debug, Clone)]
@@ -44,33 +44,44 @@ pub struct AgeDecision<'a> {
     pub claim: &'a [u8],
 }
 
+/// The columns of a decision, in the order in which they are written.
+macro_rules! columns {
+    () => {
+        "verification_id, company_id, customer_index, previous, decided_at, passed, method, \
+         reason, state, age, assurance, source, request_id, data_key, claim"
+    };
+}
+pub(super) use columns;
+
+pub(super) fn values<'v>(decision: &'v AgeDecision<'_>) -> [Value<'v>; 15] {
+    [
+        decision.verification_id.into(),
+        decision.company_id.into(),
+        decision.customer_index.as_bytes().into(),
+        decision.previous.into(),
+        decision.decided_at.into(),
+        decision.passed.into(),
+        decision.method.into(),
+        decision.reason.into(),
+        decision.state.into(),
+        decision.age.into(),
+        decision.assurance.into(),
+        decision.source.into(),
+        decision.request_id.into(),
+        decision.data_key.into(),
+        decision.claim.into(),
+    ]
+}
+
 /// Inserts a decision.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn insert(tx: &mut Tx<'_>, decision: &AgeDecision<'_>) -> Result<()> {
-    tx.execute(
-        "INSERT INTO age_decisions (verification_id, company_id, customer_index, previous, \
-         decided_at, passed, method, reason, state, age, assurance, source, request_id, data_key, \
-         claim) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        &[
-            decision.verification_id.into(),
-            decision.company_id.into(),
-            decision.customer_index.as_bytes().into(),
-            decision.previous.into(),
-            decision.decided_at.into(),
-            decision.passed.into(),
-            decision.method.into(),
-            decision.reason.into(),
-            decision.state.into(),
-            decision.age.into(),
-            decision.assurance.into(),
-            decision.source.into(),
-            decision.request_id.into(),
-            decision.data_key.into(),
-            decision.claim.into(),
-        ],
-    )
-    .await
-    .map(drop)
+    const INSERT: &str = concat!(
+        "INSERT INTO age_decisions (",
+        columns!(),
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+    );
+    tx.execute(INSERT, &values(decision)).await.map(drop)
 }

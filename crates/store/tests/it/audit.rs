@@ -1,7 +1,10 @@
 //! The audit log: batches that chain, whoever writes beside whom.
 
-use bonafide_store::Store;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bonafide_store::tables::audit as table;
+use bonafide_store::{AuditWatch, Store};
 use domain::audit::{self, Head};
 use futures_util::future::join_all;
 
@@ -9,6 +12,7 @@ use crate::ground::{Act, Ground, Step, contract, now, record};
 
 contract!(
     batches_chain_under_concurrency,
+    who_watches_is_told_of_every_record_once,
     instances_chain_side_by_side,
     a_log_goes_on_where_it_ended,
 );
@@ -61,6 +65,48 @@ async fn batches_chain_under_concurrency(ground: Ground) {
     assert_eq!(assert_chained(store).await, 300);
     let twice = "SELECT COUNT(*) - COUNT(DISTINCT request_id) FROM audit_records";
     assert_eq!(ground.number(twice).await, 0);
+}
+
+/// Batches, records in them, and records that failed.
+#[derive(Clone, Default)]
+struct Told(Arc<[AtomicUsize; 3]>);
+
+impl Told {
+    fn now(&self) -> [usize; 3] {
+        [0, 1, 2].map(|at| self.0[at].load(Ordering::SeqCst))
+    }
+}
+
+impl AuditWatch for Told {
+    fn committed(&self, records: usize) {
+        self.0[0].fetch_add(1, Ordering::SeqCst);
+        self.0[1].fetch_add(records, Ordering::SeqCst);
+    }
+
+    fn failed(&self) {
+        self.0[2].fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+async fn who_watches_is_told_of_every_record_once(ground: Ground) {
+    const HIDE: &str = "ALTER TABLE audit_records RENAME TO audit_records_hidden";
+    const SHOW: &str = "ALTER TABLE audit_records_hidden RENAME TO audit_records";
+    let store = &ground.open().await;
+    let (told, late) = (Told::default(), Told::default());
+    store.watch_audit(told.clone());
+    store.watch_audit(late.clone());
+    let name = |at: usize| format!("a{at}");
+    let appends = join_all((0..100).map(|at| async move {
+        store.append(record(&name(at))).await.unwrap();
+    }));
+    appends.await;
+    ground.sql(HIDE).await;
+    assert!(store.append(record("lost")).await.is_err());
+    ground.sql(SHOW).await;
+    let batches = ground.number("SELECT COUNT(*) FROM audit_batches").await;
+    let batches = usize::try_from(batches).unwrap();
+    assert_eq!(told.now(), [batches, 100, 1]);
+    assert_eq!(late.now(), [0; 3], "only the first is heard");
 }
 
 async fn instances_chain_side_by_side(ground: Ground) {

@@ -22,10 +22,11 @@ use ipnet::IpNet;
 
 use super::failure::{Carried, Failure, Finished, of_status};
 use super::surface::Surface;
-use super::visit::Visit;
-use super::{cors, origin, surface};
+use super::visit::{Unrecorded, Visit};
+use super::{cors, origin};
 use crate::http::Shared;
 use crate::http::listener::Peer;
+use crate::metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -104,8 +105,13 @@ fn open(server: &Shared, request: &Request, origin: &origin::Origin) -> Visit {
         .headers()
         .get(header::USER_AGENT)
         .map(|value| String::from_utf8_lossy(shortened(value.as_bytes())).replace('\n', " "));
-    let surface = surface::Surface::of(request.uri().path());
-    Visit::new(Exchange::new(id, at, origin.address, agent), surface)
+    let path = request.uri().path();
+    let exchange = Exchange::new(id, at, origin.address, agent);
+    if let Some(action) = Surface::public_action(path) {
+        exchange.note_action(action);
+    }
+    let method = metrics::requests::method(request.method());
+    Visit::new(exchange, Surface::of(path), method)
 }
 
 /// A well-formed incoming request id.
@@ -160,9 +166,8 @@ async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response 
             &visit.exchange().request_id,
         );
     }
-    if visit.is_audited()
-        && let Err(unrecorded) = record(server, visit, code, response.status()).await
-    {
+    let recorded = visit.is_audited() && response.extensions().get::<Unrecorded>().is_none();
+    if recorded && let Err(unrecorded) = record(server, visit, code, response.status()).await {
         // An answer without a record does not leave.
         log_cause(visit, &unrecorded);
         let error = Error::unavailable("the audit record could not be written");
@@ -175,7 +180,9 @@ async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response 
         );
     }
     decorate(response.headers_mut(), visit);
-    log(server, visit, code, response.status());
+    let latency = latency(server, visit);
+    count(visit, response.status(), latency);
+    log(visit, code, response.status(), latency);
     response
 }
 
@@ -259,28 +266,35 @@ fn log_cause(visit: &Visit, error: &Error) {
     }
 }
 
+/// How long the answer has taken until now.
+fn latency(server: &Shared, visit: &Visit) -> Duration {
+    let since = server.app.clock.now().duration_since(visit.exchange().at);
+    Duration::try_from(since).unwrap_or_default()
+}
+
+fn count(visit: &Visit, status: StatusCode, latency: Duration) {
+    metrics::requests::answered(visit.exchange().action(), visit.method(), status, latency);
+}
+
 /// One line a request, of documented fields that name nobody.
-fn log(server: &Shared, visit: &Visit, code: &str, status: StatusCode) {
+fn log(visit: &Visit, code: &str, status: StatusCode, latency: Duration) {
     if !tracing::enabled!(tracing::Level::INFO) {
         return;
     }
     let exchange = visit.exchange();
-    let latency_us = server
-        .app
-        .clock
-        .now()
-        .duration_since(exchange.at)
-        .as_micros();
     tracing::info!(
         request_id = exchange.request_id.as_str(),
         action = exchange.action(),
         company = exchange.caller().map_or("", |caller| caller.company()),
         status = status.as_u16(),
         code,
-        latency_us = u64::try_from(latency_us).unwrap_or(0),
+        latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
         "answered"
     );
 }
+
+/// How a request counts whose caller went away: HTTP has no status for it, this one is customary.
+const ABANDONED: u16 = 499;
 
 /// Records a request whose caller went away before its answer was ready.
 struct Unfinished<'a> {
@@ -297,7 +311,13 @@ impl Unfinished<'_> {
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        if !self.armed || !self.visit.is_audited() {
+        if !self.armed {
+            return;
+        }
+        if let Ok(status) = StatusCode::from_u16(ABANDONED) {
+            count(self.visit, status, latency(self.server, self.visit));
+        }
+        if !self.visit.is_audited() {
             return;
         }
         let (server, visit) = (self.server.clone(), self.visit.clone());
@@ -305,7 +325,7 @@ impl Drop for Unfinished<'_> {
             let recorded = server
                 .app
                 .recorder
-                .record(visit.exchange(), "abandoned", 499)
+                .record(visit.exchange(), "abandoned", ABANDONED)
                 .await;
             if let Err(error) = recorded {
                 log_cause(&visit, &error);

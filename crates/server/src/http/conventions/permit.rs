@@ -12,6 +12,7 @@
 use std::marker::PhantomData;
 
 use app::credentials::{Caller, Refusal};
+use app::limits::LimitName;
 use app::quota::Verdict;
 use app::{Code, Ctx, Error};
 use axum::extract::FromRequestParts;
@@ -22,6 +23,7 @@ use http::{HeaderMap, HeaderValue, header};
 use super::failure::Failure;
 use super::visit::Visit;
 use crate::http::Shared;
+use crate::metrics::refusals;
 
 /// What a route does: its name in the audit log, and the scope it needs.
 pub trait Operation: Send + Sync + 'static {
@@ -87,6 +89,7 @@ async fn authenticate(
     };
     outcome.map_err(|refusal| {
         visit.exchange().note_detail(refusal.as_str());
+        refusals::unauthenticated(refusal);
         unauthenticated(refusal)
     })
 }
@@ -154,12 +157,15 @@ async fn take(
     };
     visit.note_verdict(verdict);
     match verdict {
-        Verdict::Refused { retry_after, .. } if allowed => Err(Error::new(
-            Code::RateLimited,
-            "Too many requests; the limit of this credential is used up.",
-        )
-        .retry_after(retry_after)
-        .into()),
+        Verdict::Refused { retry_after, .. } if allowed => {
+            refusals::limited(LimitName::Customers);
+            Err(Error::new(
+                Code::RateLimited,
+                "Too many requests; the limit of this credential is used up.",
+            )
+            .retry_after(retry_after)
+            .into())
+        }
         _ => Ok(()),
     }
 }

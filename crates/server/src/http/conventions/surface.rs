@@ -22,10 +22,25 @@ impl Surface {
     pub fn of(path: &str) -> Self {
         match path {
             "/api/v1/auth/token" => Self::Tokens,
+            "/metrics" => Self::Customers,
             _ if path.starts_with("/api/age-verification") => Self::Ages,
             _ if path.starts_with("/api/") => Self::Customers,
             _ => Self::Public,
         }
+    }
+
+    /// What is asked of a public path, for logs and metrics; others say it themselves.
+    pub fn public_action(path: &str) -> Option<&'static str> {
+        Some(match path {
+            "/health" => "health.show",
+            "/health/age-verification" => "health.ages",
+            "/health/live" => "health.live",
+            "/health/ready" => "health.ready",
+            "/openapi.json" => "docs.document",
+            "/docs" => "docs.page",
+            _ if path.starts_with("/docs/") => "docs.page",
+            _ => return None,
+        })
     }
 
     /// Whether each request leaves an audit record.

@@ -8,6 +8,10 @@ use app::quota::Verdict;
 
 use super::surface::Surface;
 
+/// Marks an answer of which no audit record is kept, though one would be of its refusal.
+#[derive(Clone)]
+pub struct Unrecorded;
+
 /// Travels with the request as an extension.
 #[derive(Clone)]
 pub struct Visit {
@@ -18,16 +22,18 @@ pub struct Visit {
 struct Inner {
     exchange: Arc<Exchange>,
     surface: Surface,
+    method: &'static str,
     verdict: OnceLock<Verdict>,
 }
 
 impl Visit {
-    /// A request that has arrived.
-    pub fn new(exchange: Exchange, surface: Surface) -> Self {
+    /// A request that has arrived, with its method as the metrics call it.
+    pub fn new(exchange: Exchange, surface: Surface, method: &'static str) -> Self {
         Self {
             inner: Arc::new(Inner {
                 exchange: Arc::new(exchange),
                 surface,
+                method,
                 verdict: OnceLock::new(),
             }),
             audited: surface.is_audited(),
@@ -56,6 +62,11 @@ impl Visit {
     /// Which surface it is for.
     pub fn surface(&self) -> Surface {
         self.inner.surface
+    }
+
+    /// Its method, as the metrics call it.
+    pub fn method(&self) -> &'static str {
+        self.inner.method
     }
 
     /// What the limiter said, if it was asked.

@@ -34,7 +34,7 @@ pub fn description() -> OpenApi {
         (name = "Tokens", description = "An API key in, a short-lived token out."),
         (name = "Administration", description = "Companies and keys: what the operator's commands \
             do, over HTTP. The scope `admin` is the operator's: it reaches every company."),
-        (name = "Health", description = "Whether the server is well; public.")
+        (name = "Health", description = "Whether the server is well; public. Its metrics are for administrators.")
     ),
     components(schemas(Envelope, TokenFailure)),
     modifiers(&Schemes)

@@ -14,6 +14,7 @@ use super::wire::TokenRequest;
 use crate::http::Shared;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::visit::Visit;
+use crate::metrics::refusals;
 
 /// As the audit log names the exchange.
 pub const ACTION: &str = "token.issue";
@@ -117,6 +118,7 @@ fn decoded(text: &str) -> String {
 /// RFC 9110 §15.5.2: a 401 names the scheme that would do.
 fn invalid_client(visit: &Visit, refusal: Refusal) -> Failure {
     visit.exchange().note_detail(refusal.as_str());
+    refusals::unauthenticated(refusal);
     let message = match refusal {
         Refusal::Missing => {
             "The client must identify itself: client_id is a key's id, client_secret the whole key."

@@ -19,7 +19,17 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
     let status = answer.status.as_u16().to_string();
     let response = operation.described["responses"].get(&status);
     let response = response.unwrap_or_else(|| panic!("{method} {path}: {status} is undocumented"));
-    let schema = &resolved(response)["content"]["application/json"]["schema"];
+    let content = &resolved(response)["content"];
+    let media = answer.headers.get("content-type");
+    let media = media.and_then(|media| media.to_str().ok()?.split(';').next());
+    if let Some(other) = media.filter(|media| *media != "application/json") {
+        assert!(
+            content[other].is_object(),
+            "{method} {path}: {other} is undocumented"
+        );
+        return;
+    }
+    let schema = &content["application/json"]["schema"];
     let mut faults = Vec::new();
     compare(schema, &answer.json, "", &mut faults);
     assert!(faults.is_empty(), "{method} {path} {status}: {faults:?}");

@@ -1,0 +1,13 @@
+//! Pages in a real browser, against the real program.
+//!
+//! Guarantees: every page is looked at from outside, as a person with a keyboard, a mouse and a
+//! screen meets it; every request that it makes and every complaint of the browser is accounted for.
+//! Must not: help a page along, or wait for time to pass.
+
+mod checkout;
+mod client;
+mod layout;
+mod shop;
+mod site;
+mod statistics;
+mod verify;

@@ -1,0 +1,232 @@
+//! Each metric moves when the thing happens.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use bonafide::metrics::ages;
+use domain::age::Method;
+use serde_json::json;
+
+use super::{Since, scrape};
+use crate::customers::{BOTH, CHECK, UPDATE, check, prove};
+use crate::harness::{Settings, TestApp, flows};
+
+flows!(
+    requests_are_counted_by_action_method_and_status,
+    what_nobody_knows_is_counted_together,
+    time_until_the_answer_is_observed,
+    callers_that_go_away_are_counted,
+    limits_that_refuse_are_counted,
+    refused_credentials_are_counted_by_reason,
+    audit_records_and_batches_are_counted,
+    audit_records_that_fail_are_counted,
+);
+
+const REQUESTS: &str = "bonafide_requests_total";
+
+fn request<'a>(action: &'a str, method: &'a str, status: &'a str) -> [(&'a str, &'a str); 3] {
+    [("action", action), ("method", method), ("status", status)]
+}
+
+async fn requests_are_counted_by_action_method_and_status(app: TestApp) {
+    let key = app.key("default", BOTH).await;
+    let question = json!({"email": "ann@example.com"});
+    let since = Since::now();
+    for _ in 0..3 {
+        check(&app, &key, &question).expect(200).await;
+    }
+    check(&app, &key, &json!({})).expect(400).await;
+    prove(&app, &key, "ann@example.com", "veriff", true).await;
+    app.get("/health/live").expect(200).await;
+    for (labels, least) in [
+        (request("customer.check", "POST", "200"), 3.0),
+        (request("customer.check", "POST", "400"), 1.0),
+        (request("customer.update", "POST", "200"), 1.0),
+        (request("health.live", "GET", "200"), 1.0),
+    ] {
+        since.assert_rise(REQUESTS, &labels, least);
+    }
+}
+
+async fn what_nobody_knows_is_counted_together(app: TestApp) {
+    let since = Since::now();
+    for path in ["/api/v1/nowhere", "/elsewhere", "/api/v1/customer/ann"] {
+        app.get(path).expect(404).await;
+    }
+    app.call("BREW", "/coffee").expect(404).await;
+    app.call("DELETE", CHECK).expect(405).await;
+    since.assert_rise(REQUESTS, &request("request.unknown", "GET", "404"), 3.0);
+    since.assert_rise(REQUESTS, &request("request.unknown", "other", "404"), 1.0);
+    since.assert_rise(REQUESTS, &request("request.unknown", "DELETE", "405"), 1.0);
+}
+
+async fn time_until_the_answer_is_observed(app: TestApp) {
+    const DURATION: &str = "bonafide_request_duration_seconds";
+    let slow = {
+        let app = app.clone();
+        get(async move || app.advance(Duration::from_millis(30)))
+    };
+    let edge = app.behind_the_edge(Router::new().route("/slow", slow));
+    let since = Since::now();
+    edge.get("/slow").expect(200).await;
+    let of = |name: &str, le: Option<&str>| {
+        let mut labels = vec![("action", "request.unknown")];
+        labels.extend(le.map(|le| ("le", le)));
+        since.rise(&format!("{DURATION}{name}"), &labels)
+    };
+    assert!(of("_count", None) >= 1.0);
+    assert!(of("_sum", None) >= 0.0299, "{}", of("_sum", None));
+    assert!(of("_bucket", Some("0.05")) >= 1.0);
+    let observed = of("_bucket", Some("0.05")) - of("_bucket", Some("0.025"));
+    assert!(observed >= 1.0, "30 ms lie between 25 and 50");
+    assert!(of("_bucket", Some("10")) >= of("_bucket", Some("0.05")));
+    let smallest = [("action", "request.unknown"), ("le", "0.0005")];
+    let buckets = scrape().samples.into_iter().filter(|sample| {
+        sample.name == format!("{DURATION}_bucket") && sample.labels["action"] == smallest[0].1
+    });
+    assert!(buckets.count() > 10, "a histogram, not a summary");
+}
+
+async fn callers_that_go_away_are_counted(app: TestApp) {
+    let endless = get(async || std::future::pending::<()>().await);
+    let edge = app.behind_the_edge(Router::new().route("/endless", endless));
+    let since = Since::now();
+    let waiting = edge.get("/endless").send();
+    let patience = Duration::from_millis(20);
+    assert!(tokio::time::timeout(patience, waiting).await.is_err());
+    since.assert_rise(REQUESTS, &request("request.unknown", "GET", "499"), 1.0);
+}
+
+async fn limits_that_refuse_are_counted(app: TestApp) {
+    const REFUSALS: &str = "bonafide_limit_refusals_total";
+    let app = app.another(Settings::default().customers("1/1m")).await;
+    let key = app.key("default", "customers:read").await;
+    let question = json!({"email": "ann@example.com"});
+    check(&app, &key, &question).expect(200).await;
+    let since = Since::now();
+    for _ in 0..2 {
+        check(&app, &key, &question).expect(429).await;
+    }
+    // Refused for want of a scope: no limit refused it.
+    app.post(UPDATE).key(&key).json(&question).expect(403).await;
+    since.assert_rise(REFUSALS, &[("limit", "customers")], 2.0);
+    let rise = since.rise(REFUSALS, &[("limit", "submit")]);
+    assert!(rise.abs() < f64::EPSILON);
+}
+
+async fn refused_credentials_are_counted_by_reason(app: TestApp) {
+    const REFUSALS: &str = "bonafide_credential_refusals_total";
+    const FORM: &str = "application/x-www-form-urlencoded";
+    let revoked = app.key("default", "customers:read").await;
+    app.revoke(&revoked).await;
+    app.chores().await;
+    let since = Since::now();
+    let ask = || app.post(CHECK).json(&json!({}));
+    ask().expect(401).await;
+    ask().key("bf_aaaaaaaaaaaa_wrong").expect(401).await;
+    ask().key(&revoked).expect(401).await;
+    ask()
+        .header("authorization", "Bearer x.y.z")
+        .expect(401)
+        .await;
+    let two = ask().key(&revoked).header("authorization", "Bearer x.y.z");
+    two.expect(401).await;
+    let token = app.post("/api/v1/auth/token");
+    token
+        .body(FORM, "grant_type=client_credentials")
+        .expect(401)
+        .await;
+    for (reason, least) in [
+        ("no credential", 2.0),
+        ("malformed credential", 2.0),
+        ("revoked key", 1.0),
+        ("two different credentials", 1.0),
+    ] {
+        since.assert_rise(REFUSALS, &[("reason", reason)], least);
+    }
+}
+
+async fn audit_records_and_batches_are_counted(app: TestApp) {
+    let key = app.key("default", BOTH).await;
+    let before = app.records().await.len();
+    let since = Since::now();
+    for _ in 0..4 {
+        check(&app, &key, &json!({"email": "ann@example.com"}))
+            .expect(200)
+            .await;
+    }
+    prove(&app, &key, "ann@example.com", "veriff", true).await;
+    app.get("/api/v1/nowhere").expect(404).await;
+    let written = (app.records().await.len() - before) as f64;
+    assert!(written >= 6.0);
+    since.assert_rise("bonafide_audit_records_total", &[], written);
+    since.assert_rise("bonafide_audit_batch_records_sum", &[], written);
+    // One after another, each in a batch of its own.
+    since.assert_rise("bonafide_audit_batch_records_count", &[], written);
+    let labels = [("le", "1")];
+    since.assert_rise("bonafide_audit_batch_records_bucket", &labels, written);
+}
+
+/// Whether what fails is the record itself, or already the key that seals it.
+async fn audit_records_that_fail_are_counted(app: TestApp) {
+    const HIDE: &str = "ALTER TABLE audit_records RENAME TO audit_records_hidden";
+    const SHOW: &str = "ALTER TABLE audit_records_hidden RENAME TO audit_records";
+    for _ in 0..2 {
+        let since = Since::now();
+        app.database().sql(HIDE).await;
+        for _ in 0..2 {
+            app.get("/api/v1/nowhere").expect(503).await;
+        }
+        app.database().sql(SHOW).await;
+        since.assert_rise("bonafide_audit_failures_total", &[], 2.0);
+        since.assert_rise(REQUESTS, &request("request.unknown", "GET", "503"), 2.0);
+        app.get("/api/v1/nowhere").expect(404).await;
+    }
+}
+
+#[test]
+fn age_verifications_are_counted_by_method_and_outcome() {
+    let since = Since::now();
+    let took = Duration::from_millis(45);
+    for method in Method::ALL {
+        let passed = matches!(method, Method::FullVerification | Method::Cache);
+        ages::decided(method, passed, took);
+    }
+    for method in Method::ALL {
+        let passed = matches!(method, Method::FullVerification | Method::Cache);
+        let outcome = if passed { "passed" } else { "refused" };
+        let labels = [("method", method.as_str()), ("outcome", outcome)];
+        since.assert_rise("bonafide_age_verifications_total", &labels, 1.0);
+    }
+    let labels = [("method", "cache"), ("outcome", "refused")];
+    let rise = since.rise("bonafide_age_verifications_total", &labels);
+    assert!(rise.abs() < f64::EPSILON, "nobody said so");
+    since.assert_rise("bonafide_age_processing_seconds_count", &[], 6.0);
+    since.assert_rise("bonafide_age_processing_seconds_sum", &[], 0.269);
+}
+
+#[test]
+fn a_started_process_tells_its_version_and_begins_at_nothing() {
+    let at = "2025-01-01T00:00:00.5Z".parse().unwrap();
+    bonafide::metrics::started(at);
+    bonafide::metrics::started(at);
+    let counted = scrape();
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    for (name, labels, value) in [
+        ("bonafide_build_info", version.as_slice(), 1.0),
+        ("process_start_time_seconds", &[], 1_735_689_600.5),
+    ] {
+        let found = counted.value(name, labels);
+        assert!((found - value).abs() < 0.001, "{name}: {found}");
+    }
+    for family in [
+        "bonafide_limit_refusals_total",
+        "bonafide_credential_refusals_total",
+        "bonafide_audit_records_total",
+        "bonafide_audit_failures_total",
+        "bonafide_age_verifications_total",
+    ] {
+        assert!(counted.samples.iter().any(|sample| sample.name == family));
+    }
+}

@@ -1,0 +1,49 @@
+//! Telling somebody outside how the audit log fares, without knowing who it is.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::work::Work;
+
+/// Is told how the audit log fares. It is called by the writers: it must not wait.
+pub trait AuditWatch: Send + Sync {
+    /// So many records, at least one, are durable as one batch.
+    fn committed(&self, records: usize);
+
+    /// A record could not be written.
+    fn failed(&self);
+}
+
+/// The writers' side: whoever watches, if anybody does.
+#[derive(Clone, Default)]
+pub(crate) struct Watched(Arc<OnceLock<Box<dyn AuditWatch>>>);
+
+impl Watched {
+    /// The first who watches is the only one.
+    pub fn begin(&self, watch: Box<dyn AuditWatch>) {
+        let _ = self.0.set(watch);
+    }
+
+    /// These works are committed, with their records in one batch.
+    pub fn committed(&self, works: &[Work]) {
+        let Some(watch) = self.0.get() else { return };
+        let records = works.iter().map(|work| work.records().len()).sum();
+        if records > 0 {
+            watch.committed(records);
+        }
+    }
+
+    /// A record could not even be made.
+    pub fn lost(&self) {
+        if let Some(watch) = self.0.get() {
+            watch.failed();
+        }
+    }
+
+    /// This work is given up. Of a unit nothing happened, so nothing is missing in the log; a
+    /// record stood for something that has happened.
+    pub fn failed(&self, work: &Work) {
+        if matches!(work, Work::Record { .. }) {
+            self.lost();
+        }
+    }
+}
