@@ -29,6 +29,7 @@ async fn the_same_attempt_counts_once(app: TestApp) {
             (record.action.as_str(), record.outcome.status),
             ("age.verify", 400)
         );
+        assert_eq!(record.outcome.code, "refused");
         assert_eq!(record.detail.as_deref(), Some("idempotency: stored answer"));
     }
     let rows = app
