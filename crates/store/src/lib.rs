@@ -94,6 +94,7 @@ enum Engine {
         readers: sqlite::Readers,
         writer: mpsc::Sender<Work>,
         thread: std::thread::JoinHandle<()>,
+        checkpointer: sqlite::Checkpointer,
     },
     Postgres {
         link: Arc<postgres::Link>,
@@ -276,9 +277,15 @@ impl Store {
                 writer,
                 thread,
                 readers,
+                checkpointer,
             } => {
                 drop((writer, readers));
-                if tokio::task::spawn_blocking(|| thread.join()).await.is_err() {
+                let ended = move || {
+                    let ended = thread.join();
+                    drop(checkpointer);
+                    ended
+                };
+                if tokio::task::spawn_blocking(ended).await.is_err() {
                     tracing::warn!("the writer thread did not end in order");
                 }
             }
@@ -325,6 +332,7 @@ fn open_sqlite(
         readers,
         writer,
         thread,
+        checkpointer: sqlite::Checkpointer::start(path)?,
     })
 }
 

@@ -25,6 +25,11 @@ pub struct Target {
     tls: Option<MakeRustlsConnect>,
 }
 
+/// Every statement goes by an index. A plan made while a table was small, or before the database
+/// counted its rows, would read all of it, and go on to as it grows.
+const PLANS: &str =
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+
 impl Target {
     /// Parses `postgres://…`. `ca_file` holds the certificates (PEM) of a private
     /// authority; `sslrootcert=` in the URL does the same.
@@ -71,18 +76,20 @@ impl Target {
     }
 
     async fn connect_patiently(&self) -> Result<tokio_postgres::Client> {
-        match &self.tls {
+        let client = match &self.tls {
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls.clone()).await?;
                 drive(connection);
-                Ok(client)
+                client
             }
             None => {
                 let (client, connection) = self.config.connect(tokio_postgres::NoTls).await?;
                 drive(connection);
-                Ok(client)
+                client
             }
-        }
+        };
+        client.batch_execute(PLANS).await?;
+        Ok(client)
     }
 }
 

@@ -4,11 +4,13 @@
 //! the loss of power. Other processes (the command line beside a running server)
 //! may write too; they take turns.
 
+mod checkpointer;
 mod connection;
 mod reader;
 mod turn;
 mod writer;
 
+pub(crate) use checkpointer::Checkpointer;
 pub use connection::Connection;
 pub(crate) use reader::Readers;
 pub(crate) use turn::Turnstile;
