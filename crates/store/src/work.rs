@@ -22,6 +22,10 @@ pub trait Unit: Send + 'static {
     /// What the caller learns once the unit is durable.
     type Output: Send + 'static;
 
+    /// Whether its transaction must be its own: it looks at what other units of one
+    /// transaction have done, of which some stands only when the transaction ends.
+    const ALONE: bool = false;
+
     /// What its last run decided, to be counted in the same transaction.
     fn tally(&self) -> Option<Tally> {
         None
@@ -114,6 +118,13 @@ impl Work {
         }
     }
 
+    fn is_alone(&self) -> bool {
+        match self {
+            Self::Unit { unit, .. } => unit.is_alone(),
+            Self::Record { .. } => false,
+        }
+    }
+
     /// The lane of a unit; records have none.
     pub fn lane(&self) -> Option<Lane> {
         match self {
@@ -154,9 +165,26 @@ impl Work {
     }
 }
 
+/// Splits what waits into transactions: one, but for units whose transaction must be their own.
+pub(crate) fn transactions(works: Vec<Work>) -> Vec<Vec<Work>> {
+    if !works.iter().any(Work::is_alone) {
+        return vec![works];
+    }
+    let mut transactions: Vec<Vec<Work>> = Vec::new();
+    for work in works {
+        let shares = |last: &&mut Vec<Work>| !work.is_alone() && !last.iter().any(Work::is_alone);
+        match transactions.last_mut().filter(shares) {
+            Some(last) => last.push(work),
+            None => transactions.push(vec![work]),
+        }
+    }
+    transactions
+}
+
 /// A unit whose output type is forgotten.
 pub(crate) trait Pending: Send {
     fn run<'t>(&'t mut self, tx: Tx<'t>) -> BoxFuture<'t, Result<()>>;
+    fn is_alone(&self) -> bool;
     fn tally(&self) -> Option<Tally>;
     fn records(&self) -> &[Record];
     fn succeed(self: Box<Self>);
@@ -196,6 +224,10 @@ impl<U: Unit> Pending for Typed<U> {
             Ok(())
         }
         .boxed()
+    }
+
+    fn is_alone(&self) -> bool {
+        U::ALONE
     }
 
     fn tally(&self) -> Option<Tally> {

@@ -24,17 +24,16 @@ pub async fn recount(
     correct: bool,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Recount> {
-    let first = app
+    let today = day_of(app.clock.now());
+    let days = app
         .store
-        .read(|mut tx| Box::pin(async move { age_statistics::first_day(&mut tx).await }))
+        .read(move |mut tx| {
+            Box::pin(async move { age_statistics::days_to_recount(&mut tx, today).await })
+        })
         .await?;
     let mut recount = Recount::default();
-    let Some(first) = first else {
-        return Ok(recount);
-    };
-    let last = day_of(app.clock.now());
-    let all = u64::try_from(last - first + 1).unwrap_or(0);
-    for day in first..=last {
+    let all = u64::try_from(days.len()).unwrap_or(u64::MAX);
+    for day in days {
         let differences = app.store.write(Day { day, correct }).await?;
         recount.differences.extend(differences);
         recount.days += 1;
@@ -50,6 +49,10 @@ struct Day {
 
 impl Unit for Day {
     type Output = Vec<Difference>;
+
+    // What else is decided in a transaction is counted when it ends: after a recount that has seen
+    // the decisions, they would be counted twice.
+    const ALONE: bool = true;
 
     fn lane(&self) -> Lane {
         Lane::of(b"age statistics")

@@ -205,8 +205,27 @@ fn status_of(line: &str) -> Result<u16> {
 
 /// A request to check, update or bulk-check, with a body of JSON.
 pub fn post(path: &str, key: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    post_to(&format!("/api/v1/customer/{path}"), key, headers, body)
+}
+
+/// A request to verify an age.
+pub fn verify_age(key: &str, headers: &[(&str, &str)], claim: &serde_json::Value) -> Vec<u8> {
+    let path = "/api/age-verification/verify";
+    post_to(path, key, headers, &claim.to_string())
+}
+
+/// A request to look up the verification of a customer.
+pub fn age_status(key: &str, customer: &str) -> Vec<u8> {
+    format!(
+        "GET /api/age-verification/status/{customer} HTTP/1.1\r\nHost: localhost\r\n\
+         X-API-Key: {key}\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+fn post_to(path: &str, key: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut request = format!(
-        "POST /api/v1/customer/{path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\n\
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n",
         body.len()
     );

@@ -12,6 +12,7 @@
     reason = "what a test needs and does not get ends the test"
 )]
 
+mod ages;
 mod client;
 mod crashes;
 mod floods;

@@ -19,6 +19,7 @@ use domain::random::uuid_v7;
 use domain::rate::Limit;
 use domain::seal::{IndexKey, KeyRing};
 use store::postgres::Target;
+use store::tables::age_statistics;
 use store::{Connections, Location, Store};
 
 /// The secrets of every server under test, as the environment has them.
@@ -68,14 +69,16 @@ impl Office {
         Self(Arc::new(app.await.unwrap()))
     }
 
-    /// A key that may check and update, with a limit of its own such as `5/1m`, or without any.
+    /// A key that may check, update and verify ages, with a limit of its own such as `5/1m`, or without any.
     pub async fn create_key(&self, limit: &str) -> Key {
         let new = NewKey {
             company: CompanyId::default(),
             name: "a client".into(),
             scopes: Scopes::NONE
                 .with(Scope::CustomersRead)
-                .with(Scope::CustomersWrite),
+                .with(Scope::CustomersWrite)
+                .with(Scope::AgesRead)
+                .with(Scope::AgesWrite),
             limits: KeyLimits::from([(LimitName::Customers, Limit::parse(limit).unwrap())]),
             expires_at: None,
         };
@@ -100,6 +103,23 @@ impl Office {
         let report = report.unwrap();
         assert!(report.faults.is_empty(), "{:?}", report.faults);
         report.records
+    }
+
+    /// Ends the test when a count of ages is not what the decisions say; returns how many decisions
+    /// were counted.
+    pub async fn verify_age_counts(&self) -> i64 {
+        let recount = app::ages::recount(&self.0, false, |_, _| {}).await;
+        let differences = recount.unwrap().differences;
+        assert!(differences.is_empty(), "{differences:?}");
+        let today = age_statistics::day_of(SystemClock.now());
+        let totals = self.0.store.read(move |mut tx| {
+            Box::pin(async move {
+                let company = CompanyId::default();
+                age_statistics::totals(&mut tx, company.as_str(), 0, today).await
+            })
+        });
+        let totals = totals.await.unwrap();
+        totals.passed + totals.refused
     }
 
     /// Every audit record, by request id.

@@ -9,10 +9,11 @@ use std::process::Command;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
+use serde_json::json;
 use test_support::Server;
 use test_support::programs::postgres_directory;
 
-use crate::client::{Connection, post};
+use crate::client::{Connection, age_status, post, verify_age};
 use crate::office::Key;
 use crate::scene::{Engine, Scene};
 
@@ -130,19 +131,109 @@ async fn tell_about_everybody(server: &Server, key: &Key) -> Vec<String> {
             ),
             (post(&email, &key.text, &headers, &question), 404),
         ];
+        let shopper = Shopper::new(number, &email);
+        let ages = shopper.requests(key, &once);
+        let requests = requests.into_iter().chain(ages);
         for (request, status) in requests {
             let answer = connection.ask(&request).await.unwrap();
             assert_eq!(answer.status, status, "{}", answer.text());
         }
         pieces.extend([email, phone, customer, caller, browser, agent, proof]);
+        pieces.extend([shopper.customer, shopper.name, shopper.born]);
     }
     pieces
 }
 
+/// Somebody whose age is asked.
+struct Shopper {
+    customer: String,
+    name: String,
+    born: String,
+    email: String,
+}
+
+/// The last digits of everybody's ID number, which are too short to be looked for as they are.
+const LAST_DIGITS: &str = "7391";
+
+impl Shopper {
+    fn new(number: usize, email: &str) -> Self {
+        Self {
+            customer: format!("shopper-number-{number}"),
+            name: format!("Wilhelmina Featherstone{number}"),
+            born: format!("19{number}-04-17"),
+            email: email.to_owned(),
+        }
+    }
+
+    /// Claims that pass, are remembered, are refused and cannot be read.
+    fn requests(&self, key: &Key, headers: &[(&str, &str)]) -> Vec<(Vec<u8>, u16)> {
+        let claim = json!({"customerId": self.customer, "fullName": self.name,
+            "dateOfBirth": self.born, "idNumberLast4": LAST_DIGITS, "state": "TX",
+            "email": self.email});
+        let mut refused = claim.clone();
+        refused["customerId"] = format!("{}-too", self.customer).into();
+        refused["idNumberLast4"] = format!("{LAST_DIGITS}{LAST_DIGITS}").into();
+        let mut unreadable = claim.clone();
+        unreadable["state"] = json!([self.name]);
+        let ask = |claim| verify_age(&key.text, &[], claim);
+        vec![
+            (verify_age(&key.text, headers, &claim), 200),
+            (verify_age(&key.text, headers, &claim), 200),
+            (ask(&claim), 200),
+            (ask(&refused), 400),
+            (ask(&refused), 400),
+            (ask(&refused), 400),
+            (ask(&refused), 429),
+            (ask(&unreadable), 400),
+            (age_status(&key.text, &self.customer), 200),
+            (
+                age_status(&key.text, &format!("{}-too", self.customer)),
+                404,
+            ),
+        ]
+    }
+}
+
+/// All ten thousand last digits, as hashes without a key.
+fn digits_by_hash() -> Needles {
+    let mut needles = Needles(HashMap::new());
+    for digits in 0..10_000 {
+        let digits = format!("{digits:04}");
+        let hash = digest(&SHA256, digits.as_bytes());
+        let hash = hash.as_ref();
+        let forms = [
+            hash.to_vec(),
+            HEXLOWER.encode(hash).into_bytes(),
+            HEXUPPER.encode(hash).into_bytes(),
+            BASE64_NOPAD.encode(hash).into_bytes(),
+        ];
+        for bytes in forms {
+            needles.add(bytes, format!("{digits} as a hash"));
+        }
+    }
+    // As a column of its own, and as they were sent.
+    needles.add(
+        format!("Last4\":\"{LAST_DIGITS}").into_bytes(),
+        "digits as sent".into(),
+    );
+    needles.add(
+        format!("last4\":\"{LAST_DIGITS}").into_bytes(),
+        "digits in JSON".into(),
+    );
+    needles.add(
+        format!("{LAST_DIGITS}{LAST_DIGITS}").into_bytes(),
+        "wrong digits".into(),
+    );
+    needles
+}
+
 fn expect_nobody(people: &[String], contents: impl IntoIterator<Item = (String, Vec<u8>)>) {
-    let needles = Needles::new(people);
+    let (needles, digits) = (Needles::new(people), digits_by_hash());
     for (name, bytes) in contents {
         assert_eq!(needles.find(&bytes), None, "in {name}");
+        assert_eq!(digits.find(&bytes), None, "in {name}");
+        let column = format!("\t{LAST_DIGITS}\t");
+        assert!(!contains(&bytes, column.as_bytes()), "in {name}");
     }
 }
 
@@ -159,18 +250,19 @@ const START: usize = 8;
 
 impl Needles {
     fn new(pieces: &[String]) -> Self {
-        let mut needles: HashMap<_, Vec<_>> = HashMap::new();
+        let mut needles = Self(HashMap::new());
         for piece in pieces {
             for (form, bytes) in forms(piece) {
-                let name = format!("{piece} as {form}");
-                let start = *bytes.first_chunk().expect("long enough to be no accident");
-                needles
-                    .entry(start)
-                    .or_default()
-                    .push(Needle { bytes, name });
+                needles.add(bytes, format!("{piece} as {form}"));
             }
         }
-        Self(needles)
+        needles
+    }
+
+    fn add(&mut self, bytes: Vec<u8>, name: String) {
+        let start = *bytes.first_chunk().expect("long enough to be no accident");
+        let alike = self.0.entry(start).or_default();
+        alike.push(Needle { bytes, name });
     }
 
     /// The name of a needle that is there.

@@ -241,6 +241,16 @@ impl TestApp {
         self.ground.clock.now()
     }
 
+    /// Empties Redis, if there is one.
+    pub async fn forget_limits(&self) {
+        if let Some(redis) = &self.ground.redis {
+            let client = redis::Client::open(redis.url()).unwrap();
+            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            let flush = redis::cmd("FLUSHDB").exec_async(&mut connection).await;
+            flush.unwrap();
+        }
+    }
+
     /// Does once what an instance does again and again beside the requests.
     pub async fn chores(&self) {
         self.app.directory.refresh().await.unwrap();

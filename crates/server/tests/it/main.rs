@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod ages;
 mod audit;
 mod browser;
 mod commands;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::ages;
 use crate::customers::{BOTH, bulk, check, prove, update};
 use crate::harness::{TestApp, flows, logged};
 
@@ -51,6 +52,7 @@ async fn a_copy_of_the_database_and_the_log_show_no_person(app: TestApp) {
     ] {
         call.header("user-agent", &agent).send().await;
     }
+    let shopper = tell_an_age(&app, &nonce, &email).await;
     app.chores().await;
     let secrets = [
         email.as_str(),
@@ -61,7 +63,12 @@ async fn a_copy_of_the_database_and_the_log_show_no_person(app: TestApp) {
         forwarded,
         &idempotency_key,
         &key,
+        "1977-03-09",
+        "last4\":\"8642",
     ];
+    let secrets = secrets
+        .into_iter()
+        .chain(shopper.iter().map(String::as_str));
     let (database, log) = (app.database().dump().await, logged());
     assert!(
         contains(&database, b"customer.update"),
@@ -79,6 +86,33 @@ async fn a_copy_of_the_database_and_the_log_show_no_person(app: TestApp) {
         "the database shows a part"
     );
     assert!(!log.contains(&nonce), "the log shows a part");
+}
+
+/// Has an age verified in every way; returns what names the person.
+async fn tell_an_age(app: &TestApp, nonce: &str, email: &str) -> [String; 2] {
+    let key = app.key("default", ages::ALL).await;
+    let (customer, name) = (format!("shopper-{nonce}"), format!("Ada Lovelace-{nonce}"));
+    let mut claim = json!({"customerId": customer, "fullName": name, "dateOfBirth": "1977-03-09",
+        "idNumberLast4": "8642", "state": "TX", "email": email});
+    for _ in 0..2 {
+        let call = ages::verify(app, &key, &claim);
+        let call = call.header("idempotency-key", &format!("age-{nonce}"));
+        call.expect(200).await;
+    }
+    ages::verify(app, &key, &claim).expect(200).await;
+    ages::status(app, &key, &customer).expect(200).await;
+    for field in ["state", "dateOfBirth", "fullName"] {
+        claim[field] = format!("{nonce}x").into();
+        ages::resubmit(app, &key, &claim).expect(400).await;
+    }
+    ages::verify(app, &key, &claim).expect(429).await;
+    ages::status(app, &key, &customer).expect(404).await;
+    claim["fullName"] = json!([name]);
+    ages::verify(app, &key, &claim).expect(400).await;
+    ages::statistics(app, &key, &format!("?days={nonce}"))
+        .expect(400)
+        .await;
+    [customer, name]
 }
 
 async fn what_the_database_said_reaches_the_log_and_no_answer(app: TestApp) {

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use super::{Connection, Target};
 use crate::tables::age_statistics;
 use crate::watch::Watched;
-use crate::work::{Lane, Work};
+use crate::work::{Lane, Work, transactions};
 use crate::{Error, PATIENCE, QUEUE, Result, StoreClock, Tx, ledger};
 
 /// How many works one commit takes along at most.
@@ -128,7 +128,9 @@ impl Writer {
             if received == 0 {
                 return;
             }
-            self.commit(std::mem::take(&mut works)).await;
+            for works in transactions(std::mem::take(&mut works)) {
+                self.commit(works).await;
+            }
             waiting.fetch_sub(received, Ordering::Relaxed);
         }
     }

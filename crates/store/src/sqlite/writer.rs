@@ -11,7 +11,7 @@ use super::{Connection, Turnstile};
 use crate::ledger::{self, SQLITE_LOG};
 use crate::tables::age_statistics;
 use crate::watch::Watched;
-use crate::work::{Pending, Work};
+use crate::work::{Pending, Work, transactions};
 use crate::{Error, PATIENCE, Result, StoreClock, Tx};
 
 /// How many works one commit takes along at most: enough to share its cost, and few enough that
@@ -52,7 +52,9 @@ impl Writer {
     fn work_off(mut self, mut queue: mpsc::Receiver<Work>) {
         let mut waiting = Vec::with_capacity(BATCH);
         while queue.blocking_recv_many(&mut waiting, BATCH) > 0 {
-            self.commit(std::mem::take(&mut waiting));
+            for works in transactions(std::mem::take(&mut waiting)) {
+                self.commit(works);
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! counts in rows of its own, which only its writer touches, so no commit waits for another's; a
 //! recount stands in the rows of log 0, which nobody writes to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -82,15 +82,22 @@ pub struct Difference {
     pub found: i64,
 }
 
-/// The day of the oldest decision there is.
+/// The days that a recount has to look at, in order: all from the oldest decision until `today`,
+/// and every other that something is counted for.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn first_day(tx: &mut Tx<'_>) -> Result<Option<i64>> {
-    let sql = "SELECT decided_at FROM age_decisions ORDER BY verification_id LIMIT 1";
-    let row = tx.find(sql, &[]).await?;
-    row.map(|row| Ok(day_of(row.time(0, "age_decisions.decided_at")?)))
-        .transpose()
+pub async fn days_to_recount(tx: &mut Tx<'_>, today: i64) -> Result<BTreeSet<i64>> {
+    let oldest = "SELECT decided_at FROM age_decisions ORDER BY verification_id LIMIT 1";
+    let counted = "SELECT day FROM age_daily_totals UNION SELECT day FROM age_daily_reasons";
+    let mut days = BTreeSet::new();
+    if let Some(row) = tx.find(oldest, &[]).await? {
+        days.extend(day_of(row.time(0, "age_decisions.decided_at")?)..=today);
+    }
+    for row in tx.query(counted, &[]).await? {
+        days.insert(row.int(0, "age_daily_*.day")?);
+    }
+    Ok(days)
 }
 
 /// The counts of one day that are not what a recount finds.
@@ -171,8 +178,8 @@ pub async fn recount(tx: &mut Tx<'_>, day: i64) -> Result<()> {
 
 /// Ids begin with their time in milliseconds, of as many digits until the year 2286.
 fn ids(day: i64) -> (String, String) {
-    let first = |day: i64| format!("av_{:013}_", day * (DAY / 1000));
-    (first(day), first(day + 1))
+    let first = |day: i64| format!("av_{:013}_", day.saturating_mul(DAY / 1000));
+    (first(day), first(day.saturating_add(1)))
 }
 
 /// Adds up what belongs to the same rows.

@@ -1,5 +1,6 @@
 //! Ages: is this customer old enough?
 
+mod examples;
 mod health;
 mod routes;
 mod wire;

@@ -8,31 +8,36 @@ use app::idempotency::IdempotencyKey;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::access::Scope;
+use domain::age::UsedUp;
 use http::{HeaderMap, header};
+use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{health, wire};
+use super::{examples, health, wire};
 use crate::http::Shared;
 use crate::http::conventions::body::Body;
 use crate::http::conventions::failure::{Failure, finished};
 use crate::http::conventions::once::{self, once};
 use crate::http::conventions::page::Query;
 use crate::http::conventions::permit::{Operation, Permit};
-use crate::http::openapi::documented;
+use crate::http::openapi::{documented, documented_as};
 use crate::metrics;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
-        .routes(documented::<Verify>(routes!(verify), &[]))
-        .routes(documented::<Resubmit>(routes!(resubmit), &[]))
+        .routes(documented::<Verify>(routes!(verify), &[Code::RateLimited]))
+        .routes(documented::<Resubmit>(
+            routes!(resubmit),
+            &[Code::RateLimited],
+        ))
         .routes(documented::<Status>(
             routes!(status),
             &[Code::InvalidRequest],
         ))
         .routes(documented::<Statistics>(routes!(statistics), &[]))
-        .routes(routes!(health::health))
+        .routes(documented_as("age.health", routes!(health::health), &[]))
 }
 
 struct Verify;
@@ -55,8 +60,19 @@ impl Operation for Verify {
     request_body = wire::VerifyRequest,
     responses(
         (status = 200, description = "Old enough", body = wire::Passed),
-        (status = 400, description = "Not verified, or fields are missing or not acceptable", body = wire::NotVerified),
-        (status = 429, description = "Too many refused attempts; nothing was checked", body = wire::UsedUp),
+        (
+            status = 400,
+            description = "Not verified, or fields are missing or not acceptable",
+            body = wire::NotVerified,
+            examples(("refused" = (value = json!(examples::refused())))),
+        ),
+        (
+            status = 429,
+            description = "Too many refused attempts; nothing was checked",
+            body = wire::UsedUp,
+            headers(("Retry-After" = i64, description = "In how many seconds attempts are checked again.")),
+            examples(("rate_limited" = (value = json!(examples::used_up())))),
+        ),
     )
 )]
 async fn verify(
@@ -87,8 +103,19 @@ impl Operation for Resubmit {
     request_body = wire::VerifyRequest,
     responses(
         (status = 200, description = "Old enough", body = wire::Passed),
-        (status = 400, description = "Not verified, or fields are missing or not acceptable", body = wire::NotVerified),
-        (status = 429, description = "Too many refused attempts; nothing was checked", body = wire::UsedUp),
+        (
+            status = 400,
+            description = "Not verified, or fields are missing or not acceptable",
+            body = wire::NotVerified,
+            examples(("refused" = (value = json!(examples::refused())))),
+        ),
+        (
+            status = 429,
+            description = "Too many refused attempts; nothing was checked",
+            body = wire::UsedUp,
+            headers(("Retry-After" = i64, description = "In how many seconds attempts are checked again.")),
+            examples(("rate_limited" = (value = json!(examples::used_up())))),
+        ),
     )
 )]
 async fn resubmit(
@@ -116,19 +143,26 @@ async fn answered<O>(
     let response = once(server, ctx, key, render, async |reply| {
         let answer = ages::verify(app, ctx, request, reply).await?;
         note(&answer);
-        if let Outcome::UsedUp(until) = &answer.outcome {
-            used_up = Some(until.reset_at.duration_since(answer.at));
+        if let Outcome::UsedUp(exhausted) = answer.outcome {
+            used_up = Some((exhausted, answer.at));
         }
         Ok(answer)
     });
-    let mut response = finished(response.await?);
-    if let Some(wait) = used_up {
-        let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, seconds.max(1).into());
-    }
-    Ok(response)
+    let response = response.await?;
+    Ok(finished(match used_up {
+        None => response,
+        Some((exhausted, at)) => come_back_later(&exhausted, at, &ctx.exchange.request_id),
+    }))
+}
+
+fn come_back_later(exhausted: &UsedUp, at: Timestamp, request_id: &str) -> Response {
+    let mut response = once::answer(429, wire::used_up(exhausted, request_id));
+    let wait = exhausted.reset_at.duration_since(at);
+    let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, seconds.max(1).into());
+    response
 }
 
 /// Counts an answer that was worked out; one that is given again is not.
@@ -153,7 +187,12 @@ impl Operation for Status {
     params(("customerId" = String, Path, description = "The shop's own name for the customer: 1 to 200 characters, percent-encoded", min_length = 1, max_length = 200, example = "customer-81")),
     responses(
         (status = 200, description = "There is one, valid or expired", body = wire::Status),
-        (status = 404, description = "There is none", body = wire::NeverVerified),
+        (
+            status = 404,
+            description = "There is none",
+            body = wire::NeverVerified,
+            examples(("not_found" = (value = json!(examples::never_verified())))),
+        ),
     )
 )]
 async fn status(
@@ -163,7 +202,8 @@ async fn status(
 ) -> Result<Response, Failure> {
     let customer_id = wire::customer_id_in_path(&customer_id)?;
     let status = ages::status(&server.app, &permit.ctx, &customer_id).await?;
-    Ok(wire::status(&status, &customer_id))
+    let request_id = &permit.ctx.exchange.request_id;
+    Ok(wire::status(&status, &customer_id, request_id))
 }
 
 struct Statistics;

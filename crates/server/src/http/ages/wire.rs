@@ -1,9 +1,10 @@
 //! The bodies of the surface, exactly as clients know them.
 
-use app::Code;
 use app::ages::{self, Answer, Claimed, Days, Outcome, Request, Verification};
+use app::{Code, FieldProblem};
 use axum::response::Response;
 use domain::age::{ClaimField, Decision, Method, UsedUp as Exhausted};
+use domain::contact::Email;
 use domain::span::Span;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -50,18 +51,15 @@ pub struct VerifyRequest<'a> {
 
 impl VerifyRequest<'_> {
     pub fn validate(self, fields: &mut Fields, anew: bool) -> Option<Request> {
-        let customer_id = fields.filled("customerId", self.customer_id);
+        let customer_id = fields.parsed("customerId", self.customer_id, customer_id);
+        let customer_id = fields.required("customerId", customer_id, self.customer_id);
         let full_name = fields.filled("fullName", self.full_name);
         let date_of_birth = fields.filled("dateOfBirth", self.date_of_birth);
         let id_number_last4 = fields.filled("idNumberLast4", self.id_number_last4);
         let state = fields.filled("state", self.state);
-        let email = fields.email("email", self.email);
-        let customer_id = customer_id?;
-        if !is_customer_id(&customer_id) {
-            fields.refuse("customerId", ID_FORM);
-        }
+        let email = email(fields, self.email);
         Some(Request {
-            customer_id,
+            customer_id: customer_id?,
             claimed: Claimed {
                 full_name: full_name?,
                 date_of_birth: date_of_birth?,
@@ -74,21 +72,34 @@ impl VerifyRequest<'_> {
     }
 }
 
-const ID_FORM: &str = "must have 1 to 200 characters";
+/// An address that may be left out; as with the other fields, an empty one is.
+fn email(fields: &mut Fields, raw: Raw<'_>) -> Option<Email> {
+    let text = fields.text("email", raw)?;
+    if text.trim().is_empty() {
+        return None;
+    }
+    Email::parse(&text)
+        .map_err(|error| fields.refuse("email", error.to_string()))
+        .ok()
+}
 
-fn is_customer_id(text: &str) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= LONGEST_ID
+/// A shop's name for a customer; otherwise what is wrong with it.
+fn customer_id(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() {
+        Err(FieldProblem::MISSING)
+    } else if text.chars().count() > LONGEST_ID {
+        Err("must have 1 to 200 characters")
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// The customer that a path names.
 ///
 /// # Errors
-/// When it is longer than any name of a customer.
+/// When it is longer than any name of a customer, or blank.
 pub fn customer_id_in_path(text: &str) -> Result<String, Failure> {
-    if is_customer_id(text) {
-        return Ok(text.to_owned());
-    }
-    Err(app::Error::invalid_field("customerId", ID_FORM).into())
+    customer_id(text).map_err(|problem| app::Error::invalid_field("customerId", problem).into())
 }
 
 /// Old enough.
@@ -194,6 +205,9 @@ pub struct UsedUp<'a> {
     /// A stable machine word.
     #[schema(examples("rate_limited"))]
     code: &'a str,
+    /// As in `X-Request-Id`.
+    #[schema(examples("0192f3a1-7c44-7d10-9b5e-3f8a2c6d1e07"))]
+    request_id: &'a str,
     /// How many attempts were refused.
     #[schema(examples(3))]
     attempts: u32,
@@ -220,7 +234,8 @@ pub fn answered(answer: &Answer) -> (u16, Vec<u8>) {
             verification_id,
             decision,
         } => (400, render(&refused(answer, verification_id, decision))),
-        Outcome::UsedUp(exhausted) => (429, render(&used_up(exhausted))),
+        // Never stored, and rendered by `used_up`: it names the request.
+        Outcome::UsedUp(_) => (429, Vec::new()),
     }
 }
 
@@ -264,9 +279,10 @@ fn name(field: ClaimField) -> &'static str {
     }
 }
 
-fn used_up(exhausted: &Exhausted) -> UsedUp<'static> {
+/// The answer when the attempts are used up.
+pub fn used_up(exhausted: &Exhausted, request_id: &str) -> Vec<u8> {
     let (maximum, window) = (exhausted.maximum, in_words(exhausted.window));
-    UsedUp {
+    render(&UsedUp {
         success: false,
         error: "Too many verification attempts",
         message: format!(
@@ -274,10 +290,11 @@ fn used_up(exhausted: &Exhausted) -> UsedUp<'static> {
              {window}). Please try again later."
         ),
         code: Code::RateLimited.as_str(),
+        request_id,
         attempts: exhausted.attempts,
         max_attempts: maximum,
         reset_at: Milliseconds(exhausted.reset_at),
-    }
+    })
 }
 
 /// A length of time as people say it: in whole hours, if it is of hours.
@@ -343,25 +360,33 @@ pub struct NeverVerified<'a> {
     #[schema(examples(false))]
     verified: bool,
     /// For people.
+    #[schema(examples("Not found"))]
+    error: &'a str,
+    /// For people.
     #[schema(examples("No verification found for this customer"))]
     message: &'a str,
     /// A stable machine word.
     #[schema(examples("not_found"))]
     code: &'a str,
+    /// As in `X-Request-Id`.
+    #[schema(examples("0192f3a1-7c44-7d10-9b5e-3f8a2c6d1e07"))]
+    request_id: &'a str,
     /// As it was asked.
     #[schema(examples("customer-81"))]
     customer_id: &'a str,
 }
 
 /// The answer of status.
-pub fn status(status: &ages::Status, customer_id: &str) -> Response {
+pub fn status(status: &ages::Status, customer_id: &str, request_id: &str) -> Response {
     let response = match status {
         ages::Status::Never => {
             let body = NeverVerified {
                 success: false,
                 verified: false,
+                error: "Not found",
                 message: "No verification found for this customer",
                 code: Code::NotFound.as_str(),
+                request_id,
                 customer_id,
             };
             answer(404, render(&body))

@@ -154,9 +154,10 @@ async fn guarded(settings: &Settings, handler: impl Future<Output = Response>) -
 /// Gives the answer its shape and its record.
 async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response {
     let (mut response, error) = split(response);
-    let code = error
-        .as_ref()
-        .map_or("ok", |error| error.problem().code.as_str());
+    let code = match &error {
+        Some(error) => error.problem().code.as_str(),
+        None => word(response.status()),
+    };
     if let Some(error) = &error {
         log_cause(visit, error);
         shape(
@@ -184,6 +185,18 @@ async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response 
     count(visit, response.status(), latency);
     log(visit, code, response.status(), latency);
     response
+}
+
+/// The audit log's word for an answer that is no failure but may be a refusal, given again from
+/// memory for instance.
+fn word(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => Code::NotFound.as_str(),
+        StatusCode::TOO_MANY_REQUESTS => Code::RateLimited.as_str(),
+        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable.as_str(),
+        status if status.is_client_error() => "refused",
+        _ => "ok",
+    }
 }
 
 async fn record(

@@ -33,26 +33,27 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
 
 fn finish(operation: &mut Operation, surface: Surface, components: &mut Components) {
     let codes = codes(operation, surface);
-    let limited = codes.contains(&Code::RateLimited);
-    for response in operation.responses.responses.values_mut() {
+    let responses = &mut operation.responses.responses;
+    // A 429 of its own is about a rule of its own, which has no limit's headers.
+    let own_limit = responses.contains_key(&Code::RateLimited.status().to_string());
+    let limited = codes.contains(&Code::RateLimited) && !own_limit;
+    for response in responses.values_mut() {
         if let RefOr::T(response) = response {
             describe_headers(response, limited);
         }
     }
-    for codes in by_status(&codes).values() {
-        let (name, status) = (failures::name(surface, codes), codes.first().copied());
-        let Some(status) = status.map(Code::status) else {
+    for (status, codes) in by_status(&codes) {
+        if let Some(RefOr::T(own)) = responses.get_mut(&status.to_string()) {
+            failures::add_examples(own, surface, &codes);
             continue;
-        };
-        operation
-            .responses
-            .responses
-            .entry(status.to_string())
-            .or_insert_with(|| Ref::from_response_name(&name).into());
+        }
+        let name = failures::name(surface, &codes);
+        let reference = Ref::from_response_name(&name).into();
+        responses.insert(status.to_string(), reference);
         components
             .responses
             .entry(name)
-            .or_insert_with(|| failures::response(surface, codes).into());
+            .or_insert_with(|| failures::response(surface, &codes).into());
     }
     note_codes(operation, codes.iter());
     operation

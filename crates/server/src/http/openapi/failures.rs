@@ -1,7 +1,7 @@
 //! The failures of the document: one shared response for each status and set of
 //! words, with an example of each word.
 
-use app::{Code, Error};
+use app::{Code, Error, FieldProblem};
 use serde_json::Value;
 use utoipa::openapi::example::Example;
 use utoipa::openapi::{Content, Header, Ref, RefOr, Response};
@@ -11,6 +11,8 @@ use crate::http::conventions::surface::Surface;
 
 /// A request id for examples.
 const REQUEST_ID: &str = "0192f3a1-7c44-7d10-9b5e-3f8a2c6d1e07";
+
+const JSON: &str = "application/json";
 
 /// The name of the response shared by all operations of a surface that fail with
 /// these codes under one status.
@@ -45,22 +47,31 @@ pub fn response(surface: Surface, codes: &[Code]) -> Response {
         Surface::Ages => "AgeFailure",
         Surface::Customers | Surface::Public => "Failure",
     };
-    let mut content = Content::new(Some(Ref::from_schema_name(schema)));
-    for code in codes {
-        let mut shown = Example::new();
-        shown.value = Some(rendered(surface, *code));
-        content
-            .examples
-            .insert(code.as_str().into(), RefOr::T(shown));
-    }
+    let content = Content::new(Some(Ref::from_schema_name(schema)));
     let mut response = Response::new(meanings.join("\n\n"));
-    response
-        .content
-        .insert("application/json".into(), content.into());
+    response.content.insert(JSON.into(), content.into());
+    add_examples(&mut response, surface, codes);
     for name in headers(codes) {
         response.headers.insert((*name).into(), header(name));
     }
     response
+}
+
+/// Shows each failure that has no example yet.
+pub fn add_examples(response: &mut Response, surface: Surface, codes: &[Code]) {
+    let Some(RefOr::T(content)) = response.content.get_mut(JSON) else {
+        return;
+    };
+    for code in codes {
+        content
+            .examples
+            .entry(code.as_str().into())
+            .or_insert_with(|| {
+                let mut shown = Example::new();
+                shown.value = Some(rendered(surface, *code));
+                RefOr::T(shown)
+            });
+    }
 }
 
 /// The headers beside a failure.
@@ -79,14 +90,14 @@ fn headers(codes: &[Code]) -> &'static [&'static str] {
 }
 
 fn rendered(surface: Surface, code: Code) -> Value {
-    let body = surface.render(example(code).problem(), REQUEST_ID);
+    let body = surface.render(example(surface, code).problem(), REQUEST_ID);
     serde_json::from_slice(&body).unwrap_or_default()
 }
 
-fn example(code: Code) -> Error {
+fn example(surface: Surface, code: Code) -> Error {
     let message = match code {
         Code::InvalidRequest => {
-            return Error::invalid_field("email", "is required");
+            return Error::invalid_field(required_field(surface), FieldProblem::MISSING);
         }
         Code::Internal => return Error::internal(""),
         Code::Unavailable => return Error::unavailable(""),
@@ -109,6 +120,13 @@ fn example(code: Code) -> Error {
         Code::Timeout => "The answer took too long. Please try again.",
     };
     Error::new(code, message)
+}
+
+fn required_field(surface: Surface) -> &'static str {
+    match surface {
+        Surface::Ages => "dateOfBirth",
+        Surface::Customers | Surface::Tokens | Surface::Public => "email",
+    }
 }
 
 /// The headers of answers, by name.

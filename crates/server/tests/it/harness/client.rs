@@ -108,20 +108,28 @@ impl Answer {
         self.header("x-request-id")
     }
 
-    /// The machine word of a failure, in the shape of Customers and administration.
+    /// The machine word of a failure, in the shape of any surface but that of tokens.
     pub fn code(&self) -> &str {
-        self.json["error"]["code"].as_str().unwrap_or_default()
+        self.failure()["code"].as_str().unwrap_or_default()
     }
 
     /// The fields a failure names, in order.
     pub fn fields(&self) -> Vec<&str> {
-        self.json["error"]["details"]
+        self.failure()["details"]
             .as_array()
             .map(|details| {
                 let fields = details.iter().filter_map(|detail| detail["field"].as_str());
                 fields.collect()
             })
             .unwrap_or_default()
+    }
+
+    /// What tells of a failure: the envelope's inside, or with Ages the body itself.
+    fn failure(&self) -> &Value {
+        match &self.json["error"] {
+            inner @ Value::Object(_) => inner,
+            _ => &self.json,
+        }
     }
 
     /// The answer as it goes over the wire, for snapshots: status, headers by name, body; without

@@ -40,7 +40,10 @@ fn is_of(template: &str, path: &str) -> bool {
     template.clone().count() == path.clone().count()
         && template
             .zip(path)
-            .all(|(expected, part)| expected.starts_with('{') || expected == part)
+            .all(|(expected, part)| match expected.starts_with('{') {
+                true => !part.is_empty(),
+                false => expected == part,
+            })
 }
 
 fn compare(schema: &'static Value, value: &Value, at: &str, faults: &mut Vec<String>) {

@@ -6,7 +6,7 @@ mod command;
 mod endpoint;
 mod jwks;
 mod provider;
-mod signing;
+pub mod signing;
 
 use serde_json::{Value, json};
 
