@@ -109,7 +109,7 @@ impl Writer {
 
     /// One transaction. Units that fail are answered, or come back when trying again
     /// may help, without keeping the others; when the transaction fails, all come
-    /// back.
+    /// back, those of a lane in their order.
     fn attempt_one_by_one(&mut self, works: Vec<Work>) -> (Option<Error>, Vec<Work>) {
         if let Err(error) = self.begin() {
             return (Some(error), works);
@@ -117,7 +117,8 @@ impl Writer {
         let mut ready = Vec::with_capacity(works.len());
         let mut conflict = None;
         let mut again: Vec<Work> = Vec::new();
-        for mut work in works {
+        let mut works = works.into_iter();
+        while let Some(mut work) = works.next() {
             // Behind one that comes back, its lane comes back too.
             let overtakes = |held: &Work| held.lane().is_some() && held.lane() == work.lane();
             if again.iter().any(overtakes) {
@@ -125,22 +126,37 @@ impl Writer {
                 continue;
             }
             match self.run(&mut work) {
-                Ok(()) => ready.push(work),
+                Ok(()) => {
+                    ready.push(work);
+                    continue;
+                }
                 Err(error) if error.is_transient() => {
                     conflict = Some(error);
                     again.push(work);
                 }
                 Err(error) => self.give_up(work, &error),
             }
+            if self.is_undone() {
+                let undone = || Error::Conflict("undone with another unit".into());
+                ready.extend(again.into_iter().chain(works));
+                return (Some(conflict.unwrap_or_else(undone)), ready);
+            }
         }
         match self.finish(&ready) {
             Ok(()) => self.succeed(ready),
             Err(error) => {
                 conflict = Some(self.undo(error));
-                again.extend(ready);
+                ready.append(&mut again);
+                again = ready;
             }
         }
         (conflict, again)
+    }
+
+    /// Whether SQLite has undone the whole transaction by itself, as it does when the disk is full
+    /// or cannot be read. What runs after that would be committed statement by statement.
+    fn is_undone(&mut self) -> bool {
+        self.connection.raw().is_autocommit()
     }
 
     fn succeed(&self, works: Vec<Work>) {
@@ -160,6 +176,10 @@ impl Writer {
         };
         self.connection.control("SAVEPOINT unit")?;
         let outcome = run_at_once(unit.as_mut(), &mut self.connection);
+        if self.is_undone() {
+            // The savepoint is gone too.
+            return outcome;
+        }
         if outcome.is_err() {
             self.connection.control("ROLLBACK TO unit")?;
         }

@@ -198,3 +198,30 @@ async fn closing_loses_nothing(ground: Ground) {
     assert_eq!(ground.number(NOTES).await, 300);
     assert_eq!(ground.number(RECORDS).await, 300);
 }
+
+/// Some errors make SQLite undo a whole transaction by itself (the disk is full, reading fails); a
+/// trigger does so too.
+#[test]
+fn a_transaction_that_sqlite_undoes_takes_nobody_else_down() {
+    crate::ground::run(async {
+        let ground = Ground::sqlite().await;
+        ground
+            .sql(
+                "CREATE TRIGGER undo BEFORE INSERT ON notes WHEN NEW.value = 666 \
+                 BEGIN SELECT RAISE(ROLLBACK, 'undone'); END",
+            )
+            .await;
+        let store = &ground.open().await;
+        let units = (0..200_i64).map(|at| async move {
+            let value = if at % 50 == 3 { 666 } else { at };
+            let steps = [Step::Insert(at, at), Step::Insert(at, value)];
+            let written = store
+                .write(Act::new(at % 11, &format!("r{at}"), steps))
+                .await;
+            assert_eq!(written.is_err(), value == 666, "{at}: {written:?}");
+        });
+        join_all(units).await;
+        assert_eq!(ground.number(NOTES).await, 2 * 196);
+        assert_eq!(ground.number(RECORDS).await, 196);
+    });
+}
