@@ -17,7 +17,7 @@ use crate::idempotency::Reply;
 use crate::{App, Ctx, Result};
 
 /// What is asked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     /// Who, by the shop's own name.
     pub customer_id: String,
@@ -27,6 +27,13 @@ pub struct Request {
     pub email: Option<Email>,
     /// Whether an earlier verification is set aside.
     pub anew: bool,
+}
+
+impl std::fmt::Debug for Request {
+    /// The shop's name for a customer may be an address; it is hidden like all the rest.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Request(…)")
+    }
 }
 
 /// What a customer says, as it was typed.
@@ -224,4 +231,26 @@ async fn at_once(app: &App, question: &Question, draft: &Draft) -> Result<Look> 
         (None, None) => Look::New,
         (None, Some(_)) => Look::Open,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debugging_names_nobody() {
+        let request = Request {
+            customer_id: "ada@example.com".to_owned(),
+            claimed: Claimed {
+                full_name: "Ada Lovelace".to_owned(),
+                date_of_birth: "1990-06-15".to_owned(),
+                id_number_last4: "1234".to_owned(),
+                state: "TX".to_owned(),
+            },
+            email: None,
+            anew: false,
+        };
+        assert_eq!(format!("{:?}", request.claimed), "Claimed(…)");
+        assert_eq!(format!("{request:?}"), "Request(…)");
+    }
 }
