@@ -81,10 +81,12 @@ impl From<tokio_postgres::Error> for Error {
                 Some("08" | "53" | "57" | "58") => Self::Unavailable(text),
                 // Transaction rollback: serialization failure, deadlock.
                 Some("40") => Self::Conflict(text),
+                // A lock was not had in time.
+                _ if state.code() == "55P03" => Self::Conflict(text),
                 // Somebody else appended to the audit log.
                 _ if is_taken_batch(&error) => Self::Conflict(text),
-                // A standby that was not promoted yet, or a lock not had in time.
-                _ if matches!(state.code(), "25006" | "55P03") => Self::Unavailable(text),
+                // A standby that was not promoted yet.
+                _ if state.code() == "25006" => Self::Unavailable(text),
                 _ => Self::Refused(text),
             },
         }

@@ -83,7 +83,11 @@ impl Unit for Decide {
     type Output = Answer;
 
     fn lane(&self) -> Lane {
-        Lane::of(self.question.key.index.as_bytes())
+        // Changes of a shop's customer are in the lane of the address: links go in line with them.
+        let Question {
+            key, email_index, ..
+        } = &self.question;
+        Lane::of(email_index.unwrap_or(key.index).as_bytes())
     }
 
     fn tally(&self) -> Option<Tally> {

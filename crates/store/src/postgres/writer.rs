@@ -34,6 +34,11 @@ const RETRY: Duration = Duration::from_millis(50);
 /// when those it is for have waited long already.
 const SHORTEST: Duration = Duration::from_millis(500);
 
+/// How long a transaction waits for rows that another writer has locked. Two batches may wait for
+/// each other, which PostgreSQL finds out after a second; undone early and run one by one, units
+/// lock so few rows that they cannot.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '50ms'";
+
 /// First half of the advisory lock that claims a log; the second is its number.
 const LOG_LOCK: i64 = 0x626f_6e61;
 
@@ -230,6 +235,7 @@ impl Writer {
         self.log = Some(log);
         let rows = connection.query(ledger::HEAD, &[log.into()]).await?;
         let head = ledger::head(rows.first())?;
+        connection.control(LOCK_TIMEOUT).await?;
         // Were it prepared beside the first COMMIT, that would be sent before the insert.
         ledger::postgres::prepare(&connection).await?;
         age_statistics::postgres::prepare(&connection).await?;

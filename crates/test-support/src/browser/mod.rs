@@ -7,7 +7,7 @@
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
-//! let browser = test_support::Browser::start()?;
+//! let browser = bonafide_test_support::Browser::start()?;
 //! let mut page = browser.page()?;
 //! page.resize(360, 800)?;
 //! page.open("http://127.0.0.1:3000/docs")?;
