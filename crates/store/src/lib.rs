@@ -181,10 +181,11 @@ impl Store {
     /// [`Error::Unavailable`] when the database was away for longer than a
     /// caller's patience; what the unit itself answered otherwise.
     pub async fn write<U: Unit>(&self, unit: U) -> Result<U::Output> {
-        let lane = unit.lane();
+        let mut lanes = vec![unit.lane()];
+        lanes.extend(unit.other_lanes());
         let (unit, answer) = work::pending(unit);
         let since = Instant::now();
-        let written = match self.send(Work::Unit { lane, since, unit }) {
+        let written = match self.send(Work::Unit { lanes, since, unit }) {
             Ok(()) => answered(answer).await,
             Err(error) => Err(error),
         };

@@ -35,6 +35,12 @@ pub trait Unit: Send + 'static {
     /// units that touch the same rows share a lane.
     fn lane(&self) -> Lane;
 
+    /// Further lanes that the unit stands in, for rows that others may touch as well.
+    /// Inside one transaction a locked row keeps nobody out: only lanes do.
+    fn other_lanes(&self) -> Vec<Lane> {
+        Vec::new()
+    }
+
     /// Does the work inside the transaction.
     fn run<'t>(
         &'t mut self,
@@ -100,7 +106,8 @@ where
 /// Something waiting for the writer.
 pub(crate) enum Work {
     Unit {
-        lane: Lane,
+        /// The first is that of the writer.
+        lanes: Vec<Lane>,
         since: Instant,
         unit: Box<dyn Pending>,
     },
@@ -125,12 +132,17 @@ impl Work {
         }
     }
 
-    /// The lane of a unit; records have none.
-    pub fn lane(&self) -> Option<Lane> {
+    /// The lanes of a unit; records have none.
+    pub fn lanes(&self) -> &[Lane] {
         match self {
-            Self::Unit { lane, .. } => Some(*lane),
-            Self::Record { .. } => None,
+            Self::Unit { lanes, .. } => lanes,
+            Self::Record { .. } => &[],
         }
+    }
+
+    /// Whether both stand in one lane.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.lanes().iter().any(|lane| other.lanes().contains(lane))
     }
 
     pub fn fail(self, error: &Error) {

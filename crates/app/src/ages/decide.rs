@@ -9,15 +9,15 @@ use std::sync::Arc;
 use domain::age::{Assurance, Decision, Validity, VerificationId};
 use domain::contact::Email;
 use domain::random::{Random, uuid_v7};
-use domain::seal::{DataKey, KeyRing, Place};
+use domain::seal::{BlindIndex, DataKey, KeyRing, Place};
 use store::tables::age_customers::{self, AgeCustomer, ForUpdate, Found, Verification};
 use store::tables::age_decisions::{self, AgeDecision};
 use store::tables::age_statistics::{Tally, day_of};
 use store::{Lane, Tx, Unit, Written};
 use uuid::Uuid;
 
-use super::link::Link;
-use super::verify::{Answer, Claimed, Outcome, Question, Request};
+use super::link::{Link, lock_in_order, look_again};
+use super::verify::{Answer, Claimed, Looked, Outcome, Question, Request};
 use crate::audit::Draft;
 use crate::idempotency::Reply;
 use crate::people::sealing;
@@ -38,6 +38,8 @@ pub(super) struct Decide {
     tally: Option<Tally>,
     /// Whether the customer was not known a moment ago.
     looks_new: bool,
+    /// The address that the customer was linked to a moment ago.
+    linked: Option<BlindIndex>,
 }
 
 /// What is kept, sealed, of every claim.
@@ -56,7 +58,7 @@ impl Decide {
         request: Request,
         draft: Draft,
         reply: Reply<Answer>,
-        looks_new: bool,
+        looked: Looked,
     ) -> Result<Self> {
         let evidence = Evidence {
             customer_id: &request.customer_id,
@@ -74,7 +76,8 @@ impl Decide {
             draft,
             reply,
             tally: None,
-            looks_new,
+            looks_new: looked.new,
+            linked: looked.linked,
         })
     }
 }
@@ -83,11 +86,14 @@ impl Unit for Decide {
     type Output = Answer;
 
     fn lane(&self) -> Lane {
-        // Changes of a shop's customer are in the lane of the address: links go in line with them.
-        let Question {
-            key, email_index, ..
-        } = &self.question;
-        Lane::of(email_index.unwrap_or(key.index).as_bytes())
+        Lane::of(self.question.key.index.as_bytes())
+    }
+
+    fn other_lanes(&self) -> Vec<Lane> {
+        // Changes of the shop's customers are in the lanes of their addresses.
+        let addresses = [self.question.email_index, self.linked];
+        let lanes = addresses.into_iter().flatten();
+        lanes.map(|index| Lane::of(index.as_bytes())).collect()
     }
 
     fn tally(&self) -> Option<Tally> {
@@ -149,13 +155,9 @@ impl Decide {
 
     async fn known(&mut self, tx: &mut Tx<'_>) -> store::Result<Outcome> {
         let Some(known) = age_customers::find_for_update(tx, &self.question.key).await? else {
-            if self.looks_new {
-                return Err(store::Error::Conflict("customer erased elsewhere".into()));
-            }
-            self.looks_new = true;
-            let decided = self.newcomer(tx).await?;
-            return decided.ok_or_else(|| store::Error::Conflict("customer made elsewhere".into()));
+            return self.not_known(tx).await;
         };
+        self.expect_link(known.found.email_index)?;
         let verification = known.found.verification.as_ref();
         match self.question.settled(known.found.attempts, verification) {
             Some(Outcome::Cached(verification)) => {
@@ -167,16 +169,34 @@ impl Decide {
         }
     }
 
-    async fn decide_again(&mut self, tx: &mut Tx<'_>, known: &ForUpdate) -> store::Result<Outcome> {
-        if self.question.anew {
-            self.set_aside(tx, &known.found).await?;
+    async fn not_known(&mut self, tx: &mut Tx<'_>) -> store::Result<Outcome> {
+        if self.looks_new {
+            return Err(store::Error::Conflict("customer erased elsewhere".into()));
         }
+        self.looks_new = true;
+        let decided = self.newcomer(tx).await?;
+        decided.ok_or_else(|| store::Error::Conflict("customer made elsewhere".into()))
+    }
+
+    /// A customer that was linked since somebody looked stands in a lane that this unit does not:
+    /// it has to be run again, on its own.
+    fn expect_link(&mut self, linked: Option<BlindIndex>) -> store::Result<()> {
+        let expected = [None, self.question.email_index, self.linked];
+        if expected.contains(&linked) {
+            return Ok(());
+        }
+        self.linked = linked;
+        Err(store::Error::Conflict("customer linked elsewhere".into()))
+    }
+
+    async fn decide_again(&mut self, tx: &mut Tx<'_>, known: &ForUpdate) -> store::Result<Outcome> {
         let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
         let decided = self.decide(&key, Some(&known.found))?;
         let row = self.row(key.id(), &decided, Some(&known.last_decision));
         age_decisions::insert(tx, &row).await?;
         let customer = self.customer(key.id(), &decided);
         self.update(tx, &customer).await?;
+        self.forget(tx, &known.found, &decided.found).await?;
         self.finish(tx, decided).await
     }
 
@@ -202,13 +222,14 @@ impl Decide {
         Ok(outcome)
     }
 
-    /// A verification that no longer counts proves nothing of the customer it is linked to.
-    async fn set_aside(&self, tx: &mut Tx<'_>, found: &Found) -> store::Result<()> {
-        match (&found.verification, found.email_index) {
-            (Some(verification), Some(email_index)) => {
+    /// What was linked and is no longer, or to somebody else, proves nothing of that customer.
+    async fn forget(&self, tx: &mut Tx<'_>, before: &Found, after: &Found) -> store::Result<()> {
+        let stands = after.verification.is_some() && after.email_index == before.email_index;
+        match before.email_index {
+            Some(email_index) if !stands && before.verification.is_some() => {
                 let company = self.question.key.company.as_str();
-                store::tables::customers::clear_age(tx, company, email_index, &verification.id)
-                    .await
+                lock_in_order(tx, company, email_index, after.email_index).await?;
+                look_again(tx, company, email_index).await
             }
             _ => Ok(()),
         }
@@ -319,7 +340,6 @@ impl Decide {
         if asked.is_none() || asked == known.found.email_index {
             return Ok(());
         }
-        self.set_aside(tx, &known.found).await?;
         let found = Found {
             email_index: asked,
             ..known.found.clone()
@@ -332,6 +352,7 @@ impl Decide {
             at: self.question.now,
         };
         self.update(tx, &customer).await?;
+        self.forget(tx, &known.found, &found).await?;
         self.link(tx, &found, verification).await
     }
 

@@ -37,6 +37,7 @@ struct Metadata<'a> {
 }
 
 impl Link<'_> {
+    /// Links what was just written, and leaves evidence of it.
     pub async fn make(&self, tx: &mut Tx<'_>) -> store::Result<()> {
         let known = customers::find_for_update(tx, self.company, self.email_index).await?;
         let evidence = match (known, self.email) {
@@ -49,9 +50,9 @@ impl Link<'_> {
             // Whoever was linked before is no longer known.
             (None, None) => return Ok(()),
         };
-        let Verification { id, validity, .. } = self.verification;
-        let until = validity.expires_at;
-        if customers::set_age(tx, self.company, self.email_index, id, until, evidence).await? {
+        let named =
+            customers::set_last_evidence(tx, self.company, self.email_index, evidence).await?;
+        if named && customers::refresh_age(tx, self.company, self.email_index).await? {
             return Ok(());
         }
         Err(store::Error::Conflict("customer erased elsewhere".into()))
@@ -121,4 +122,37 @@ impl Link<'_> {
         evidence::insert(tx, &evidence).await?;
         Ok(id)
     }
+}
+
+/// What is left of a customer's proof of age when a verification that is linked no longer counts,
+/// or is linked to somebody else. To be called when that is written.
+pub(super) async fn look_again(
+    tx: &mut Tx<'_>,
+    company: &str,
+    email_index: BlindIndex,
+) -> store::Result<()> {
+    // Locked first: what other transactions have linked meanwhile must be seen.
+    if customers::find_for_update(tx, company, email_index)
+        .await?
+        .is_some()
+    {
+        customers::refresh_age(tx, company, email_index).await?;
+    }
+    Ok(())
+}
+
+/// Locks two customers in the order in which everybody does, so that nobody waits for each other.
+pub(super) async fn lock_in_order(
+    tx: &mut Tx<'_>,
+    company: &str,
+    one: BlindIndex,
+    other: Option<BlindIndex>,
+) -> store::Result<()> {
+    let mut both = vec![one];
+    both.extend(other.filter(|other| *other != one));
+    both.sort_unstable_by_key(|index| *index.as_bytes());
+    for index in both {
+        customers::find_for_update(tx, company, index).await?;
+    }
+    Ok(())
 }

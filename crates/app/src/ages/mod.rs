@@ -17,7 +17,7 @@ pub use store::tables::age_customers::Verification;
 
 pub use statistics::{Days, Statistics, statistics};
 pub use status::{Status, status};
-pub use verify::{Answer, Claimed, Outcome, Request, verify};
+pub use verify::{Answer, Claimed, Outcome, Request, note_subject, verify};
 
 use domain::access::CompanyId;
 use domain::age::{AgePolicy, AttemptPolicy};

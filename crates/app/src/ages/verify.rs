@@ -5,6 +5,7 @@
 
 use domain::age::{Attempts, Claim, Decision, Method, UsedUp};
 use domain::contact::Email;
+use domain::seal::BlindIndex;
 use jiff::Timestamp;
 use store::tables::age_customers::{Found, Verification};
 use store::tables::customers::Key;
@@ -131,7 +132,13 @@ pub struct Answer {
     pub took: i64,
 }
 
-/// Answers the question.
+/// Notes whom a request is about, for the audit log.
+pub fn note_subject(app: &App, ctx: &Ctx, customer_id: &str) {
+    let key = key(&app.index_key, ctx.caller.company_id(), customer_id);
+    ctx.exchange.note_subject(key.index);
+}
+
+/// Answers the question; whom it is about is noted before, with [`note_subject`].
 ///
 /// # Errors
 /// [`crate::Code::Unavailable`] when the database is away.
@@ -152,20 +159,17 @@ pub async fn verify(
         policy: app.ages,
         now: app.clock.now(),
     };
-    ctx.exchange.note_subject(question.key.index);
     let draft = app.recorder.draft(&ctx.exchange).await?;
-    let mut looks_new = false;
-    if !reply.is_kept() {
-        match at_once(app, &question, &draft).await? {
-            Look::Settled(answer) => {
-                ctx.exchange.mark_recorded();
-                return Ok(answer);
-            }
-            Look::New => looks_new = true,
-            Look::Open => {}
+    // An answer that is to be stored is settled in the transaction that stores it.
+    let settles = !reply.is_kept();
+    let looked = match look(app, &question, &draft, settles).await? {
+        Look::Settled(answer) => {
+            ctx.exchange.mark_recorded();
+            return Ok(answer);
         }
-    }
-    let unit = Decide::new(app, ctx, question, request, draft, reply, looks_new)?;
+        Look::Open(looked) => looked,
+    };
+    let unit = Decide::new(app, ctx, question, request, draft, reply, looked)?;
     let answer = app.store.write(unit).await?;
     ctx.exchange.mark_recorded();
     Ok(answer)
@@ -175,7 +179,7 @@ pub async fn verify(
 #[derive(Clone)]
 pub(super) struct Question {
     pub key: Key,
-    pub email_index: Option<domain::seal::BlindIndex>,
+    pub email_index: Option<BlindIndex>,
     pub anew: bool,
     pub policy: Policy,
     pub now: Timestamp,
@@ -206,51 +210,38 @@ impl Question {
 enum Look {
     /// The answer, and nothing has to be written for it.
     Settled(Answer),
-    /// There is no such customer yet.
-    New,
-    /// The rest.
-    Open,
+    /// It has to be decided.
+    Open(Looked),
 }
 
-async fn at_once(app: &App, question: &Question, draft: &Draft) -> Result<Look> {
+/// What was known of the customer a moment ago.
+pub(super) struct Looked {
+    /// Whether nothing was.
+    pub new: bool,
+    /// The address that the customer was linked to.
+    pub linked: Option<BlindIndex>,
+}
+
+async fn look(app: &App, question: &Question, draft: &Draft, settles: bool) -> Result<Look> {
     let settle = {
         let (question, draft) = (question.clone(), draft.clone());
         move |found: Option<&Found>| {
-            let outcome = question.settled_at_once(found)?;
+            let outcome = question.settled_at_once(found).filter(|_| settles)?;
             Some(outcome.record(&draft))
         }
     };
     let key = question.key.clone();
     let found = app.store.find_age_customer(key, settle).await?;
-    Ok(match (question.settled_at_once(found.as_ref()), found) {
-        (Some(outcome), _) => Look::Settled(Answer {
+    let outcome = question.settled_at_once(found.as_ref());
+    Ok(match outcome.filter(|_| settles) {
+        Some(outcome) => Look::Settled(Answer {
             outcome,
             at: question.now,
             took: draft.elapsed(),
         }),
-        (None, None) => Look::New,
-        (None, Some(_)) => Look::Open,
+        None => Look::Open(Looked {
+            new: found.is_none(),
+            linked: found.and_then(|found| found.email_index),
+        }),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debugging_names_nobody() {
-        let request = Request {
-            customer_id: "ada@example.com".to_owned(),
-            claimed: Claimed {
-                full_name: "Ada Lovelace".to_owned(),
-                date_of_birth: "1990-06-15".to_owned(),
-                id_number_last4: "1234".to_owned(),
-                state: "TX".to_owned(),
-            },
-            email: None,
-            anew: false,
-        };
-        assert_eq!(format!("{:?}", request.claimed), "Claimed(…)");
-        assert_eq!(format!("{request:?}"), "Request(…)");
-    }
 }

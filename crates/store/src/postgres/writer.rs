@@ -34,10 +34,18 @@ const RETRY: Duration = Duration::from_millis(50);
 /// when those it is for have waited long already.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// How long a transaction waits for rows that another writer has locked. Two batches may wait for
-/// each other, which PostgreSQL finds out after a second; undone early and run one by one, units
-/// lock so few rows that they cannot.
+/// How long a batch waits for rows that another writer has locked. Two batches may wait for each
+/// other, which PostgreSQL finds out after a second; undone early, their units run one by one.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '50ms'";
+
+/// Begins a transaction of many units, and of a single one, which holds so few rows that waiting
+/// for others ends.
+const BEGIN: &str = "BEGIN";
+const BEGIN_ALONE: &str = "BEGIN; SET LOCAL lock_timeout = '1s'";
+
+/// What was answered must survive the loss of power, whatever the role or the database says.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+                       WHERE current_setting('synchronous_commit') = 'off'";
 
 /// First half of the advisory lock that claims a log; the second is its number.
 const LOG_LOCK: i64 = 0x626f_6e61;
@@ -88,7 +96,10 @@ impl Writers {
     /// A work that no writer takes, because too many wait already, comes back.
     pub fn send(&self, work: Work) -> std::result::Result<(), Work> {
         let queue = match &work {
-            Work::Unit { lane, .. } => self.queues.get(lane.spread(self.queues.len())),
+            Work::Unit { lanes, .. } => {
+                let writer = lanes.first().map(|lane| lane.spread(self.queues.len()));
+                self.queues.get(writer.unwrap_or(0))
+            }
             Work::Record { .. } => self
                 .queues
                 .iter()
@@ -143,6 +154,7 @@ impl Writer {
     /// Sees a batch through: committed, or refused when patience ends.
     async fn commit(&mut self, mut works: Vec<Work>) {
         let mut alone = false;
+        let mut conflicted = false;
         let mut doubt = None;
         while !works.is_empty() {
             if alone && works.len() > 1 {
@@ -156,7 +168,10 @@ impl Writer {
             // When it was not the connection, somebody in this batch is to blame.
             alone = !matches!(error, Error::Unavailable(_));
             works = self.give_up_on_the_impatient(works, &error);
-            if error.is_transient() {
+            // Whoever came first is done by now: only what goes on is waited for.
+            let first_conflict = matches!(error, Error::Conflict(_)) && !conflicted;
+            conflicted |= first_conflict;
+            if error.is_transient() && !first_conflict {
                 tokio::time::sleep(RETRY).await;
             }
         }
@@ -236,6 +251,7 @@ impl Writer {
         let rows = connection.query(ledger::HEAD, &[log.into()]).await?;
         let head = ledger::head(rows.first())?;
         connection.control(LOCK_TIMEOUT).await?;
+        connection.query(DURABLE, &[]).await?;
         // Were it prepared beside the first COMMIT, that would be sent before the insert.
         ledger::postgres::prepare(&connection).await?;
         age_statistics::postgres::prepare(&connection).await?;
@@ -303,6 +319,7 @@ fn has_units(works: &[Work]) -> bool {
 /// Runs all units in one transaction, wave by wave. The first wave's statements
 /// travel with the `BEGIN`.
 async fn run_units(connection: &Connection, works: &mut [Work]) -> Result<()> {
+    let begin = if works.len() == 1 { BEGIN_ALONE } else { BEGIN };
     let mut begun = false;
     for mut wave in waves(works) {
         let run = try_join_all(wave.iter_mut().map(|work| match work {
@@ -313,7 +330,7 @@ async fn run_units(connection: &Connection, works: &mut [Work]) -> Result<()> {
             run.await?;
         } else {
             begun = true;
-            tokio::try_join!(biased; connection.control("BEGIN"), run)?;
+            tokio::try_join!(biased; connection.control(begin), run)?;
         }
     }
     Ok(())
@@ -325,26 +342,26 @@ async fn run_units(connection: &Connection, works: &mut [Work]) -> Result<()> {
 fn waves(works: &mut [Work]) -> Vec<Vec<&mut Work>> {
     let mut waves: Vec<(HashSet<Lane>, Vec<&mut Work>)> = Vec::new();
     for work in works {
-        let Work::Unit { lane, .. } = work else {
+        let Work::Unit { lanes, .. } = work else {
             continue;
         };
-        let lane = *lane;
-        let wave = waves.iter().position(|(lanes, _)| !lanes.contains(&lane));
-        match wave.and_then(|wave| waves.get_mut(wave)) {
-            Some((lanes, members)) => {
-                lanes.insert(lane);
+        let lanes = lanes.clone();
+        let last = waves
+            .iter()
+            .rposition(|(taken, _)| lanes.iter().any(|lane| taken.contains(lane)));
+        let wave = last.map_or(0, |last| last + 1);
+        match waves.get_mut(wave) {
+            Some((taken, members)) => {
+                taken.extend(lanes);
                 members.push(work);
             }
-            None => waves.push((HashSet::from([lane]), vec![work])),
+            None => waves.push((lanes.into_iter().collect(), vec![work])),
         }
     }
     waves
         .into_iter()
         .map(|(_, mut members)| {
-            members.sort_by_key(|work| match work {
-                Work::Unit { lane, .. } => Some(*lane),
-                Work::Record { .. } => None,
-            });
+            members.sort_by(|one, other| one.lanes().cmp(other.lanes()));
             members
         })
         .collect()

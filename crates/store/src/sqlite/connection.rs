@@ -10,8 +10,9 @@ use rusqlite::config::DbConfig;
 
 use crate::{Result, Row, Value};
 
-/// How long a statement waits for another process's write transaction.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a statement waits for another process's write transaction, and a process for its turn
+/// before that: together not longer than a caller waits.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Prepared statements kept per connection: more than the program has.
 const STATEMENTS: usize = 256;

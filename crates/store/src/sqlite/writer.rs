@@ -119,9 +119,8 @@ impl Writer {
         let mut again: Vec<Work> = Vec::new();
         let mut works = works.into_iter();
         while let Some(mut work) = works.next() {
-            // Behind one that comes back, its lane comes back too.
-            let overtakes = |held: &Work| held.lane().is_some() && held.lane() == work.lane();
-            if again.iter().any(overtakes) {
+            // Behind one that comes back, its lanes come back too.
+            if again.iter().any(|held| held.meets(&work)) {
                 again.push(work);
                 continue;
             }

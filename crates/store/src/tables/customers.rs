@@ -332,55 +332,26 @@ pub async fn set_phone(
     Ok(updated == 1)
 }
 
-/// Links an age verification to a customer, and names the evidence of it.
+/// Notes which of the age verifications that are linked to a customer holds longest, if any does.
+/// The customer must be locked, and what is linked written, before.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn set_age(
+pub async fn refresh_age(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
-    verification_id: &str,
-    until: Timestamp,
-    evidence: Uuid,
 ) -> Result<bool> {
     let updated = tx
         .execute(
-            "UPDATE customer_verification SET age_verification_id = $3, age_verified_until = $4, \
-             last_evidence = $5 WHERE company_id = $1 AND email_index = $2",
-            &[
-                company_id.into(),
-                email_index.as_bytes().into(),
-                verification_id.into(),
-                until.into(),
-                evidence.into(),
-            ],
+            "UPDATE customer_verification SET (age_verification_id, age_verified_until) = \
+             (SELECT verification_id, expires_at FROM age_customers \
+             WHERE company_id = $1 AND email_index = $2 AND verification_id IS NOT NULL \
+             ORDER BY expires_at DESC LIMIT 1) WHERE company_id = $1 AND email_index = $2",
+            &[company_id.into(), email_index.as_bytes().into()],
         )
         .await?;
     Ok(updated == 1)
-}
-
-/// Takes the link back, if it is to this verification.
-///
-/// # Errors
-/// Those of the database.
-pub async fn clear_age(
-    tx: &mut Tx<'_>,
-    company_id: &str,
-    email_index: BlindIndex,
-    verification_id: &str,
-) -> Result<()> {
-    tx.execute(
-        "UPDATE customer_verification SET age_verification_id = NULL, age_verified_until = NULL \
-         WHERE company_id = $1 AND email_index = $2 AND age_verification_id = $3",
-        &[
-            company_id.into(),
-            email_index.as_bytes().into(),
-            verification_id.into(),
-        ],
-    )
-    .await
-    .map(drop)
 }
 
 /// How many customers a company has.

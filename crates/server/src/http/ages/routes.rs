@@ -138,6 +138,7 @@ async fn answered<O>(
     let request =
         body.read(|request: wire::VerifyRequest<'_>, fields| request.validate(fields, anew))?;
     let (app, ctx) = (&server.app, &permit.ctx);
+    ages::note_subject(app, ctx, &request.customer_id);
     let render: once::Render<Answer> = wire::answered;
     let mut used_up = None;
     let response = once(server, ctx, key, render, async |reply| {

@@ -13,6 +13,7 @@ flows!(
     of_many_refused_attempts_three_are_decided,
     of_many_that_pass_one_is_decided,
     links_and_proofs_do_not_get_in_each_others_way,
+    addresses_do_not_multiply_attempts,
 );
 
 fn count(answers: &[Answer]) -> BTreeMap<u16, usize> {
@@ -91,4 +92,26 @@ async fn links_and_proofs_do_not_get_in_each_others_way(app: TestApp) {
     .await;
     let customers = "SELECT COUNT(*) FROM customer_verification";
     assert_eq!(app.database().sql(customers).await, [["6"]]);
+    let lost = "WITH RECURSIVE chain(id) AS (SELECT last_evidence FROM customer_verification \
+                UNION SELECT e.previous FROM evidence e JOIN chain c ON e.id = c.id \
+                WHERE e.previous IS NOT NULL) \
+                SELECT (SELECT COUNT(*) FROM evidence) - (SELECT COUNT(*) FROM chain)";
+    assert_eq!(
+        app.database().sql(lost).await,
+        [["0"]],
+        "evidence that no customer leads to"
+    );
+}
+
+async fn addresses_do_not_multiply_attempts(app: TestApp) {
+    let key = &app.key("default", &format!("{ALL} {BOTH}")).await;
+    let app = &app;
+    let answers = join_all((0..200).map(|number| async move {
+        let mut claim = super::minor("ann");
+        claim["email"] = format!("ann-{number}@example.com").into();
+        verify(app, key, &claim).send().await.status.as_u16()
+    }))
+    .await;
+    let decided = answers.iter().filter(|status| **status == 400).count();
+    assert_eq!(decided, 3);
 }

@@ -18,6 +18,7 @@ flows!(
     a_refused_attempt_links_nobody,
     a_link_makes_the_customer_and_keeps_evidence,
     companies_link_their_own_customers,
+    any_linked_verification_that_holds_proves,
 );
 
 const ANN: &str = "ann@example.com";
@@ -219,4 +220,28 @@ async fn companies_link_their_own_customers(app: TestApp) {
         .expect(200)
         .await;
     assert_eq!(all_verified(&app, &ours, ANN).await, false);
+}
+
+async fn any_linked_verification_that_holds_proves(app: TestApp) {
+    let app = believing(&app).await;
+    let key = app.key("default", &scopes()).await;
+    almost(&app, &key, ANN).await;
+    verify(&app, &key, &with_email(adult("a"), ANN))
+        .expect(200)
+        .await;
+    verify(&app, &key, &with_email(adult("b"), ANN))
+        .expect(200)
+        .await;
+    assert_eq!(all_verified(&app, &key, ANN).await, true);
+    resubmit(&app, &key, &minor("b")).expect(400).await;
+    let after = all_verified(&app, &key, ANN).await;
+    verify(&app, &key, &with_email(adult("a"), ANN))
+        .expect(200)
+        .await;
+    let asked_again = all_verified(&app, &key, ANN).await;
+    assert_eq!(
+        (after, asked_again),
+        (true.into(), true.into()),
+        "a still holds"
+    );
 }
