@@ -313,8 +313,15 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let answering = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            stream.write_all(b"HTTP/1.1 503 Busy\r\n\r\n").unwrap();
+            let (stream, _) = listener.accept().unwrap();
+            // Read to its end: what is left unread when a connection is closed resets it.
+            let mut request = BufReader::new(&stream);
+            let mut line = String::new();
+            while line != "\r\n" {
+                line.clear();
+                request.read_line(&mut line).unwrap();
+            }
+            (&stream).write_all(b"HTTP/1.1 503 Busy\r\n\r\n").unwrap();
         });
         assert_eq!(get_status(port, "/").unwrap(), 503);
         answering.join().unwrap();

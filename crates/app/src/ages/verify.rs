@@ -215,6 +215,7 @@ enum Look {
 }
 
 /// What was known of the customer a moment ago.
+#[derive(Clone, Copy)]
 pub(super) struct Looked {
     /// Whether nothing was.
     pub new: bool,
