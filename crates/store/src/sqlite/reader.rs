@@ -1,4 +1,4 @@
-//! Readers: a point read in place takes microseconds, so nobody queues for it.
+//! Readers: for what is not looked up at the writer (bulk checks, lists, reports). Nobody queues.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
