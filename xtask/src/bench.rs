@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: the server beside its baselines, in one run on one machine.
 //!
 //! Guarantees: load generator, servers and baselines share this machine and run by turns, so that a
-//! noisy moment hits all of them; every figure is a median over the rounds, every bar a ratio
-//! within a round. All traffic stays on loopback.
+//! noisy moment hits all of them; every figure is a median, every ratio one of neighbours. All
+//! traffic stays on loopback.
 //! Must not: run unoptimised; a debug build starts itself again as a release build.
 
 pub mod bare;
@@ -107,16 +107,18 @@ pub fn run(options: &Options) -> Result<()> {
     let binary = options.binary()?;
     let pace = options.pace();
     let scenarios = scenarios::all(pace.most_customers, pace.most_decisions);
-    let scenarios: Vec<_> = scenarios
+    let mut scenarios: Vec<_> = scenarios
         .into_iter()
         .filter(|scenario| scenario.is_baseline() || options.is_wanted(scenario.name()))
         .collect();
+    scenarios.dedup_by(|next, one| next.name() == one.name());
     let mut stage = Stage::set(&scenarios, &binary)?;
 
     let mut results = Results::default();
     for round in 1..=pace.rounds {
         for scenario in &scenarios {
             eprintln!("round {round} of {}: {}", pace.rounds, scenario.name());
+            stage.resume_only(scenario.subject())?;
             results.add(scenario, scenario.measure(&stage, pace)?);
         }
     }

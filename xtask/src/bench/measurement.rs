@@ -1,6 +1,7 @@
-//! The figures: one sample per scenario and round, medians over the rounds.
+//! The figures: the samples of each scenario in the order they were taken.
 //!
-//! Guarantees: a ratio compares samples of the same round only.
+//! Guarantees: a ratio compares a sample with the nearest one of the other scenario, so that both
+//! saw the same machine; figures are medians.
 //! Must not: drop a sample because it looks odd.
 
 use std::time::Duration;
@@ -13,6 +14,8 @@ use super::scenarios::Scenario;
 /// What one measurement found.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
+    /// How many samples were taken before this one, of any scenario
+    pub taken: usize,
     /// Good answers (or transactions) per second
     pub per_second: f64,
     /// CPU microseconds of all processes involved but the load generator, per answer
@@ -58,6 +61,7 @@ impl Sample {
         ensure!(answers > 0, "no good answer: {failure}");
         let quantile = |share| milliseconds(outcome.latencies.quantile(share));
         Ok(Self {
+            taken: 0,
             per_second: outcome.per_second(),
             cpu: cpu_seconds * 1e6 / answers as f64,
             generator_cpu: Some(generator_seconds * 1e6 / answers as f64),
@@ -91,19 +95,25 @@ fn milliseconds(duration: Duration) -> f64 {
 pub struct Row {
     /// The scenario's name
     pub name: String,
-    /// One for each round
+    /// In the order of [`Sample::taken`]
     pub samples: Vec<Sample>,
 }
 
 impl Row {
-    /// The median of one figure over the rounds; none if a round lacks it.
+    /// The median of one figure over the samples; none if a sample lacks it.
     pub fn median(&self, figure: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
         median(self.samples.iter().map(figure).collect::<Option<_>>()?)
     }
 
-    /// The failures of all rounds together.
+    /// The failures of all samples together.
     pub fn failures(&self) -> u64 {
         self.samples.iter().map(|sample| sample.failures).sum()
+    }
+
+    /// The sample that was taken closest to `moment`.
+    fn nearest(&self, moment: usize) -> Option<&Sample> {
+        let samples = self.samples.iter();
+        samples.min_by_key(|sample| sample.taken.abs_diff(moment))
     }
 }
 
@@ -117,8 +127,10 @@ pub struct Results {
 }
 
 impl Results {
-    /// Adds what a round found out about a scenario.
+    /// Adds the next sample of a scenario.
     pub fn add(&mut self, scenario: &Scenario, sample: Sample) {
+        let taken = self.rows.iter().map(|row| row.samples.len()).sum();
+        let sample = Sample { taken, ..sample };
         match self.rows.iter_mut().find(|row| row.name == scenario.name()) {
             Some(row) => row.samples.push(sample),
             None => self.rows.push(Row {
@@ -133,7 +145,7 @@ impl Results {
         self.rows.iter().find(|row| row.name == name)
     }
 
-    /// The median over the rounds of one figure of `above` divided by that of `below`.
+    /// The median of one figure of `above` divided by that of the nearest sample of `below`.
     pub fn ratio(
         &self,
         above: &str,
@@ -141,8 +153,10 @@ impl Results {
         figure: impl Fn(&Sample) -> Option<f64>,
     ) -> Option<f64> {
         let (above, below) = (self.row(above)?, self.row(below)?);
-        let pairs = above.samples.iter().zip(&below.samples);
-        let ratios = pairs.map(|(above, below)| Some(figure(above)? / figure(below)?));
+        let ratios = above.samples.iter().map(|sample| {
+            let beside = below.nearest(sample.taken)?;
+            Some(figure(sample)? / figure(beside)?)
+        });
         median(ratios.collect::<Option<_>>()?)
     }
 }
@@ -167,13 +181,21 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_taken_within_a_round() {
-        let row = |name: &str, rates: [f64; 3]| Row {
+    fn ratios_are_taken_of_neighbours() {
+        let row = |name: &str, samples: [(usize, f64); 3]| Row {
             name: name.to_owned(),
-            samples: rates.map(|rate| Sample::of_rate(rate, 1.0)).to_vec(),
+            samples: samples
+                .map(|(taken, rate)| Sample {
+                    taken,
+                    ..Sample::of_rate(rate, 1.0)
+                })
+                .to_vec(),
         };
         let results = Results {
-            rows: vec![row("a", [10.0, 30.0, 8.0]), row("b", [20.0, 60.0, 10.0])],
+            rows: vec![
+                row("a", [(2, 10.0), (5, 30.0), (9, 8.0)]),
+                row("b", [(1, 20.0), (6, 60.0), (7, 10.0)]),
+            ],
             starts: Vec::new(),
         };
         let rate = |sample: &Sample| Some(sample.per_second);

@@ -1,6 +1,7 @@
 //! What is measured: each scenario's name, subject and load.
 //!
-//! Guarantees: names are unique and stable; bars and `--only` refer to them.
+//! Guarantees: names are stable, bars and `--only` refer to them; what is compared with a baseline
+//! is measured next to it, and a baseline as often as that takes.
 //! Must not: know what a good figure is.
 
 use std::fmt;
@@ -108,6 +109,7 @@ pub fn all(most_customers: u64, most_decisions: u64) -> Vec<Scenario> {
             all.push(Scenario::pgbench(Script::Select));
         }
     }
+    all.push(Scenario::bare(256));
     for engine in [Engine::Sqlite, Engine::Postgres] {
         all.push(Scenario::server(engine, Action::Update, 256));
     }
@@ -119,9 +121,13 @@ pub fn all(most_customers: u64, most_decisions: u64) -> Vec<Scenario> {
     }
     for engine in [Engine::Sqlite, Engine::Postgres] {
         for connections in [256, 1000] {
-            for action in [Action::Verify, Action::VerifyAgain, Action::AgeStatus] {
+            for action in [Action::VerifyAgain, Action::AgeStatus, Action::Verify] {
+                all.push(Scenario::bare(connections));
                 all.push(Scenario::server(engine, action, connections));
             }
+        }
+        if engine == Engine::Postgres {
+            all.push(Scenario::pgbench(Script::Update));
         }
         all.push(Scenario::statistics(engine, most_decisions));
     }

@@ -1,6 +1,7 @@
 //! Everything that a bench needs running: PostgreSQL, Redis, the bare handler, the servers.
 //!
-//! Guarantees: only what the chosen scenarios need is started; all of it ends with the stage.
+//! Guarantees: only what the chosen scenarios need is started, and of several servers only the one
+//! that is measured runs; all of it ends with the stage.
 //! Must not: measure.
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use test_support::postgres::Settings;
+use test_support::process::Signal;
 use test_support::{Postgres, Redis, Server, ServerBuilder};
 
 use super::bare::Bare;
@@ -105,6 +107,20 @@ impl Stage {
         }
     }
 
+    /// Lets only this server run: the others share nothing of the machine until they are resumed.
+    pub fn resume_only(&mut self, subject: Subject) -> Result<()> {
+        for ((engine, records), seeded) in &mut self.servers {
+            let is_subject = subject == Subject::Server(*engine, *records);
+            let signal = if is_subject {
+                Signal::CONT
+            } else {
+                Signal::STOP
+            };
+            seeded.server.signal(signal)?;
+        }
+        Ok(())
+    }
+
     /// The server with these records on this engine.
     pub fn server(&self, engine: Engine, records: Records) -> Result<&Seeded> {
         let server = self.servers.get(&(engine, records));
@@ -128,6 +144,7 @@ impl Stage {
     pub fn restart_servers(&mut self) -> Result<Vec<(String, Duration)>> {
         let mut starts = Vec::new();
         for ((engine, records), seeded) in &mut self.servers {
+            seeded.server.signal(Signal::CONT)?;
             let status = seeded.server.terminate()?;
             ensure!(
                 status.success(),
