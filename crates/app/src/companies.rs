@@ -9,6 +9,7 @@ use domain::seal::{DataKey, Place};
 use jiff::{SignedDuration, Timestamp};
 use store::tables::change_counter;
 use store::tables::companies::{self, Company};
+use store::tables::webhook_endpoints;
 use store::tables::webhook_secrets::{self, WebhookSecret};
 use store::{Lane, Tx, Unit, Written};
 use uuid::Uuid;
@@ -317,6 +318,10 @@ impl Unit for Change {
         self.apply(&mut company);
         company.revision = revision;
         companies::update(tx, &company).await?;
+        if self.change.webhook_url.is_some() {
+            // Whoever names an endpoint, the same one too, wants it to be used.
+            webhook_endpoints::reset(tx, &self.company_id).await?;
+        }
         if let Some((secret, until)) = &self.secret {
             webhook_secrets::expire_all(tx, &self.company_id, *until).await?;
             webhook_secrets::insert(tx, &secret.stored).await?;

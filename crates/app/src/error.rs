@@ -86,6 +86,8 @@ codes! {
     UnsupportedGrantType = "unsupported_grant_type", 400;
     #[doc = "Token endpoint: a scope that does not exist or that the key does not have."]
     InvalidScope = "invalid_scope", 400;
+    #[doc = "Numbers: not a possible mobile number in international form."]
+    InvalidNumber = "invalid_number", 400;
     #[doc = "No credential, or one that is unknown, wrong, expired or revoked."]
     Unauthenticated = "unauthenticated", 401;
     #[doc = "The credential is good but lacks the scope that the message names."]
@@ -100,6 +102,10 @@ codes! {
     Conflict = "conflict", 409;
     #[doc = "The first request with this `Idempotency-Key` is still under way."]
     IdempotencyInProgress = "idempotency_in_progress", 409;
+    #[doc = "Numbers: the session has been verified, or has failed; it takes no number any more."]
+    SessionClosed = "session_closed", 409;
+    #[doc = "Numbers: the time of the session is over."]
+    SessionExpired = "session_expired", 410;
     #[doc = "What was asked for has ended."]
     Gone = "gone", 410;
     #[doc = "The body is larger than this path takes."]
@@ -154,6 +160,13 @@ impl Error {
             field: field.into(),
             message: message.into(),
         }])
+    }
+
+    /// A request of which one field is unacceptable in a way that has a word of its own.
+    pub fn invalid_as(code: Code, field: impl Into<String>, message: impl Into<String>) -> Self {
+        let mut error = Self::invalid_field(field, message);
+        error.public.code = code;
+        error
     }
 
     /// A fault of our own. `cause` is for the log.

@@ -10,12 +10,14 @@ pub mod audit;
 pub mod companies;
 pub mod credentials;
 pub mod customers;
+pub mod deliveries;
 mod error;
 pub mod exchange;
 pub mod idempotency;
 pub mod keys;
 mod keys_at_hand;
 pub mod limits;
+pub mod numbers;
 mod people;
 pub mod quota;
 
@@ -49,6 +51,10 @@ pub struct App {
     pub keys: Arc<KeysAtHand>,
     /// The operator's rules about ages.
     pub ages: ages::Policy,
+    /// The operator's rules about numbers.
+    pub numbers: numbers::Policy,
+    /// Tells the worker of this process that something is to be delivered.
+    pub outbox: deliveries::Outbox,
     /// Companies and keys.
     pub directory: Directory,
     /// The audit log.
@@ -71,6 +77,8 @@ pub struct Parts {
     pub key_ring: KeyRing,
     /// `AGE_…` and `IDENTITY_PROOFS`.
     pub ages: ages::Policy,
+    /// `SESSION_TTL` and `API_BASE_URL`.
+    pub numbers: numbers::Policy,
 }
 
 impl App {
@@ -86,6 +94,7 @@ impl App {
             index_key,
             key_ring,
             ages,
+            numbers,
         } = parts;
         let (index_key, key_ring) = (Arc::new(index_key), Arc::new(key_ring));
         let keys = Arc::new(KeysAtHand::new(
@@ -109,6 +118,8 @@ impl App {
             key_ring,
             keys,
             ages,
+            numbers,
+            outbox: deliveries::Outbox::default(),
         })
     }
 }

@@ -41,6 +41,7 @@ pub use watch::AuditWatch;
 pub use work::{Lane, Unit, Written};
 
 use tables::customers::{Found, Key};
+use tables::verification_sessions::{self, Found as SessionFound, Key as SessionKey};
 use watch::Watched;
 use work::Work;
 use writing::Writing;
@@ -101,6 +102,7 @@ enum Engine {
         by_email: postgres::Coalescer<Key, Found>,
         by_phone: postgres::Coalescer<Key, Found>,
         age_customers: postgres::Coalescer<Key, tables::age_customers::Found>,
+        sessions: postgres::Coalescer<SessionKey, SessionFound>,
         writers: postgres::Writers,
         tasks: Vec<tokio::task::JoinHandle<()>>,
     },
@@ -356,6 +358,9 @@ fn open_postgres(
         }),
         age_customers: postgres::Coalescer::start(&links, |connection, keys| {
             Box::pin(tables::age_customers::postgres::find(connection, keys))
+        }),
+        sessions: postgres::Coalescer::start(&links, |connection, keys| {
+            Box::pin(verification_sessions::postgres::find(connection, keys))
         }),
         link: Arc::new(postgres::Link::new(target.clone())),
         writers,

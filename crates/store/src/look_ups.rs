@@ -6,6 +6,7 @@ use domain::audit::Record;
 
 use crate::tables::age_customers;
 use crate::tables::customers::{self, Found, Key, Wanted};
+use crate::tables::verification_sessions;
 use crate::work::LookUp;
 use crate::{Engine, Result, Store, sqlite};
 
@@ -95,5 +96,47 @@ impl Store {
             self.append(record).await?;
         }
         Ok(found)
+    }
+
+    /// A session of number verification, and the audit record that is made of what was found;
+    /// returns once the record is durable.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn find_session<R>(
+        &self,
+        key: verification_sessions::Key,
+        record: R,
+    ) -> Result<Option<verification_sessions::Found>>
+    where
+        R: Fn(Option<&verification_sessions::Found>) -> Record + Send + 'static,
+    {
+        if let Engine::Sqlite { .. } = &self.engine {
+            let read = move |connection: &mut sqlite::Connection| {
+                verification_sessions::sqlite::find(connection, &key)
+            };
+            let record =
+                move |found: &Option<verification_sessions::Found>| Some(record(found.as_ref()));
+            return self.write(LookUp { read, record }).await;
+        }
+        let found = self.look_at_session(key).await?;
+        self.append(record(found.as_ref())).await?;
+        Ok(found)
+    }
+
+    /// The same without a record: a look before something else is done, and recorded.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn look_at_session(
+        &self,
+        key: verification_sessions::Key,
+    ) -> Result<Option<verification_sessions::Found>> {
+        match &self.engine {
+            Engine::Sqlite { readers, .. } => {
+                readers.read(|connection| verification_sessions::sqlite::find(connection, &key))
+            }
+            Engine::Postgres { sessions, .. } => sessions.find(key).await,
+        }
     }
 }

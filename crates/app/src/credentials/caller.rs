@@ -92,8 +92,8 @@ impl Caller {
     /// The subject of its token.
     pub fn token_subject(&self) -> Option<&str> {
         match &self.0.principal.credential {
-            Credential::Key(_) => None,
             Credential::Token { subject, .. } => Some(subject),
+            Credential::Key(_) | Credential::Session => None,
         }
     }
 }
@@ -101,6 +101,7 @@ impl Caller {
 fn name(principal: &Principal, index_key: &IndexKey) -> String {
     match &principal.credential {
         Credential::Key(id) => format!("key:{id}"),
+        Credential::Session => "session".to_owned(),
         Credential::Token { subject, key } => {
             let index = index_key.index("token", principal.company.as_str(), subject);
             let subject = HEXLOWER.encode(index.as_bytes());

@@ -109,8 +109,15 @@ pub struct Directory {
 #[derive(Default, Clone)]
 struct Known {
     revision: i64,
-    companies: HashMap<String, bool>,
+    companies: HashMap<String, KnownCompany>,
     keys: HashMap<KeyId, Arc<KnownKey>>,
+}
+
+#[derive(Clone)]
+struct KnownCompany {
+    name: String,
+    app_link: Option<String>,
+    is_active: bool,
 }
 
 struct KnownKey {
@@ -228,13 +235,30 @@ impl Directory {
     pub fn end_of(&self, key: KeyId) -> Option<Timestamp> {
         self.known.load().keys.get(&key)?.expires_at
     }
+
+    /// What opens a company's app, if it has one.
+    pub fn app_link(&self, company: &str) -> Option<String> {
+        self.known.load().companies.get(company)?.app_link.clone()
+    }
+
+    /// A company's name, and what opens its app; `None` when it is switched off.
+    pub fn active_company(&self, company: &str) -> Option<(String, Option<String>)> {
+        let known = self.known.load();
+        let company = known.companies.get(company)?;
+        let shown = || (company.name.clone(), company.app_link.clone());
+        company.is_active.then(shown)
+    }
 }
 
 impl Known {
     fn take_in(&mut self, companies: &[Company], keys: &[ApiKeyRow], index_key: &IndexKey) {
         for company in companies {
-            self.companies
-                .insert(company.company_id.clone(), company.is_active);
+            let known = KnownCompany {
+                name: company.name.clone(),
+                app_link: company.app_link.clone(),
+                is_active: company.is_active,
+            };
+            self.companies.insert(company.company_id.clone(), known);
         }
         for row in keys {
             self.take_in_key(row, index_key);
@@ -311,7 +335,7 @@ impl Known {
 
     fn active(&self, company: &CompanyId) -> Result<(), Refusal> {
         match self.companies.get(company.as_str()) {
-            Some(true) => Ok(()),
+            Some(known) if known.is_active => Ok(()),
             _ => Err(Refusal::InactiveCompany),
         }
     }

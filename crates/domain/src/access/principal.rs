@@ -79,6 +79,8 @@ pub enum Credential {
         /// lives no longer than that key.
         key: Option<KeyId>,
     },
+    /// The one-time token of a number verification: it speaks for that session and nothing else.
+    Session,
 }
 
 impl Credential {
@@ -88,6 +90,7 @@ impl Credential {
         match self {
             Self::Key(key) => Some(*key),
             Self::Token { key, .. } => *key,
+            Self::Session => None,
         }
     }
 }
@@ -97,6 +100,7 @@ impl fmt::Debug for Credential {
         match self {
             Self::Key(key) => write!(formatter, "Key({key})"),
             Self::Token { key, .. } => write!(formatter, "Token(…, {key:?})"),
+            Self::Session => formatter.write_str("Session"),
         }
     }
 }

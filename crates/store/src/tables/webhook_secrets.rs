@@ -55,3 +55,33 @@ pub async fn expire_all(tx: &mut Tx<'_>, company_id: &str, at: Timestamp) -> Res
     )
     .await
 }
+
+/// The secrets that sign for a company now, the newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_valid(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    now: Timestamp,
+) -> Result<Vec<WebhookSecret>> {
+    tx.query(
+        "SELECT id, company_id, data_key, secret, created_at, expires_at FROM webhook_secrets \
+         WHERE company_id = $1 AND (expires_at IS NULL OR expires_at > $2) \
+         ORDER BY created_at DESC, id DESC",
+        &[company_id.into(), now.into()],
+    )
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(WebhookSecret {
+            id: row.uuid(0, "webhook_secrets.id")?,
+            company_id: row.text(1, "webhook_secrets.company_id")?,
+            data_key: row.uuid(2, "webhook_secrets.data_key")?,
+            secret: row.bytes(3, "webhook_secrets.secret")?,
+            created_at: row.time(4, "webhook_secrets.created_at")?,
+            expires_at: row.find_time(5, "webhook_secrets.expires_at")?,
+        })
+    })
+    .collect()
+}

@@ -1,0 +1,126 @@
+//! How a session goes on, inside the transaction that was asked for it.
+
+use std::sync::Arc;
+
+use domain::audit::{Outcome, Record};
+use domain::number::{Session, Status};
+use domain::random::{Random, uuid_v7};
+use domain::seal::KeyRing;
+use jiff::Timestamp;
+use store::Tx;
+use store::tables::verification_sessions::{self, Found, Progress};
+
+use super::shown::{Shown, place};
+use super::{Event, Policy};
+use crate::App;
+use crate::deliveries::{Outgoing, enqueue};
+use crate::people::sealing;
+
+/// What it takes to write how a session goes on.
+#[derive(Clone)]
+pub(super) struct Pen {
+    pub ring: Arc<KeyRing>,
+    pub random: Arc<dyn Random>,
+    pub policy: Policy,
+}
+
+impl Pen {
+    pub fn of(app: &App) -> Self {
+        Self {
+            ring: app.key_ring.clone(),
+            random: app.random.clone(),
+            policy: app.numbers.clone(),
+        }
+    }
+
+    /// Writes where a locked, pending session stands now. When that is an end, whoever the company
+    /// wants told of it will be.
+    pub async fn write(
+        &self,
+        tx: &mut Tx<'_>,
+        found: &Found,
+        session: Session,
+        app_user_id: Option<&str>,
+        now: Timestamp,
+    ) -> store::Result<()> {
+        let key = self.ring.unwrap(&found.data_key).map_err(sealing)?;
+        let id = &found.verification_id;
+        let app_user_id = app_user_id
+            .map(|user| key.seal(place(id, "app_user_id"), user.as_bytes(), &*self.random))
+            .transpose()
+            .map_err(sealing)?;
+        let progress = Progress {
+            verification_id: id,
+            session,
+            app_user_id: app_user_id.as_deref(),
+            at: now,
+        };
+        if !verification_sessions::update(tx, &progress).await? {
+            return Err(store::Error::Conflict("session ended elsewhere".into()));
+        }
+        let Some(topic) = topic(session.status) else {
+            return Ok(());
+        };
+        let ended = Found {
+            session,
+            app_user_id,
+            verified_at: (session.status == Status::Verified).then_some(now),
+            ..found.clone()
+        };
+        let event = Event {
+            topic,
+            at: now,
+            session: Shown::open_with(&key, &ended, now).map_err(sealing)?,
+        };
+        let outgoing = Outgoing {
+            company: &found.company_id,
+            topic,
+            stream: id.as_str().as_bytes(),
+            key: &key,
+            body: &(self.policy.render_event)(&event),
+            at: now,
+        };
+        enqueue(tx, &*self.random, &outgoing).await
+    }
+
+    /// Writes down that a session's time is over, if it is and nobody has; returns the record of
+    /// it.
+    pub async fn expire(
+        &self,
+        tx: &mut Tx<'_>,
+        found: &Found,
+        now: Timestamp,
+    ) -> store::Result<Option<Record>> {
+        let Some(session) = found.session.expired(now) else {
+            return Ok(None);
+        };
+        self.write(tx, found, session, None, now).await?;
+        Ok(Some(Record {
+            at: now,
+            request_id: uuid_v7(now, &*self.random).to_string(),
+            company: found.company_id.clone(),
+            credential: "system".to_owned(),
+            action: "number.expire".to_owned(),
+            subject: Some(found.number_index),
+            outcome: Outcome {
+                code: "expired".to_owned(),
+                status: 0,
+            },
+            latency: 0,
+            occurrences: 1,
+            data_key: None,
+            client: None,
+            detail: None,
+        }))
+    }
+}
+
+/// What the end of a session is called; `None` for one that goes on.
+const fn topic(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Pending => None,
+        Status::Verified => Some("verification.verified"),
+        Status::Failed => Some("verification.failed"),
+        Status::Expired => Some("verification.expired"),
+    }
+}

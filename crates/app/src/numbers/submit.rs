@@ -1,0 +1,191 @@
+//! Somebody names the number.
+
+use domain::number::{Closed, MobileNumber, Session, SessionId, Status};
+use domain::seal::IndexKey;
+use jiff::Timestamp;
+use std::sync::Arc;
+use store::tables::verification_sessions::{self, Found, Key};
+use store::{Lane, Tx, Unit, Written};
+
+use super::ending::Pen;
+use super::{not_found, number_index};
+use crate::audit::Draft;
+use crate::idempotency::Reply;
+use crate::{App, Code, Ctx, Error, Result};
+
+/// What is submitted.
+pub struct Submission {
+    /// To which session.
+    pub id: String,
+    /// The number.
+    pub number: MobileNumber,
+    /// What the app calls its user.
+    pub app_user_id: Option<String>,
+    /// The token that the caller came with, if it was that.
+    pub token: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is the number.
+    Verified {
+        /// Which session.
+        id: SessionId,
+        /// When.
+        at: Timestamp,
+    },
+    /// It is not.
+    Mismatch {
+        /// Which session.
+        id: SessionId,
+        /// How many more may be submitted; with none left the session has failed.
+        attempts_left: u32,
+    },
+}
+
+/// Submits a number.
+///
+/// # Errors
+/// [`Code::NotFound`] when the company has no such session, [`Code::SessionExpired`],
+/// [`Code::SessionClosed`], and [`Code::Unauthenticated`] when the token has died meanwhile.
+pub async fn submit(
+    app: &App,
+    ctx: &Ctx,
+    submission: Submission,
+    reply: Reply<Outcome>,
+) -> Result<Outcome> {
+    let id = SessionId::parse(&submission.id).ok_or_else(not_found)?;
+    let unit = Submit {
+        pen: Pen::of(app),
+        index_key: app.index_key.clone(),
+        key: Key {
+            company: Some(ctx.caller.company_id().clone()),
+            id,
+        },
+        submission,
+        now: app.clock.now(),
+        draft: app.recorder.draft(&ctx.exchange).await?,
+        reply,
+    };
+    match app.store.write(unit).await? {
+        Submitted::Taken(outcome) => {
+            ctx.exchange.mark_recorded();
+            let is_over =
+                !matches!(&outcome, Outcome::Mismatch { attempts_left, .. } if *attempts_left > 0);
+            if is_over {
+                app.outbox.wake();
+            }
+            Ok(outcome)
+        }
+        Submitted::Unknown => Err(not_found()),
+        Submitted::DeadToken => Err(Error::new(
+            Code::Unauthenticated,
+            "The link is not accepted.",
+        )),
+        Submitted::Closed(Closed::Expired) => {
+            app.outbox.wake();
+            Err(Error::new(
+                Code::SessionExpired,
+                "The time of this session is over.",
+            ))
+        }
+        Submitted::Closed(Closed::Settled) => Err(Error::new(
+            Code::SessionClosed,
+            "This session has been verified, or has failed.",
+        )),
+    }
+}
+
+enum Submitted {
+    Taken(Outcome),
+    Unknown,
+    DeadToken,
+    Closed(Closed),
+}
+
+struct Submit {
+    pen: Pen,
+    index_key: Arc<IndexKey>,
+    key: Key,
+    submission: Submission,
+    now: Timestamp,
+    draft: Draft,
+    reply: Reply<Outcome>,
+}
+
+impl Unit for Submit {
+    type Output = Submitted;
+
+    fn lane(&self) -> Lane {
+        Lane::of(self.key.id.as_str().as_bytes())
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Submitted>> {
+        let nothing = |output| Written {
+            output,
+            records: Vec::new(),
+        };
+        let Some(found) = verification_sessions::find_for_update(tx, &self.key).await? else {
+            return Ok(nothing(Submitted::Unknown));
+        };
+        let token = self.submission.token.as_deref();
+        if token.is_some_and(|token| !found.token_hash.matches(token)) {
+            return Ok(nothing(Submitted::DeadToken));
+        }
+        match found
+            .session
+            .submitted(self.is_the_number(&found), self.now)
+        {
+            Ok(session) => self.take(tx, &found, session).await,
+            Err(closed) => {
+                let record = self.pen.expire(tx, &found, self.now).await?;
+                Ok(Written {
+                    output: Submitted::Closed(closed),
+                    records: record.into_iter().collect(),
+                })
+            }
+        }
+    }
+}
+
+impl Submit {
+    /// Compared by keyed hash: what was stored is not even opened for it.
+    fn is_the_number(&self, found: &Found) -> bool {
+        let Some(company) = &self.key.company else {
+            return false;
+        };
+        number_index(&self.index_key, company, &self.submission.number) == found.number_index
+    }
+
+    async fn take(
+        &self,
+        tx: &mut Tx<'_>,
+        found: &Found,
+        session: Session,
+    ) -> store::Result<Written<Submitted>> {
+        let is_verified = session.status == Status::Verified;
+        let app_user_id = self.submission.app_user_id.as_deref();
+        let app_user_id = app_user_id.filter(|_| is_verified);
+        self.pen
+            .write(tx, found, session, app_user_id, self.now)
+            .await?;
+        let id = self.key.id.clone();
+        let outcome = if is_verified {
+            Outcome::Verified { id, at: self.now }
+        } else {
+            Outcome::Mismatch {
+                id,
+                attempts_left: session.attempts_left(),
+            }
+        };
+        self.reply.store(tx, &outcome).await?;
+        let detail = session.status.as_str().to_owned();
+        let mut record = self.draft.clone().finish("ok", 200, Some(detail));
+        record.subject = Some(found.number_index);
+        Ok(Written {
+            output: Submitted::Taken(outcome),
+            records: vec![record],
+        })
+    }
+}

@@ -1,0 +1,474 @@
+//! The queue of everything that leaves the building.
+//!
+//! A delivery is enqueued in the transaction that causes it. It waits in its receiver's line until
+//! it is due; whoever claims it holds a lease, which is a name and a later due time: when the
+//! holder dies, the delivery is due again by itself. Those of one stream are claimed in the order
+//! in which they were enqueued, the next when the one before it is done with.
+
+use domain::seal::WrappedKey;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::data_keys;
+use crate::{Error, Result, Row, Tx, Value};
+
+macro_rules! insert {
+    () => {
+        "INSERT INTO deliveries (id, company_id, kind, topic, receiver, stream, data_key, payload, \
+         status, attempts, step, due_at, created_at) "
+    };
+}
+
+macro_rules! if_wanted {
+    () => {
+        "FROM companies WHERE company_id = $2 AND webhook_url IS NOT NULL"
+    };
+}
+
+/// What is due in a line, but for what must wait for another of its stream.
+macro_rules! due {
+    () => {
+        "WHERE d.status = 'waiting' AND d.receiver = $1 AND d.due_at <= $2 \
+         AND NOT EXISTS (SELECT 1 FROM deliveries earlier WHERE earlier.status = 'waiting' \
+         AND earlier.stream = d.stream AND earlier.id < d.id) ORDER BY d.due_at, d.id"
+    };
+}
+
+/// A delivery to be enqueued.
+#[derive(Debug, Clone)]
+pub struct NewDelivery<'a> {
+    /// Its name, of which receivers see a form.
+    pub id: Uuid,
+    /// Whose it is.
+    pub company_id: &'a str,
+    /// What it is about: `verification.verified`.
+    pub topic: &'a str,
+    /// In whose line it waits.
+    pub receiver: &'a str,
+    /// Which deliveries it must not overtake.
+    pub stream: &'a [u8],
+    /// The data key it is sealed under.
+    pub data_key: Uuid,
+    /// The sealed message.
+    pub payload: &'a [u8],
+    /// Now; it is due at once.
+    pub at: Timestamp,
+}
+
+/// Whether a delivery is still to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It is, or is being made.
+    Waiting,
+    /// It was.
+    Delivered,
+    /// It was given up, and may be replayed.
+    Exhausted,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Waiting, Self::Delivered, Self::Exhausted];
+
+    /// As it is stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Delivered => "delivered",
+            Self::Exhausted => "exhausted",
+        }
+    }
+
+    /// Reads what [`Status::as_str`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// A delivery that was claimed.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Its name.
+    pub id: Uuid,
+    /// Whose it is.
+    pub company_id: String,
+    /// The sealed message.
+    pub payload: Vec<u8>,
+    /// The data key it is sealed under; `None` once that is destroyed.
+    pub data_key: Option<WrappedKey>,
+    /// Attempts so far.
+    pub attempts: i64,
+    /// Attempts since it was enqueued or replayed: how far its schedule has come.
+    pub step: i64,
+}
+
+/// What an attempt, or the decision to make none, does to a claimed delivery.
+#[derive(Debug, Clone)]
+pub struct Outcome<'a> {
+    /// Which.
+    pub id: Uuid,
+    /// The lease it was claimed under.
+    pub lease: Uuid,
+    /// What becomes of it.
+    pub status: Status,
+    /// Attempts so far, this one included.
+    pub attempts: i64,
+    /// How far its schedule has come.
+    pub step: i64,
+    /// When it is due again.
+    pub due_at: Timestamp,
+    /// How it went, in one word.
+    pub word: &'a str,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// A delivery as it is shown; what is in it is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub id: Uuid,
+    /// Whose it is.
+    pub company_id: String,
+    /// What it is about.
+    pub topic: String,
+    /// Whether it is still to be made.
+    pub status: Status,
+    /// Attempts so far.
+    pub attempts: i64,
+    /// How the newest went.
+    pub outcome: Option<String>,
+    /// When it was enqueued.
+    pub created_at: Timestamp,
+    /// When it is due, while it waits.
+    pub due_at: Timestamp,
+    /// When it was delivered or given up.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// Which deliveries are to be listed or replayed.
+#[derive(Debug, Clone, Default)]
+pub struct Filter<'a> {
+    /// Only this company's.
+    pub company_id: Option<&'a str>,
+    /// Only these.
+    pub status: Option<Status>,
+    /// Only those enqueued before this one.
+    pub before: Option<Uuid>,
+}
+
+/// How much waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Deliveries that wait or are being made.
+    pub waiting: i64,
+    /// When the longest overdue one was due.
+    pub oldest_due: Option<Timestamp>,
+}
+
+/// Enqueues a webhook; `false` when the company has no address for any.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Result<bool> {
+    const SQLITE: &str = concat!(
+        insert!(),
+        "SELECT $1, $2, 'webhook', $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, $8 ",
+        if_wanted!()
+    );
+    const POSTGRES: &str = concat!(
+        insert!(),
+        "SELECT $1::uuid, $2::text, 'webhook', $3::text, $4::text, $5::bytea, $6::uuid, \
+         $7::bytea, 'waiting', 0, 0, $8::bigint, $8::bigint ",
+        if_wanted!()
+    );
+    let sql = match tx {
+        Tx::Sqlite(_) => SQLITE,
+        Tx::Postgres(_) => POSTGRES,
+    };
+    let values: [Value<'_>; 8] = [
+        delivery.id.into(),
+        delivery.company_id.into(),
+        delivery.topic.into(),
+        delivery.receiver.into(),
+        delivery.stream.into(),
+        delivery.data_key.into(),
+        delivery.payload.into(),
+        delivery.at.into(),
+    ];
+    Ok(tx.execute(sql, &values).await? == 1)
+}
+
+/// The receivers in whose lines something is due: at most `count`, by name, those after `after`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_receivers_due(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    after: &str,
+    count: i64,
+) -> Result<Vec<String>> {
+    // One step into the index for each line, however long the lines are.
+    tx.query(
+        "WITH RECURSIVE lines (receiver) AS (\
+         SELECT (SELECT MIN(receiver) FROM deliveries WHERE status = 'waiting' AND receiver > $2) \
+         UNION ALL SELECT (SELECT MIN(d.receiver) FROM deliveries d WHERE d.status = 'waiting' \
+         AND d.receiver > lines.receiver) FROM lines WHERE lines.receiver IS NOT NULL) \
+         SELECT receiver FROM lines WHERE receiver IS NOT NULL AND EXISTS (SELECT 1 \
+         FROM deliveries d WHERE d.status = 'waiting' AND d.receiver = lines.receiver \
+         AND d.due_at <= $1) LIMIT $3",
+        &[now.into(), after.into(), count.into()],
+    )
+    .await?
+    .iter()
+    .map(|row| row.text(0, "deliveries.receiver"))
+    .collect()
+}
+
+/// Claims up to `count` due deliveries of a receiver under a lease that ends at `until`, in the
+/// order in which they are to be made.
+///
+/// # Errors
+/// Those of the database.
+pub async fn claim(
+    tx: &mut Tx<'_>,
+    receiver: &str,
+    now: Timestamp,
+    lease: Uuid,
+    until: Timestamp,
+    count: i64,
+) -> Result<Vec<Claimed>> {
+    match tx {
+        Tx::Sqlite(_) => sqlite::claim(tx, receiver, now, lease, until, count).await,
+        Tx::Postgres(_) => postgres::claim(tx, receiver, now, lease, until, count).await,
+    }
+}
+
+/// Notes how it went; `false` when the lease has passed to somebody else.
+///
+/// # Errors
+/// Those of the database.
+pub async fn settle(tx: &mut Tx<'_>, outcome: &Outcome<'_>) -> Result<bool> {
+    let finished = (outcome.status != Status::Waiting).then_some(outcome.at);
+    let settled = tx
+        .execute(
+            "UPDATE deliveries SET status = $3, attempts = $4, step = $5, due_at = $6, \
+             outcome = $7, finished_at = $8, lease = NULL WHERE id = $1 AND lease = $2",
+            &[
+                outcome.id.into(),
+                outcome.lease.into(),
+                outcome.status.as_str().into(),
+                outcome.attempts.into(),
+                outcome.step.into(),
+                outcome.due_at.into(),
+                outcome.word.into(),
+                finished.into(),
+            ],
+        )
+        .await?;
+    Ok(settled == 1)
+}
+
+/// Ends every lease: for a database that nobody else works on. Returns how many there were.
+///
+/// # Errors
+/// Those of the database.
+pub async fn reclaim_all(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
+    tx.execute(
+        "UPDATE deliveries SET lease = NULL, due_at = $1 \
+         WHERE status = 'waiting' AND lease IS NOT NULL",
+        &[now.into()],
+    )
+    .await
+}
+
+/// At most `count` deliveries, the newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, count: i64) -> Result<Vec<Listed>> {
+    let values: [Value<'_>; 4] = [
+        filter.company_id.into(),
+        filter.status.map(Status::as_str).into(),
+        filter.before.into(),
+        count.into(),
+    ];
+    tx.query(
+        "SELECT id, company_id, topic, status, attempts, outcome, created_at, due_at, finished_at \
+         FROM deliveries WHERE ($1 IS NULL OR company_id = $1) AND ($2 IS NULL OR status = $2) \
+         AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
+        &values,
+    )
+    .await?
+    .iter()
+    .map(listed)
+    .collect()
+}
+
+/// One delivery.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Listed>> {
+    tx.find(
+        "SELECT id, company_id, topic, status, attempts, outcome, created_at, due_at, finished_at \
+         FROM deliveries WHERE id = $1",
+        &[id.into()],
+    )
+    .await?
+    .as_ref()
+    .map(listed)
+    .transpose()
+}
+
+/// Lets a delivery that was delivered or given up be made again, from the beginning of its
+/// schedule; `false` when it waits, or there is none.
+///
+/// # Errors
+/// Those of the database.
+pub async fn replay(tx: &mut Tx<'_>, id: Uuid, now: Timestamp) -> Result<bool> {
+    let replayed = tx
+        .execute(
+            "UPDATE deliveries SET status = 'waiting', step = 0, due_at = $2, finished_at = NULL, \
+             lease = NULL WHERE id = $1 AND status <> 'waiting'",
+            &[id.into(), now.into()],
+        )
+        .await?;
+    Ok(replayed == 1)
+}
+
+/// The same for everything of a company that was given up; returns how many.
+///
+/// # Errors
+/// Those of the database.
+pub async fn replay_exhausted(tx: &mut Tx<'_>, company_id: &str, now: Timestamp) -> Result<u64> {
+    tx.execute(
+        "UPDATE deliveries SET status = 'waiting', step = 0, due_at = $2, finished_at = NULL, \
+         lease = NULL WHERE company_id = $1 AND status = 'exhausted'",
+        &[company_id.into(), now.into()],
+    )
+    .await
+}
+
+/// How much waits.
+///
+/// # Errors
+/// Those of the database.
+pub async fn depth(tx: &mut Tx<'_>) -> Result<Depth> {
+    let row = tx
+        .find(
+            "SELECT COUNT(*), MIN(due_at) FROM deliveries WHERE status = 'waiting'",
+            &[],
+        )
+        .await?
+        .ok_or_else(|| Error::corrupt("deliveries", "no count"))?;
+    Ok(Depth {
+        waiting: row.int(0, "deliveries")?,
+        oldest_due: row.find_time(1, "deliveries.due_at")?,
+    })
+}
+
+fn listed(row: &Row) -> Result<Listed> {
+    const STATUS: &str = "deliveries.status";
+    Ok(Listed {
+        id: row.uuid(0, "deliveries.id")?,
+        company_id: row.text(1, "deliveries.company_id")?,
+        topic: row.text(2, "deliveries.topic")?,
+        status: Status::parse(&row.text(3, STATUS)?)
+            .ok_or_else(|| Error::corrupt(STATUS, "not a status"))?,
+        attempts: row.int(4, "deliveries.attempts")?,
+        outcome: row.find_text(5, "deliveries.outcome")?,
+        created_at: row.time(6, "deliveries.created_at")?,
+        due_at: row.time(7, "deliveries.due_at")?,
+        finished_at: row.find_time(8, "deliveries.finished_at")?,
+    })
+}
+
+fn claimed(row: &Row) -> Result<Claimed> {
+    let data_key = row.find_uuid(5, "data_keys.id")?;
+    Ok(Claimed {
+        id: row.uuid(0, "deliveries.id")?,
+        company_id: row.text(1, "deliveries.company_id")?,
+        payload: row.bytes(2, "deliveries.payload")?,
+        attempts: row.int(3, "deliveries.attempts")?,
+        step: row.int(4, "deliveries.step")?,
+        data_key: data_key
+            .map(|_| data_keys::from_row_at(row, 5))
+            .transpose()?,
+    })
+}
+
+mod sqlite {
+    //! Looked up and then leased: nobody else writes in between.
+
+    use super::{Claimed, Result, Timestamp, Tx, Uuid, claimed};
+
+    const FIND: &str = concat!(
+        "SELECT d.id, d.company_id, d.payload, d.attempts, d.step, k.id, k.master_key, k.wrapped \
+         FROM deliveries d LEFT JOIN data_keys k ON k.id = d.data_key ",
+        due!(),
+        " LIMIT $3"
+    );
+
+    pub async fn claim(
+        tx: &mut Tx<'_>,
+        receiver: &str,
+        now: Timestamp,
+        lease: Uuid,
+        until: Timestamp,
+        count: i64,
+    ) -> Result<Vec<Claimed>> {
+        let rows = tx
+            .query(FIND, &[receiver.into(), now.into(), count.into()])
+            .await?;
+        let found: Vec<Claimed> = rows.iter().map(claimed).collect::<Result<_>>()?;
+        for delivery in &found {
+            tx.execute(
+                "UPDATE deliveries SET lease = $2, due_at = $3 WHERE id = $1",
+                &[delivery.id.into(), lease.into(), until.into()],
+            )
+            .await?;
+        }
+        Ok(found)
+    }
+}
+
+mod postgres {
+    //! One statement; what another worker has locked is left to it.
+
+    use super::{Claimed, Result, Timestamp, Tx, Uuid, claimed};
+
+    const CLAIM: &str = concat!(
+        "WITH due AS (SELECT d.id, d.due_at FROM deliveries d ",
+        due!(),
+        " LIMIT $3 FOR UPDATE OF d SKIP LOCKED), \
+         leased AS (UPDATE deliveries d SET lease = $4, due_at = $5 FROM due WHERE d.id = due.id \
+         RETURNING d.id, d.company_id, d.payload, d.attempts, d.step, d.data_key, \
+         due.due_at AS was_due) \
+         SELECT l.id, l.company_id, l.payload, l.attempts, l.step, k.id, k.master_key, k.wrapped \
+         FROM leased l LEFT JOIN data_keys k ON k.id = l.data_key ORDER BY l.was_due, l.id"
+    );
+
+    pub async fn claim(
+        tx: &mut Tx<'_>,
+        receiver: &str,
+        now: Timestamp,
+        lease: Uuid,
+        until: Timestamp,
+        count: i64,
+    ) -> Result<Vec<Claimed>> {
+        let values = [
+            receiver.into(),
+            now.into(),
+            count.into(),
+            lease.into(),
+            until.into(),
+        ];
+        tx.query(CLAIM, &values)
+            .await?
+            .iter()
+            .map(claimed)
+            .collect()
+    }
+}

@@ -1,0 +1,371 @@
+//! Sessions of number verification.
+//!
+//! What is sealed (the number, the company's request id, the app's user id) comes and goes as
+//! bytes, under the session's own data key.
+
+use domain::number::{Session, SessionId, Status, TokenHash};
+use domain::seal::{BlindIndex, WrappedKey};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::data_keys::{self, Purpose};
+use crate::{Error, Result, Row, Tx, Value};
+
+/// A session as it is stored.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its public name.
+    pub verification_id: SessionId,
+    /// Whose it is.
+    pub company_id: String,
+    /// The keyed hash of the number.
+    pub number_index: BlindIndex,
+    /// The sealed number.
+    pub mobile_number: Vec<u8>,
+    /// The sealed request id.
+    pub request_id: Vec<u8>,
+    /// The hash of the token that opens it.
+    pub token_hash: TokenHash,
+    /// Where it stands.
+    pub session: Session,
+    /// The sealed user id that the app told, once it is verified.
+    pub app_user_id: Option<Vec<u8>>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When the number was named.
+    pub verified_at: Option<Timestamp>,
+    /// The session's data key.
+    pub data_key: WrappedKey,
+}
+
+/// A session to be inserted.
+#[derive(Debug, Clone)]
+pub struct NewSession<'a> {
+    /// Its public name.
+    pub verification_id: &'a SessionId,
+    /// Its row's own name.
+    pub id: Uuid,
+    /// Whose it is.
+    pub company_id: &'a str,
+    /// The keyed hash of the number.
+    pub number_index: BlindIndex,
+    /// The sealed number.
+    pub mobile_number: &'a [u8],
+    /// The keyed hash of the request id.
+    pub request_index: BlindIndex,
+    /// The sealed request id.
+    pub request_id: &'a [u8],
+    /// The hash of the token that opens it.
+    pub token_hash: TokenHash,
+    /// When it begins.
+    pub created_at: Timestamp,
+    /// When its time is over.
+    pub expires_at: Timestamp,
+}
+
+/// What changes of a session when a number is submitted or its time is over.
+#[derive(Debug, Clone)]
+pub struct Progress<'a> {
+    /// Which.
+    pub verification_id: &'a SessionId,
+    /// Where it stands now.
+    pub session: Session,
+    /// The sealed user id that the app told, if it is verified.
+    pub app_user_id: Option<&'a [u8]>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// Whose session, and which.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Only sessions of this company are found; `None` finds anybody's.
+    pub company: Option<domain::access::CompanyId>,
+    /// Which.
+    pub id: SessionId,
+}
+
+macro_rules! columns {
+    () => {
+        "s.verification_id, s.company_id, s.number_index, s.mobile_number, s.request_id, \
+         s.token_hash, s.status, s.mismatches, s.app_user_id, s.created_at, s.verified_at, \
+         s.expires_at, k.id, k.master_key, k.wrapped"
+    };
+}
+
+/// How many columns a look-up has.
+const FOUND: usize = 15;
+
+fn found(row: &Row) -> Result<Found> {
+    const ID: &str = "verification_sessions.verification_id";
+    const INDEX: &str = "verification_sessions.number_index";
+    const STATUS: &str = "verification_sessions.status";
+    const MISMATCHES: &str = "verification_sessions.mismatches";
+    let status = row.text(6, STATUS)?;
+    Ok(Found {
+        verification_id: SessionId::parse(&row.text(0, ID)?)
+            .ok_or_else(|| Error::corrupt(ID, "not an id"))?,
+        company_id: row.text(1, "verification_sessions.company_id")?,
+        number_index: BlindIndex::from_bytes(&row.bytes(2, INDEX)?)
+            .ok_or_else(|| Error::corrupt(INDEX, "wrong length"))?,
+        mobile_number: row.bytes(3, "verification_sessions.mobile_number")?,
+        request_id: row.bytes(4, "verification_sessions.request_id")?,
+        token_hash: TokenHash::from_bytes(row.array(5, "verification_sessions.token_hash")?),
+        session: Session {
+            status: Status::parse(&status).ok_or_else(|| Error::corrupt(STATUS, "not a status"))?,
+            mismatches: u32::try_from(row.int(7, MISMATCHES)?)
+                .map_err(|_| Error::corrupt(MISMATCHES, "out of range"))?,
+            expires_at: row.time(11, "verification_sessions.expires_at")?,
+        },
+        app_user_id: row.find_bytes(8, "verification_sessions.app_user_id")?,
+        created_at: row.time(9, "verification_sessions.created_at")?,
+        verified_at: row.find_time(10, "verification_sessions.verified_at")?,
+        data_key: data_keys::from_row_at(row, 12)?,
+    })
+}
+
+/// Inserts a session with its data key; `false`, and nothing is written, when a pending session
+/// of the company has that request id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    session: &NewSession<'_>,
+    data_key: &WrappedKey,
+) -> Result<bool> {
+    let values = new_values(session, data_key.id);
+    match tx {
+        Tx::Sqlite(_) => {
+            if tx.execute(INSERT, &values).await? == 0 {
+                return Ok(false);
+            }
+            let (company, at) = (session.company_id, session.created_at);
+            data_keys::insert(tx, company, Purpose::Person, None, data_key, at).await
+        }
+        Tx::Postgres(_) => {
+            let mut all = Vec::with_capacity(15);
+            all.extend(values);
+            all.extend::<[Value<'_>; 3]>([
+                Purpose::Person.as_str().into(),
+                (&data_key.master_key).into(),
+                (&data_key.wrapped).into(),
+            ]);
+            Ok(tx.execute(INSERT_WITH_KEY, &all).await? == 1)
+        }
+    }
+}
+
+macro_rules! insert {
+    () => {
+        "INSERT INTO verification_sessions (verification_id, id, company_id, number_index, \
+         mobile_number, request_index, request_id, token_hash, data_key, created_at, expires_at, \
+         status, mismatches) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', 0) \
+         ON CONFLICT DO NOTHING"
+    };
+}
+
+const INSERT: &str = insert!();
+
+/// Both tables in one round trip.
+const INSERT_WITH_KEY: &str = concat!(
+    "WITH opened AS (",
+    insert!(),
+    " RETURNING company_id, data_key, created_at) \
+     INSERT INTO data_keys (id, company_id, purpose, master_key, wrapped, created_at) \
+     SELECT data_key, company_id, $12::text, $13::text, $14::bytea, created_at FROM opened"
+);
+
+fn new_values<'v>(session: &'v NewSession<'_>, data_key: Uuid) -> [Value<'v>; 11] {
+    [
+        session.verification_id.as_str().into(),
+        session.id.into(),
+        session.company_id.into(),
+        session.number_index.as_bytes().into(),
+        session.mobile_number.into(),
+        session.request_index.as_bytes().into(),
+        session.request_id.into(),
+        session.token_hash.as_bytes().into(),
+        data_key.into(),
+        session.created_at.into(),
+        session.expires_at.into(),
+    ]
+}
+
+/// Finds the pending session of a request id, whether or not its time is over, and locks it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_pending_for_update(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    request_index: BlindIndex,
+) -> Result<Option<Found>> {
+    tx.find(
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM verification_sessions s JOIN data_keys k ON k.id = s.data_key \
+             WHERE s.company_id = $1 AND s.request_index = $2 AND s.status = 'pending' FOR UPDATE"
+        ),
+        &[company_id.into(), request_index.as_bytes().into()],
+    )
+    .await?
+    .as_ref()
+    .map(found)
+    .transpose()
+}
+
+/// Finds a session and locks it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_for_update(tx: &mut Tx<'_>, key: &Key) -> Result<Option<Found>> {
+    let row = tx
+        .find(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM verification_sessions s JOIN data_keys k ON k.id = s.data_key \
+                 WHERE s.verification_id = $1 FOR UPDATE"
+            ),
+            &[key.id.as_str().into()],
+        )
+        .await?;
+    let found = row.as_ref().map(found).transpose()?;
+    Ok(found.filter(|found| key.finds(found)))
+}
+
+macro_rules! due {
+    () => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM verification_sessions s JOIN data_keys k ON k.id = s.data_key \
+             WHERE s.status = 'pending' AND s.expires_at <= $1 ORDER BY s.expires_at"
+        )
+    };
+}
+
+/// Up to `count` pending sessions whose time is over, the oldest first, locked; those that another
+/// transaction has locked are left to it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_due_for_update(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    count: i64,
+) -> Result<Vec<Found>> {
+    let sql = match tx {
+        Tx::Sqlite(_) => concat!(due!(), " LIMIT $2"),
+        Tx::Postgres(_) => concat!(due!(), " LIMIT $2 FOR UPDATE OF s SKIP LOCKED"),
+    };
+    tx.query(sql, &[now.into(), count.into()])
+        .await?
+        .iter()
+        .map(found)
+        .collect()
+}
+
+/// Gives a pending session another token; the one before opens it no longer. `false` when it is
+/// not pending.
+///
+/// # Errors
+/// Those of the database.
+pub async fn replace_token(tx: &mut Tx<'_>, id: &SessionId, token: TokenHash) -> Result<bool> {
+    let replaced = tx
+        .execute(
+            "UPDATE verification_sessions SET token_hash = $2 \
+             WHERE verification_id = $1 AND status = 'pending'",
+            &[id.as_str().into(), token.as_bytes().into()],
+        )
+        .await?;
+    Ok(replaced == 1)
+}
+
+/// Writes where a pending session stands now; `false` when it is pending no longer.
+///
+/// # Errors
+/// Those of the database.
+pub async fn update(tx: &mut Tx<'_>, progress: &Progress<'_>) -> Result<bool> {
+    let Progress {
+        verification_id,
+        session,
+        app_user_id,
+        at,
+    } = progress;
+    let verified_at = (session.status == Status::Verified).then_some(*at);
+    let ended_at = (session.status != Status::Pending).then_some(*at);
+    let updated = tx
+        .execute(
+            "UPDATE verification_sessions SET status = $2, mismatches = $3, app_user_id = $4, \
+             verified_at = $5, ended_at = $6 WHERE verification_id = $1 AND status = 'pending'",
+            &[
+                verification_id.as_str().into(),
+                session.status.as_str().into(),
+                i64::from(session.mismatches).into(),
+                (*app_user_id).into(),
+                verified_at.into(),
+                ended_at.into(),
+            ],
+        )
+        .await?;
+    Ok(updated == 1)
+}
+
+impl Key {
+    fn finds(&self, found: &Found) -> bool {
+        let company = self.company.as_ref();
+        company.is_none_or(|company| company.as_str() == found.company_id)
+    }
+}
+
+pub(crate) mod sqlite {
+    //! A point look-up.
+
+    use super::{Found, Key, Result, found};
+    use crate::sqlite::Connection;
+
+    const FIND: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM verification_sessions s JOIN data_keys k ON k.id = s.data_key \
+         WHERE s.verification_id = $1"
+    );
+
+    pub fn find(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {
+        let rows = connection.query(FIND, &[key.id.as_str().into()])?;
+        let found = rows.first().map(found).transpose()?;
+        Ok(found.filter(|found| key.finds(found)))
+    }
+}
+
+pub(crate) mod postgres {
+    //! A set-based look-up: many keys, one statement.
+
+    use super::{FOUND, Found, Key, Result, found};
+    use crate::postgres::Connection;
+    use crate::{Error, Row};
+
+    const FIND: &str = concat!(
+        "SELECT ",
+        columns!(),
+        ", asked.row FROM UNNEST($1::text[]) WITH ORDINALITY AS asked(verification_id, row) \
+         JOIN verification_sessions s ON s.verification_id = asked.verification_id \
+         JOIN data_keys k ON k.id = s.data_key"
+    );
+
+    pub async fn find(connection: &Connection, keys: &[Key]) -> Result<Vec<Option<Found>>> {
+        let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+        let mut answers = vec![None; keys.len()];
+        for row in connection.query_native(FIND, &[&ids]).await? {
+            let row = Row::Postgres(row);
+            let asked = usize::try_from(row.int(FOUND, "row")? - 1).ok();
+            let asked = asked.and_then(|at| keys.get(at).zip(answers.get_mut(at)));
+            let (key, answer) = asked.ok_or_else(|| Error::corrupt("a look-up", "unasked row"))?;
+            *answer = Some(found(&row)?).filter(|found| key.finds(found));
+        }
+        Ok(answers)
+    }
+}
