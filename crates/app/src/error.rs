@@ -162,11 +162,11 @@ impl Error {
         }])
     }
 
-    /// A request of which one field is unacceptable in a way that has a word of its own.
-    pub fn invalid_as(code: Code, field: impl Into<String>, message: impl Into<String>) -> Self {
-        let mut error = Self::invalid_field(field, message);
-        error.public.code = code;
-        error
+    /// The same failure under another word.
+    #[must_use]
+    pub fn with_code(mut self, code: Code) -> Self {
+        self.public.code = code;
+        self
     }
 
     /// A fault of our own. `cause` is for the log.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use domain::rate::Limit;
 
 use crate::credentials::{Caller, KeyLimits};
-use crate::quota::{Quota, Verdict};
+use crate::quota::{Quota, QuotaKey, Verdict};
 
 /// The names of limits, as in `--limit customers=6000/1m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -115,16 +115,45 @@ impl Limiter {
         self.quota.as_ref()
     }
 
-    /// Takes one request of a caller's customers quota (`cost` 1), or only looks
-    /// (`cost` 0); `None` when it has no limit.
-    pub async fn take_customers(&self, caller: &Caller, cost: u64) -> Option<Verdict> {
-        let limit = caller
-            .own_limit(LimitName::Customers)
-            .unwrap_or(self.limits.customers);
-        let Limit::Rate(rate) = limit else {
+    /// Takes one request of a caller's quota of that name (`cost` 1), or only looks (`cost` 0);
+    /// `None` when it has no limit.
+    pub async fn take(&self, caller: &Caller, name: LimitName, cost: u64) -> Option<Verdict> {
+        let Limit::Rate(rate) = self.limit(caller, name) else {
             return None;
         };
-        Some(self.quota.take(caller.customers_quota(), rate, cost).await)
+        let key = match name {
+            LimitName::Customers => caller.customers_quota(),
+            _ => &shared_quota(caller, name),
+        };
+        Some(self.quota.take(key, rate, cost).await)
+    }
+
+    /// Takes one submission of a session, by its public name; `None` when there is no limit.
+    pub async fn take_submission(&self, caller: Option<&Caller>, session: &str) -> Option<Verdict> {
+        const NAME: LimitName = LimitName::Submit;
+        let own = caller.and_then(|caller| caller.own_limit(NAME));
+        let Limit::Rate(rate) = own.unwrap_or(self.limits.submit) else {
+            return None;
+        };
+        let key = QuotaKey::new(NAME.as_str(), session);
+        Some(self.quota.take(&key, rate, 1).await)
+    }
+
+    fn limit(&self, caller: &Caller, name: LimitName) -> Limit {
+        caller.own_limit(name).unwrap_or(match name {
+            LimitName::Customers => self.limits.customers,
+            LimitName::Initiate => self.limits.initiate,
+            LimitName::Status => self.limits.status,
+            LimitName::Submit => self.limits.submit,
+        })
+    }
+}
+
+/// What a company's callers count against together; a key with a limit of its own counts alone.
+fn shared_quota(caller: &Caller, name: LimitName) -> QuotaKey {
+    match (caller.own_limit(name), caller.key()) {
+        (Some(_), Some(key)) => QuotaKey::new(name.as_str(), &format!("key:{key}")),
+        _ => QuotaKey::new(name.as_str(), caller.company()),
     }
 }
 

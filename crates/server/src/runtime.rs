@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use app::limits::{Limiter, Limits};
 use app::quota::Quota;
-use app::{App, Parts, ages, idempotency};
+use app::{App, Parts, ages, idempotency, numbers};
 use domain::age::{AgePolicy, AttemptPolicy};
 use domain::clock::Clock;
 use domain::random::Random;
@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::ambient::{SystemClock, SystemRandom};
 use crate::cli::failure::Failure;
 use crate::config::{self, Ages, Config, DatabaseUrl, IdentityProofs};
+use crate::http;
 use crate::http::conventions::edge;
 use crate::http::{Server, Shared};
 use crate::metrics;
@@ -39,6 +40,9 @@ const CHECKPOINTS: Duration = Duration::from_secs(60);
 
 /// How often idempotency keys whose time is over are cleared.
 const CLEARING: Duration = Duration::from_secs(60);
+
+/// How often companies are told of sessions whose time is over.
+const SWEEPING: Duration = Duration::from_secs(1);
 
 /// How often what was observed is taken into the histograms.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -121,6 +125,11 @@ pub async fn open(
         index_key: IndexKey::new(config.secrets.index_key.expose().as_bytes()),
         key_ring: key_ring(config)?,
         ages: ages(config)?,
+        numbers: numbers::Policy {
+            lifetime: config.session_ttl,
+            base_url: config.http.base_url.as_str().into(),
+            render_event: http::numbers::event,
+        },
     };
     let app = App::open(parts).await.map_err(|error| {
         let cause = error.cause().unwrap_or("no cause is known");
@@ -244,6 +253,11 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     every(CHECKPOINTS, "checkpoints are not made", |app| {
         Box::pin(async { app.checkpoints.make().await.map(drop) })
     });
+    every(
+        SWEEPING,
+        "sessions whose time is over are not swept",
+        |app| Box::pin(async { numbers::sweep(app).await.map(drop) }),
+    );
     every(CLEARING, "idempotency keys are not cleared", |app| {
         Box::pin(async { idempotency::clean_up(app).await.map(drop) })
     });

@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use domain::access::{CompanyId, Credential, Principal, Scopes};
 use domain::number::{LinkToken, SessionId, TokenHash};
-use store::tables::verification_sessions::Key;
+use store::tables::verification_sessions::{Found, Key};
 use zeroize::Zeroizing;
 
 use super::{Policy, Shown};
 use crate::credentials::{Caller, KeyLimits};
 use crate::exchange::Exchange;
 use crate::{App, Code, Ctx, Error, Result};
+
+/// What the token of a session that does not exist is compared with: no text has this hash.
+const NO_TOKEN: TokenHash = TokenHash::from_bytes([0; 32]);
 
 /// Makes the link of a session: to the company's app, or to the page of this server. There the
 /// token stands behind `#`, which no browser sends.
@@ -57,18 +60,36 @@ pub struct Link {
 /// # Errors
 /// [`Code::Unauthenticated`] when it does not, or there is no such session.
 pub async fn follow(app: &App, exchange: &Arc<Exchange>, id: &str, token: &str) -> Result<Link> {
-    let refused = || Error::new(Code::Unauthenticated, "The link is not accepted.");
+    let (ctx, found) = open(app, exchange, id, token).await?;
+    let company = app.directory.active_company(&found.company_id);
+    let (company_name, app_link) = company.ok_or_else(refused)?;
+    let id = &found.verification_id;
+    Ok(Link {
+        session: Shown::open(&app.key_ring, &found, app.clock.now())?,
+        app_address: app_link.map(|link| Zeroizing::new(app_address(&link, id, token))),
+        page_address: Zeroizing::new(page_address(&app.numbers, id, token)),
+        company_name,
+        ctx,
+    })
+}
+
+/// The same for a caller that is told nothing of the session.
+///
+/// # Errors
+/// [`Code::Unauthenticated`] when the token does not open it, or there is no such session.
+pub async fn authorise(app: &App, exchange: &Arc<Exchange>, id: &str, token: &str) -> Result<Ctx> {
+    Ok(open(app, exchange, id, token).await?.0)
+}
+
+async fn open(app: &App, exchange: &Arc<Exchange>, id: &str, token: &str) -> Result<(Ctx, Found)> {
     let id = SessionId::parse(id).ok_or_else(refused)?;
     let key = Key { company: None, id };
     let found = app.store.look_at_session(key).await?;
     let hash = found.as_ref().map(|found| found.token_hash);
-    let is_right = hash
-        .unwrap_or(TokenHash::from_bytes([0; 32]))
-        .matches(token);
+    let is_right = hash.unwrap_or(NO_TOKEN).matches(token);
     let found = found.filter(|_| is_right).ok_or_else(refused)?;
     let company = CompanyId::parse(&found.company_id).map_err(Error::internal)?;
-    let (company_name, app_link) = app
-        .directory
+    app.directory
         .active_company(company.as_str())
         .ok_or_else(refused)?;
     exchange.note_subject(found.number_index);
@@ -80,15 +101,10 @@ pub async fn follow(app: &App, exchange: &Arc<Exchange>, id: &str, token: &str) 
     };
     let caller = Caller::new(principal, KeyLimits::new(), &app.index_key);
     exchange.note_caller(caller.clone());
-    let id = &found.verification_id;
-    Ok(Link {
-        session: Shown::open(&app.key_ring, &found, app.clock.now())?,
-        app_address: app_link.map(|link| Zeroizing::new(app_address(&link, id, token))),
-        page_address: Zeroizing::new(page_address(&app.numbers, id, token)),
-        company_name,
-        ctx: Ctx {
-            caller,
-            exchange: exchange.clone(),
-        },
-    })
+    let exchange = exchange.clone();
+    Ok((Ctx { caller, exchange }, found))
+}
+
+fn refused() -> Error {
+    Error::new(Code::Unauthenticated, "The link is not accepted.")
 }

@@ -15,7 +15,7 @@ mod submit;
 mod sweep;
 
 pub use initiate::{Initiated, Request, initiate};
-pub use link::{Link, follow};
+pub use link::{Link, authorise, follow};
 pub use shown::Shown;
 pub use status::status;
 pub use submit::{Outcome, Submission, submit};

@@ -8,6 +8,7 @@ mod customers;
 mod docs;
 pub mod health;
 pub mod listener;
+pub mod numbers;
 pub mod openapi;
 pub mod scrape;
 pub mod tls;
@@ -51,6 +52,7 @@ fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::description())
         .merge(customers::routes())
         .merge(ages::routes())
+        .merge(numbers::routes())
         .merge(tokens::routes())
         .merge(admin::routes())
         .merge(health::routes())

@@ -4,6 +4,7 @@
 //! nobody's data and comes again every few seconds. It needs no database, so that an outage can
 //! be watched.
 
+use app::limits::LimitName;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -33,7 +34,7 @@ struct Show;
 impl Operation for Show {
     const ACTION: &'static str = "metrics.show";
     const SCOPE: Scope = Scope::Admin;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Read the metrics

@@ -5,6 +5,7 @@ use std::time::Duration;
 use app::Code;
 use app::ages::{self, Answer, Outcome};
 use app::idempotency::IdempotencyKey;
+use app::limits::LimitName;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::access::Scope;
@@ -44,7 +45,7 @@ struct Verify;
 impl Operation for Verify {
     const ACTION: &'static str = "age.verify";
     const SCOPE: Scope = Scope::AgesWrite;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Verify a customer's age
@@ -89,7 +90,7 @@ struct Resubmit;
 impl Operation for Resubmit {
     const ACTION: &'static str = "age.resubmit";
     const SCOPE: Scope = Scope::AgesWrite;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Verify a customer's age anew
@@ -177,7 +178,7 @@ struct Status;
 impl Operation for Status {
     const ACTION: &'static str = "age.status";
     const SCOPE: Scope = Scope::AgesRead;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Look up a customer's verification
@@ -211,7 +212,7 @@ struct Statistics;
 impl Operation for Statistics {
     const ACTION: &'static str = "age.statistics";
     const SCOPE: Scope = Scope::StatisticsRead;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Count decisions

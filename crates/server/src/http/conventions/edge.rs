@@ -251,7 +251,7 @@ fn decorate(headers: &mut HeaderMap, visit: &Visit) {
         // RFC 6749 §5.1 asks for it, for the sake of caches older than Cache-Control.
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     }
-    if let Some(verdict) = visit.verdict() {
+    if let Some((name, verdict)) = visit.verdict() {
         let Permit {
             rate,
             remaining,
@@ -259,8 +259,8 @@ fn decorate(headers: &mut HeaderMap, visit: &Visit) {
         } = verdict.permit();
         let seconds = reset.as_secs() + u64::from(reset.subsec_nanos() > 0);
         let (limit, window) = (rate.limit(), rate.window().as_secs().max(1));
-        let policy = format!("\"customers\";q={limit};w={window}");
-        let state = format!("\"customers\";r={remaining};t={seconds}");
+        let policy = format!("\"{name}\";q={limit};w={window}");
+        let state = format!("\"{name}\";r={remaining};t={seconds}");
         for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.insert(name, value);

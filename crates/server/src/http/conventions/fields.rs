@@ -3,7 +3,7 @@
 //! A wire type holds each field as it came ([`Raw`]); absent and `null` are the
 //! same. Messages never repeat what was sent.
 
-use app::{Error, FieldProblem};
+use app::{Code, Error, FieldProblem};
 use domain::contact::{E164, Email};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -33,6 +33,7 @@ const LONGEST: usize = 1024;
 pub struct Fields {
     prefix: String,
     problems: Vec<FieldProblem>,
+    code: Option<Code>,
 }
 
 impl Fields {
@@ -45,6 +46,12 @@ impl Fields {
         });
     }
 
+    /// Notes a problem with a field that has a word of its own, for when it is the only one.
+    pub fn refuse_as(&mut self, code: Code, field: &str, message: impl Into<String>) {
+        self.code = Some(code);
+        self.refuse(field, message);
+    }
+
     /// The value, unless something was wrong.
     ///
     /// # Errors
@@ -52,7 +59,11 @@ impl Fields {
     pub fn finish<V>(self, value: Option<V>) -> Result<V, Error> {
         match value {
             Some(value) if self.problems.is_empty() => Ok(value),
-            _ => Err(Error::invalid(self.problems)),
+            _ => {
+                let code = self.code.filter(|_| self.problems.len() == 1);
+                let error = Error::invalid(self.problems);
+                Err(code.map_or(error.clone(), |code| error.with_code(code)))
+            }
         }
     }
 

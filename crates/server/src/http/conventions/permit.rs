@@ -10,8 +10,10 @@
 //! reader of a log might think it was the other.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use app::credentials::{Caller, Refusal};
+use app::exchange::Exchange;
 use app::limits::LimitName;
 use app::quota::Verdict;
 use app::{Code, Ctx, Error};
@@ -31,8 +33,8 @@ pub trait Operation: Send + Sync + 'static {
     const ACTION: &'static str;
     /// What the caller must be allowed to do.
     const SCOPE: Scope;
-    /// Whether it counts against the customers limit.
-    const LIMITED: bool;
+    /// What it counts against, if anything.
+    const LIMIT: Option<LimitName>;
 }
 
 /// A caller who may do `O`.
@@ -46,18 +48,17 @@ impl<O: Operation> FromRequestParts<Shared> for Permit<O> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, server: &Shared) -> Result<Self, Failure> {
-        let visit = parts
-            .extensions
-            .get::<Visit>()
-            .cloned()
-            .ok_or_else(|| Error::internal("a route stands outside the edge"))?;
-        let exchange = visit.exchange();
-        exchange.note_action(O::ACTION);
+        let visit = visit::<O>(parts)?;
         let caller = authenticate(server, &parts.headers, &visit).await?;
+        let exchange = visit.exchange();
         exchange.note_caller(caller.clone());
         let allowed = caller.may(O::SCOPE);
-        if O::LIMITED {
-            take(server, &caller, &visit, allowed).await?;
+        if let Some(name) = O::LIMIT {
+            // Who is refused for another reason consumes nothing, but sees where it stands.
+            let cost = u64::from(allowed);
+            if let Some(verdict) = server.limiter.take(&caller, name, cost).await {
+                judge(&visit, name, verdict, allowed)?;
+            }
         }
         if !allowed {
             return Err(forbidden(O::SCOPE));
@@ -70,6 +71,55 @@ impl<O: Operation> FromRequestParts<Shared> for Permit<O> {
             operation: PhantomData,
         })
     }
+}
+
+/// A request of an operation that may be authorised without a credential: with one, whoever sent
+/// it; without, nobody yet.
+pub struct Offered<O> {
+    /// Who may do it, if a credential was presented.
+    pub permit: Option<Permit<O>>,
+    visit: Visit,
+}
+
+impl<O: Operation> FromRequestParts<Shared> for Offered<O> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Shared) -> Result<Self, Failure> {
+        let visit = visit::<O>(parts)?;
+        let permit = match presented(&parts.headers) {
+            Err(Refusal::Missing) => None,
+            _ => Some(Permit::from_request_parts(parts, server).await?),
+        };
+        Ok(Self { permit, visit })
+    }
+}
+
+impl<O> Offered<O> {
+    /// The request.
+    pub fn exchange(&self) -> &Arc<Exchange> {
+        self.visit.exchange()
+    }
+
+    /// The failure of a request that nothing authorises.
+    pub fn unauthorised(&self, refusal: Refusal) -> Failure {
+        refused(&self.visit, refusal)
+    }
+
+    /// Notes what the limiter said, and stops what it refused.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`].
+    pub fn judge(&self, name: LimitName, verdict: Option<Verdict>) -> Result<(), Failure> {
+        verdict.map_or(Ok(()), |verdict| judge(&self.visit, name, verdict, true))
+    }
+}
+
+/// The request's own visit; it is of operation `O` from now on.
+fn visit<O: Operation>(parts: &Parts) -> Result<Visit, Failure> {
+    let visit = parts.extensions.get::<Visit>().cloned();
+    let visit = visit.ok_or_else(|| Error::internal("a route stands outside the edge"))?;
+    visit.exchange().note_action(O::ACTION);
+    Ok(visit)
 }
 
 async fn authenticate(
@@ -87,11 +137,13 @@ async fn authenticate(
         },
         Err(refusal) => Err(refusal),
     };
-    outcome.map_err(|refusal| {
-        visit.exchange().note_detail(refusal.as_str());
-        refusals::unauthenticated(refusal);
-        unauthenticated(refusal)
-    })
+    outcome.map_err(|refusal| refused(visit, refusal))
+}
+
+fn refused(visit: &Visit, refusal: Refusal) -> Failure {
+    visit.exchange().note_detail(refusal.as_str());
+    refusals::unauthenticated(refusal);
+    unauthenticated(refusal)
 }
 
 /// A credential as it was presented.
@@ -144,29 +196,26 @@ fn bearer(value: &HeaderValue) -> Option<Result<Presented<'_>, Refusal>> {
     })
 }
 
-async fn take(
-    server: &Shared,
-    caller: &Caller,
-    visit: &Visit,
-    allowed: bool,
-) -> Result<(), Failure> {
-    // Who is refused for another reason consumes nothing, but sees where it stands.
-    let cost = u64::from(allowed);
-    let Some(verdict) = server.limiter.take_customers(caller, cost).await else {
-        return Ok(());
-    };
-    visit.note_verdict(verdict);
+fn judge(visit: &Visit, name: LimitName, verdict: Verdict, allowed: bool) -> Result<(), Failure> {
+    visit.note_verdict(name, verdict);
     match verdict {
         Verdict::Refused { retry_after, .. } if allowed => {
-            refusals::limited(LimitName::Customers);
-            Err(Error::new(
-                Code::RateLimited,
-                "Too many requests; the limit of this credential is used up.",
-            )
-            .retry_after(retry_after)
-            .into())
+            refusals::limited(name);
+            Err(Error::new(Code::RateLimited, used_up(name))
+                .retry_after(retry_after)
+                .into())
         }
         _ => Ok(()),
+    }
+}
+
+const fn used_up(name: LimitName) -> &'static str {
+    match name {
+        LimitName::Customers => "Too many requests; the limit of this credential is used up.",
+        LimitName::Initiate | LimitName::Status => {
+            "Too many requests; the limit of this company is used up."
+        }
+        LimitName::Submit => "Too many requests; the limit of this session is used up.",
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Surface {
     Customers,
     /// Ages: camelCase, and `success` in every answer.
     Ages,
+    /// Numbers: camelCase.
+    Numbers,
     /// The token endpoint: failures as in RFC 6749 §5.2.
     Tokens,
     /// Health, documentation: no surface of customer data, not audited.
@@ -24,6 +26,7 @@ impl Surface {
             "/api/v1/auth/token" => Self::Tokens,
             "/metrics" => Self::Customers,
             _ if path.starts_with("/api/age-verification") => Self::Ages,
+            _ if path.starts_with("/api/v1/verification") => Self::Numbers,
             _ if path.starts_with("/api/") => Self::Customers,
             _ => Self::Public,
         }
@@ -56,6 +59,14 @@ impl Surface {
                 error_description: &problem.message,
             }),
             Self::Ages => serde_json::to_vec(&AgeFailure::of(problem, request_id)),
+            Self::Numbers => serde_json::to_vec(&NumberFailure {
+                error: NumberInner {
+                    code: problem.code.as_str(),
+                    message: &problem.message,
+                    request_id,
+                    details: details(problem),
+                },
+            }),
             Self::Customers | Self::Public => serde_json::to_vec(&Envelope {
                 error: Inner {
                     code: problem.code.as_str(),
@@ -80,6 +91,26 @@ pub struct Envelope<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = FailureBody)]
 struct Inner<'a> {
+    /// A stable machine word. Words are added, never changed.
+    code: &'a str,
+    /// A sentence for people.
+    message: &'a str,
+    /// As in `X-Request-Id`.
+    request_id: &'a str,
+    /// Everything that is not acceptable, field by field; otherwise empty.
+    details: Vec<Detail<'a>>,
+}
+
+/// Why a request about numbers failed.
+#[derive(Serialize, ToSchema)]
+pub struct NumberFailure<'a> {
+    error: NumberInner<'a>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = NumberFailureBody)]
+struct NumberInner<'a> {
     /// A stable machine word. Words are added, never changed.
     code: &'a str,
     /// A sentence for people.

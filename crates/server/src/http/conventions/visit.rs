@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use app::exchange::Exchange;
+use app::limits::LimitName;
 use app::quota::Verdict;
 
 use super::surface::Surface;
@@ -23,7 +24,7 @@ struct Inner {
     exchange: Arc<Exchange>,
     surface: Surface,
     method: &'static str,
-    verdict: OnceLock<Verdict>,
+    verdict: OnceLock<(LimitName, Verdict)>,
 }
 
 impl Visit {
@@ -69,13 +70,13 @@ impl Visit {
         self.inner.method
     }
 
-    /// What the limiter said, if it was asked.
-    pub fn verdict(&self) -> Option<&Verdict> {
+    /// What the limiter said about which limit, if it was asked.
+    pub fn verdict(&self) -> Option<&(LimitName, Verdict)> {
         self.inner.verdict.get()
     }
 
     /// Notes what the limiter said.
-    pub fn note_verdict(&self, verdict: Verdict) {
-        let _ = self.inner.verdict.set(verdict);
+    pub fn note_verdict(&self, name: LimitName, verdict: Verdict) {
+        let _ = self.inner.verdict.set((name, verdict));
     }
 }

@@ -1,6 +1,7 @@
 //! The paths of the surface.
 
 use app::customers;
+use app::limits::LimitName;
 use axum::extract::State;
 use axum::response::Response;
 use domain::access::Scope;
@@ -28,7 +29,7 @@ struct Check;
 impl Operation for Check {
     const ACTION: &'static str = "customer.check";
     const SCOPE: Scope = Scope::CustomersRead;
-    const LIMITED: bool = true;
+    const LIMIT: Option<LimitName> = Some(LimitName::Customers);
 }
 
 /// Check a customer
@@ -56,7 +57,7 @@ struct Update;
 impl Operation for Update {
     const ACTION: &'static str = "customer.update";
     const SCOPE: Scope = Scope::CustomersWrite;
-    const LIMITED: bool = true;
+    const LIMIT: Option<LimitName> = Some(LimitName::Customers);
 }
 
 /// Record a proof, or withdraw it
@@ -91,7 +92,7 @@ struct BulkCheck;
 impl Operation for BulkCheck {
     const ACTION: &'static str = "customer.bulk_check";
     const SCOPE: Scope = Scope::CustomersRead;
-    const LIMITED: bool = true;
+    const LIMIT: Option<LimitName> = Some(LimitName::Customers);
 }
 
 /// Check many customers

@@ -21,6 +21,7 @@ pub fn name(surface: Surface, codes: &[Code]) -> String {
     let prefix = match surface {
         Surface::Tokens => "Token",
         Surface::Ages => "Age",
+        Surface::Numbers => "Number",
         Surface::Customers | Surface::Public => "",
     };
     format!("{prefix}{}", words.join("Or"))
@@ -45,6 +46,7 @@ pub fn response(surface: Surface, codes: &[Code]) -> Response {
     let schema = match surface {
         Surface::Tokens => "TokenFailure",
         Surface::Ages => "AgeFailure",
+        Surface::Numbers => "NumberFailure",
         Surface::Customers | Surface::Public => "Failure",
     };
     let content = Content::new(Some(Ref::from_schema_name(schema)));
@@ -112,6 +114,12 @@ fn example(surface: Surface, code: Code) -> Error {
         Code::IdempotencyInProgress => {
             "The first request with this Idempotency-Key is still under way."
         }
+        Code::InvalidNumber => {
+            return Error::invalid_field("mobileNumber", domain::number::MobileError.to_string())
+                .with_code(code);
+        }
+        Code::SessionClosed => "This session has been verified, or has failed.",
+        Code::SessionExpired => "The time of this session is over.",
         Code::Gone => "It has ended.",
         Code::PayloadTooLarge => "The body is too large.",
         Code::UnsupportedMediaType => "The body must be sent as Content-Type: application/json.",
@@ -125,6 +133,7 @@ fn example(surface: Surface, code: Code) -> Error {
 fn required_field(surface: Surface) -> &'static str {
     match surface {
         Surface::Ages => "dateOfBirth",
+        Surface::Numbers => "requestId",
         Surface::Customers | Surface::Tokens | Surface::Public => "email",
     }
 }

@@ -38,7 +38,7 @@ pub fn documented<O: Operation>(
     own: &[Code],
 ) -> UtoipaMethodRouter<Shared> {
     let mut own = own.to_vec();
-    own.extend(O::LIMITED.then_some(Code::RateLimited));
+    own.extend(O::LIMIT.map(|_| Code::RateLimited));
     let (schemas, mut paths, router) = documented_as(O::ACTION, routes, &own);
     for operation in paths.paths.values_mut().flat_map(operations) {
         let scopes = [O::SCOPE.as_str()];

@@ -1,5 +1,6 @@
 //! The paths of companies.
 
+use app::limits::LimitName;
 use app::{Code, Error, companies};
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -30,7 +31,7 @@ struct Create;
 impl Operation for Create {
     const ACTION: &'static str = "company.create";
     const SCOPE: Scope = Scope::Admin;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Add a company
@@ -62,7 +63,7 @@ struct List;
 impl Operation for List {
     const ACTION: &'static str = "company.list";
     const SCOPE: Scope = Scope::Admin;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// List companies
@@ -95,7 +96,7 @@ struct Show;
 impl Operation for Show {
     const ACTION: &'static str = "company.show";
     const SCOPE: Scope = Scope::Admin;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Show a company
@@ -120,7 +121,7 @@ struct Change;
 impl Operation for Change {
     const ACTION: &'static str = "company.change";
     const SCOPE: Scope = Scope::Admin;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Change a company

@@ -1,5 +1,6 @@
 //! The paths of keys.
 
+use app::limits::LimitName;
 use app::{Code, Error, keys};
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -32,7 +33,7 @@ struct Create;
 impl Operation for Create {
     const ACTION: &'static str = "key.create";
     const SCOPE: Scope = Scope::Admin;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Make a key
@@ -65,7 +66,7 @@ struct List;
 impl Operation for List {
     const ACTION: &'static str = "key.list";
     const SCOPE: Scope = Scope::Admin;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// List keys
@@ -111,7 +112,7 @@ struct Show;
 impl Operation for Show {
     const ACTION: &'static str = "key.show";
     const SCOPE: Scope = Scope::Admin;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Show a key
@@ -138,7 +139,7 @@ struct Change;
 impl Operation for Change {
     const ACTION: &'static str = "key.change";
     const SCOPE: Scope = Scope::Admin;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Change a key
@@ -186,7 +187,7 @@ struct Rotate;
 impl Operation for Rotate {
     const ACTION: &'static str = "key.rotate";
     const SCOPE: Scope = Scope::Admin;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// Replace a key
@@ -226,7 +227,7 @@ struct Revoke;
 impl Operation for Revoke {
     const ACTION: &'static str = "key.revoke";
     const SCOPE: Scope = Scope::Admin;
-    const LIMITED: bool = false;
+    const LIMIT: Option<LimitName> = None;
 }
 
 /// End a key

@@ -1,0 +1,158 @@
+//! The paths of the surface.
+
+use app::limits::LimitName;
+use app::{Code, Ctx, credentials::Refusal, numbers};
+use axum::extract::{Path, State};
+use axum::response::Response;
+use domain::access::Scope;
+use http::HeaderMap;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::wire;
+use crate::http::Shared;
+use crate::http::conventions::body::Body;
+use crate::http::conventions::failure::Failure;
+use crate::http::conventions::once::{self, answer, once};
+use crate::http::conventions::permit::{Offered, Operation, Permit};
+use crate::http::openapi::documented;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Shared> {
+    let closed = [
+        Code::NotFound,
+        Code::SessionClosed,
+        Code::SessionExpired,
+        Code::InvalidNumber,
+        Code::RateLimited,
+    ];
+    OpenApiRouter::new()
+        .routes(documented::<Initiate>(
+            routes!(initiate),
+            &[Code::InvalidNumber, Code::Conflict],
+        ))
+        .routes(documented::<Submit>(routes!(submit), &closed))
+        .routes(documented::<Status>(routes!(status), &[]))
+}
+
+struct Initiate;
+impl Operation for Initiate {
+    const ACTION: &'static str = "number.initiate";
+    const SCOPE: Scope = Scope::NumbersWrite;
+    const LIMIT: Option<LimitName> = Some(LimitName::Initiate);
+}
+
+/// Open a session
+///
+/// Send its `deepLink` to the number. The same `requestId` again, while its session is pending, is
+/// the same session with a fresh link; the link before is dead.
+#[utoipa::path(
+    post,
+    path = "/api/v1/verification/initiate",
+    tag = "Numbers",
+    params(once::IdempotencyHeader),
+    request_body = wire::InitiateRequest,
+    responses(
+        (status = 201, description = "Opened", body = wire::InitiateAnswer),
+        (status = 200, description = "Pending already; the link is fresh", body = wire::InitiateAnswer),
+    )
+)]
+async fn initiate(
+    State(server): State<Shared>,
+    permit: Permit<Initiate>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let request = body.read(wire::InitiateRequest::validate)?;
+    let key = once::key(&headers, Initiate::ACTION, body.bytes())?;
+    once(&server, &permit.ctx, key, wire::initiated, async |reply| {
+        numbers::initiate(&server.app, &permit.ctx, request, reply).await
+    })
+    .await
+}
+
+struct Submit;
+impl Operation for Submit {
+    const ACTION: &'static str = "number.submit";
+    const SCOPE: Scope = Scope::NumbersWrite;
+    // Per session, which is known only from the body.
+    const LIMIT: Option<LimitName> = None;
+}
+
+/// Name the number
+///
+/// By the company's app: authorised by the session's one-time `token`, or by a credential of the
+/// company. The answer never tells the number.
+#[utoipa::path(
+    post,
+    path = "/api/v1/verification/submit",
+    tag = "Numbers",
+    params(once::IdempotencyHeader),
+    request_body = wire::SubmitRequest,
+    responses((status = 200, description = "It is the number, or it is not", body = wire::SubmitAnswer))
+)]
+async fn submit(
+    State(server): State<Shared>,
+    offered: Offered<Submit>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let token = match offered.permit {
+        Some(_) => None,
+        None => {
+            Some(wire::token(body.bytes()).ok_or_else(|| offered.unauthorised(Refusal::Missing))?)
+        }
+    };
+    let mut submission = body.read(wire::SubmitRequest::validate)?;
+    let key = once::key(&headers, Submit::ACTION, body.bytes())?;
+    let caller = offered.permit.as_ref().map(|permit| &permit.ctx.caller);
+    let verdict = server.limiter.take_submission(caller, &submission.id).await;
+    offered.judge(LimitName::Submit, verdict)?;
+    let ctx = match (&offered.permit, &token) {
+        (Some(permit), _) => permit.ctx.clone(),
+        (None, token) => by_token(&server, &offered, &submission.id, token.as_deref()).await?,
+    };
+    submission.token = token;
+    once(&server, &ctx, key, wire::submitted, async |reply| {
+        numbers::submit(&server.app, &ctx, submission, reply).await
+    })
+    .await
+}
+
+async fn by_token(
+    server: &Shared,
+    offered: &Offered<Submit>,
+    id: &str,
+    token: Option<&str>,
+) -> Result<Ctx, Failure> {
+    let token = token.unwrap_or_default();
+    let authorised = numbers::authorise(&server.app, offered.exchange(), id, token).await;
+    authorised.map_err(|error| match error.problem().code {
+        Code::Unauthenticated => offered.unauthorised(Refusal::BadToken),
+        _ => error.into(),
+    })
+}
+
+struct Status;
+impl Operation for Status {
+    const ACTION: &'static str = "number.status";
+    const SCOPE: Scope = Scope::NumbersRead;
+    const LIMIT: Option<LimitName> = Some(LimitName::Status);
+}
+
+/// Look up a session
+#[utoipa::path(
+    get,
+    path = "/api/v1/verification/status/{verificationId}",
+    tag = "Numbers",
+    params(("verificationId" = String, Path, description = "As `initiate` answered it", example = "nv_0637se1g00041061050o3gg28a1c60q3gf")),
+    responses((status = 200, description = "How it stands", body = wire::StatusAnswer))
+)]
+async fn status(
+    State(server): State<Shared>,
+    permit: Permit<Status>,
+    Path(verification_id): Path<String>,
+) -> Result<Response, Failure> {
+    let session = numbers::status(&server.app, &permit.ctx, &verification_id).await?;
+    Ok(answer(200, wire::status(&session)))
+}
