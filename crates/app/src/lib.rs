@@ -10,6 +10,7 @@ pub mod audit;
 pub mod companies;
 pub mod credentials;
 pub mod customers;
+pub mod deliveries;
 mod error;
 pub mod exchange;
 pub mod idempotency;

@@ -1,0 +1,3 @@
+//! Deliveries: what leaves this server for others.
+
+pub mod sender;
