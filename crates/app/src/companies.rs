@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use data_encoding::BASE64;
 use domain::access::CompanyId;
-use domain::random::{self, Random, uuid_v7};
+use domain::random::{Random, uuid_v7};
 use domain::seal::{DataKey, Place};
+use domain::webhook;
 use jiff::{SignedDuration, Timestamp};
 use store::tables::change_counter;
 use store::tables::companies::{self, Company};
@@ -214,15 +214,15 @@ struct Secret {
     stored: WebhookSecret,
 }
 
-/// A fresh webhook secret of 32 random bytes, shown and sealed.
+/// A fresh webhook secret, shown and sealed.
 async fn seal_secret(app: &App, company: &str, now: Timestamp) -> Result<Secret> {
     let key = app.keys.of_company(company, now).await?;
     let random = app.random.as_ref();
-    let bytes = Zeroizing::new(random::bytes::<32>(random));
+    let secret = webhook::WebhookSecret::generate(random);
     let id = uuid_v7(now, random);
     Ok(Secret {
-        shown: Zeroizing::new(format!("whsec_{}", BASE64.encode(bytes.as_slice()))),
-        stored: stored_secret(&key, id, bytes.as_slice(), company, now, random)?,
+        shown: secret.shown(),
+        stored: stored_secret(&key, id, secret.as_bytes(), company, now, random)?,
     })
 }
 
