@@ -65,6 +65,11 @@ impl Office {
             index_key: IndexKey::new(INDEX_KEY.as_bytes()),
             key_ring: KeyRing::new([("k1", &[b'B'; 32])]).unwrap(),
             ages: app::ages::Policy::default(),
+            numbers: app::numbers::Policy {
+                lifetime: domain::span::Span::seconds(600),
+                base_url: "http://localhost:3000".into(),
+                render_event: bonafide::http::numbers::event,
+            },
         });
         Self(Arc::new(app.await.unwrap()))
     }

@@ -180,6 +180,7 @@ impl TestApp {
             index_key: IndexKey::new(b"an index key for tests that has more than 32 bytes"),
             key_ring: key_ring(),
             ages: settings.ages,
+            numbers: settings.numbers,
         };
         let app = Arc::new(App::open(parts).await.unwrap());
         let quota = quota(&ground).await;
@@ -257,6 +258,7 @@ impl TestApp {
         self.app.recorder.record_floods(false).await.unwrap();
         idempotency::clean_up(&self.app).await.unwrap();
         self.app.checkpoints.make().await.unwrap();
+        app::numbers::sweep(&self.app).await.unwrap();
     }
 
     /// Creates a company.

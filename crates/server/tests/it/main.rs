@@ -20,6 +20,7 @@ mod customers;
 mod harness;
 mod listener;
 mod metrics;
+mod numbers;
 mod openapi;
 mod privacy;
 mod quota;

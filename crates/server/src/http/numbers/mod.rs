@@ -4,4 +4,4 @@ mod routes;
 mod wire;
 
 pub use routes::routes;
-pub use wire::event;
+pub use wire::{EventMessage, event};

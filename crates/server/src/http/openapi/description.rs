@@ -8,7 +8,8 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{Components, OpenApi};
 use utoipa::{Modify, OpenApi as _};
 
-use crate::http::conventions::surface::{Envelope, TokenFailure};
+use crate::http::conventions::surface::{Envelope, NumberFailure, TokenFailure};
+use crate::http::numbers::EventMessage;
 
 /// The document without its paths.
 pub fn description() -> OpenApi {
@@ -31,12 +32,16 @@ pub fn description() -> OpenApi {
     servers((url = "/", description = "This server")),
     tags(
         (name = "Customers", description = "What is proven about a customer."),
+        (name = "Numbers", description = "Does this person hold this mobile number? The end of a \
+            session is told to the company's webhook as a signed `NumberEvent` \
+            (Standard Webhooks)."),
+        (name = "Ages", description = "Is this customer old enough?"),
         (name = "Tokens", description = "An API key in, a short-lived token out."),
         (name = "Administration", description = "Companies and keys: what the operator's commands \
             do, over HTTP. The scope `admin` is the operator's: it reaches every company."),
         (name = "Health", description = "Whether the server is well; public. Its metrics are for administrators.")
     ),
-    components(schemas(Envelope, TokenFailure)),
+    components(schemas(Envelope, NumberFailure, TokenFailure, EventMessage)),
     modifiers(&Schemes)
 )]
 struct Description;

@@ -39,6 +39,11 @@ impl Call {
         }
     }
 
+    /// With this credential as a bearer.
+    pub fn bearer(self, credential: &str) -> Self {
+        self.header("authorization", &format!("Bearer {credential}"))
+    }
+
     /// With an API key.
     pub fn key(self, key: &str) -> Self {
         self.header("x-api-key", key)

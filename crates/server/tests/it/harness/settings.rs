@@ -7,9 +7,13 @@ use app::limits::Limits;
 use bonafide::http::conventions::edge;
 use bonafide::tokens::{Expected, Tokens};
 use domain::rate::Limit;
+use domain::span::Span;
 
 /// `JWT_SECRET` of every instance whose settings say nothing else.
 pub const JWT_SECRET: &[u8] = b"a secret for the tokens of tests, long enough";
+
+/// `API_BASE_URL` of every instance.
+pub const BASE_URL: &str = "https://verify.example.com";
 
 /// What an operator can configure, as far as the router sees it.
 #[derive(Clone)]
@@ -18,6 +22,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The rules about ages.
     pub ages: app::ages::Policy,
+    /// The rules about numbers.
+    pub numbers: app::numbers::Policy,
     /// What tokens are accepted.
     pub tokens: Arc<Tokens>,
     /// How the edge behaves.
@@ -34,6 +40,11 @@ impl Default for Settings {
                 submit: limit("10/1m"),
             },
             ages: app::ages::Policy::default(),
+            numbers: app::numbers::Policy {
+                lifetime: Span::seconds(600),
+                base_url: BASE_URL.into(),
+                render_event: bonafide::http::numbers::event,
+            },
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),

@@ -1,0 +1,71 @@
+//! The Numbers surface as companies and their apps see it.
+
+mod answers;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Call, TestApp};
+
+/// The paths.
+pub const INITIATE: &str = "/api/v1/verification/initiate";
+pub const SUBMIT: &str = "/api/v1/verification/submit";
+pub const STATUS: &str = "/api/v1/verification/status";
+
+/// The scopes of a company.
+pub const ALL: &str = "numbers:read numbers:write";
+
+/// The number of every session, unless a test says otherwise.
+pub const NUMBER: &str = "+14155550123";
+/// A number of somebody else.
+pub const OTHER: &str = "+14155550124";
+
+/// An open session, as its company knows it.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    pub id: String,
+    pub token: String,
+    pub link: String,
+}
+
+impl Opened {
+    pub fn of(answer: &Answer) -> Self {
+        let link = answer.json["deepLink"].as_str().unwrap().to_owned();
+        let (_, token) = link.rsplit_once(['#', '=']).unwrap();
+        Self {
+            id: answer.json["verificationId"].as_str().unwrap().to_owned(),
+            token: token.to_owned(),
+            link,
+        }
+    }
+}
+
+/// Asks for a session.
+pub fn initiate(app: &TestApp, key: &str, number: &str, request: &str) -> Call {
+    let body = json!({ "mobileNumber": number, "requestId": request });
+    app.post(INITIATE).bearer(key).json(&body)
+}
+
+/// Opens a session.
+pub async fn open(app: &TestApp, key: &str, request: &str) -> Opened {
+    Opened::of(&initiate(app, key, NUMBER, request).expect(201).await)
+}
+
+/// What an app submits.
+pub fn submission(session: &Opened, number: &str) -> Value {
+    json!({
+        "verificationId": session.id,
+        "mobileNumber": number,
+        "appUserId": "user-7",
+        "token": session.token,
+    })
+}
+
+/// Submits a number with the session's token.
+pub fn submit(app: &TestApp, session: &Opened, number: &str) -> Call {
+    app.post(SUBMIT).json(&submission(session, number))
+}
+
+/// Looks a session up.
+pub fn status(app: &TestApp, key: &str, id: &str) -> Call {
+    app.get(&format!("{STATUS}/{id}")).bearer(key)
+}
