@@ -1,6 +1,7 @@
 //! The Numbers surface as companies and their apps see it.
 
 mod answers;
+mod page;
 
 use serde_json::{Value, json};
 
