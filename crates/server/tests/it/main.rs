@@ -17,6 +17,7 @@ mod config;
 mod conventions;
 mod cors;
 mod customers;
+mod deliveries;
 mod harness;
 mod listener;
 mod metrics;
