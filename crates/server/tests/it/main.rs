@@ -21,6 +21,7 @@ mod harness;
 mod listener;
 mod metrics;
 mod openapi;
+mod outbound;
 mod privacy;
 mod quota;
 mod tls;
