@@ -10,6 +10,7 @@
 //! them directly, as nothing else runs in a test while its servers start.
 
 pub mod browser;
+pub mod oracle;
 pub mod ports;
 pub mod postgres;
 pub mod process;

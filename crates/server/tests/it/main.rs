@@ -23,6 +23,7 @@ mod listener;
 mod metrics;
 mod numbers;
 mod openapi;
+mod outbound;
 mod privacy;
 mod quota;
 mod tls;
