@@ -234,6 +234,8 @@ impl Line {
             Some(endpoint) => endpoint.url.clone().ok_or("no_receiver"),
             None => Err("no_receiver"),
         };
+        // Unsigned, a message could be anybody's.
+        let url = url.and_then(|url| (!secrets.is_empty()).then_some(url).ok_or("no_secret"));
         let failing = line
             .endpoint
             .is_some_and(|endpoint| endpoint.failing_since.is_some());
