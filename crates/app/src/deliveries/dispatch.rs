@@ -137,7 +137,10 @@ impl Dispatcher {
             Ok(Ended {
                 receiver,
                 delivered,
-            }) => self.lines.end(&receiver, delivered),
+            }) => {
+                let now = self.shared.app.clock.now();
+                self.lines.end(&receiver, delivered, now);
+            }
             Err(error) => tracing::error!(%error, "a delivery's turn ended early"),
         }
     }
@@ -438,6 +441,9 @@ impl Unit for Claim {
         };
         let mut room = self.lines.room();
         for receiver in due {
+            if self.lines.rests(&receiver, self.now) {
+                continue;
+            }
             let count = self.lines.room_of(&receiver).min(room);
             claims.more |= count == 0;
             if let Some(company) = company_of(&receiver).filter(|_| count > 0) {
