@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::deliveries::sender::{Answer, Message, Sender};
+use app::deliveries::{Answer, Message, Sender};
 use domain::clock::Clock;
 use domain::delivery::Outcome;
 use domain::link::WebhookUrl;

@@ -10,7 +10,7 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::deliveries::sender::{Answer, Message, Sender as _};
+use app::deliveries::{Answer, Message, Sender as _};
 use bonafide::outbound::resolver::SystemLookup;
 use bonafide::outbound::{HttpSender, Settings};
 use domain::clock::Clock;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use app::deliveries::sender::{Message, Sender as _};
+use app::deliveries::{Message, Sender as _};
 use bonafide::ambient::{SystemClock, SystemRandom};
 use domain::clock::Clock as _;
 use domain::random::uuid_v7;

@@ -1,6 +1,6 @@
 //! What a receiver sees of a delivery.
 
-use app::deliveries::sender::Sender as _;
+use app::deliveries::Sender as _;
 use domain::delivery::Outcome;
 use http::{Method, Version};
 
