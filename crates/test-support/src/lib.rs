@@ -1,5 +1,5 @@
-//! Real servers for tests and benches: private PostgreSQL, Redis and `bonafide` processes, and a
-//! browser to look at what they serve.
+//! Real servers for tests and benches: private PostgreSQL, Redis and `bonafide` processes, a
+//! browser to look at what they serve, and a stock library to judge what they sign.
 //!
 //! Guarantees: every server listens on loopback only, on a port of its own, keeps its files in a
 //! temporary directory of its own, and is stopped when its handle is dropped. A program that is not

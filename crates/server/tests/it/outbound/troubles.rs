@@ -42,7 +42,6 @@ async fn who_does_not_answer_in_time_is_not_waited_for() {
         );
         let took = began.elapsed();
         assert!(took >= IMPATIENCE && took < PATIENCE / 2, "{took:?}");
-        assert_eq!(receiver.connections(), 1);
     }
 }
 
@@ -59,7 +58,12 @@ async fn the_status_counts_when_the_body_stalls() {
         "HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\nRetry-After: 7\r\n\r\npart",
     ))
     .await;
-    let answer = send(impatient(), &receiver.url()).await;
+    // Time enough for the head to come on a busy machine.
+    let settings = Settings {
+        timeout: 5 * IMPATIENCE,
+        ..settings()
+    };
+    let answer = send(settings, &receiver.url()).await;
     assert_eq!(answer.outcome, Outcome::Delivered { status: 202 });
     assert_eq!(answer.retry_after.map(|wish| wish.as_secs()), Some(7));
 }
