@@ -6,7 +6,7 @@ use app::companies::CompanyChange;
 use serde_json::json;
 
 use super::{ALL, NUMBER, OTHER, Opened, initiate, open, status, submit};
-use crate::harness::{Answer, Call, TestApp, flows, logged};
+use crate::harness::{Answer, BASE_URL, Call, TestApp, flows, logged};
 
 flows!(
     the_page_is_the_same_for_every_id_and_nothing_is_looked_up,
@@ -115,7 +115,7 @@ async fn following_the_link_shows_who_asks_and_changes_nothing(app: TestApp) {
     }
     assert_eq!(standing(&app, &key, &session).await, "pending");
     app.advance(Duration::from_secs(9 * 60 + 1));
-    let pasted = format!("  {} ", session.link);
+    let pasted = format!("  {BASE_URL}{}#{} ", path(&session), session.token);
     let answer = send(&app, &path(&session), &[("token", &pasted)]);
     assert_shows(&answer.expect(200).await, "less than a minute</time>");
 }
@@ -282,9 +282,10 @@ async fn a_company_with_an_app_has_it_opened(app: TestApp) {
         ..CompanyChange::default()
     };
     app.change_company("default", change).await;
-    let session = open(&app, &key, "order-81").await;
+    let answer = initiate(&app, &key, NUMBER, "order-81").expect(201).await;
+    let session = Opened::of(&answer);
     let link = format!("acme://verify?id={}&token={}", session.id, session.token);
-    assert_eq!(session.link, link);
+    assert_eq!(answer.json["deepLink"], link);
     let href = format!(
         "href=\"acme:&#x2f;&#x2f;verify?id={}&amp;token={}\"",
         session.id, session.token
@@ -338,14 +339,14 @@ async fn every_request_leaves_its_record(app: TestApp) {
             "number.open",
             "unauthenticated",
             "",
-            Some("bad_token"),
+            Some("bad token"),
         ),
         (
             send(&app, &own, &[]),
             "number.open",
             "unauthenticated",
             "",
-            Some("missing"),
+            Some("no credential"),
         ),
         (
             app.post(&own).body("text/plain", "token=x"),
