@@ -78,6 +78,12 @@ impl Company {
     }
 }
 
+/// Waits until a condition holds of a page that has come as a whole: before, things still move.
+fn drawn(page: &mut Page, condition: &str) {
+    let drawn = format!("document.readyState === 'complete' && ({condition})");
+    page.wait_for(&drawn).unwrap();
+}
+
 impl Visit {
     fn new() -> Self {
         let server = ServerBuilder::new()
@@ -106,15 +112,13 @@ impl Visit {
     /// Follows a link and waits for the session.
     fn follow(&mut self, session: &Session) {
         self.page.open(&session.link).unwrap();
-        self.page
-            .wait_for("document.querySelector('#number')")
-            .unwrap();
+        drawn(&mut self.page, "document.querySelector('#number')");
     }
 
     /// Waits for a page with this headline.
     fn arrive(&mut self, headline: &str) {
         let shown = format!("document.querySelector('h1')?.innerText === '{headline}'");
-        self.page.wait_for(&shown).unwrap();
+        drawn(&mut self.page, &shown);
     }
 
     fn focused(&mut self) -> String {
@@ -157,10 +161,7 @@ fn the_link_leads_to_a_confirmed_number() {
 
     visit.page.fill("#number", OTHER).unwrap();
     visit.page.click("button").unwrap();
-    visit
-        .page
-        .wait_for("document.querySelector('.problem')")
-        .unwrap();
+    drawn(&mut visit.page, "document.querySelector('.problem')");
     let problem = visit.page.text(".problem").unwrap();
     assert_eq!(problem, "This is not the number. You have 2 tries left.");
     assert_eq!(visit.focused(), "number");
@@ -228,10 +229,10 @@ fn a_keyboard_is_enough() {
         ),
         ("number", NUMBER, "Confirm", "Confirmed"),
     ] {
-        visit
-            .page
-            .wait_for(&format!("document.querySelector('#{field}')"))
-            .unwrap();
+        drawn(
+            &mut visit.page,
+            &format!("document.querySelector('#{field}')"),
+        );
         visit.page.press("Tab").unwrap();
         assert_eq!(visit.focused(), field);
         assert_eq!(
@@ -270,7 +271,7 @@ fn a_desktop_shows_a_code_for_the_phone_and_a_phone_does_not() {
     phone.resize(360, 740).unwrap();
     phone.touch().unwrap();
     phone.open(&session.link).unwrap();
-    phone.wait_for("document.querySelector('#number')").unwrap();
+    drawn(&mut phone, "document.querySelector('#number')");
     assert_eq!(qr_code::read(browser, &mut phone), [""; 0]);
     let shown = "document.querySelector('.qr').checkVisibility()";
     assert_eq!(phone.evaluate(shown).unwrap(), false);
@@ -292,10 +293,7 @@ fn a_phone_opens_the_app_once_by_itself() {
     };
     visit.page.resize(1280, 800).unwrap();
     visit.page.open(&link).unwrap();
-    visit
-        .page
-        .wait_for("document.querySelector('#number')")
-        .unwrap();
+    drawn(&mut visit.page, "document.querySelector('#number')");
     let button = "document.querySelector('.app .button').checkVisibility()";
     assert_eq!(visit.page.evaluate(button).unwrap(), false);
     assert_eq!(
@@ -309,7 +307,7 @@ fn a_phone_opens_the_app_once_by_itself() {
     phone.resize(360, 740).unwrap();
     phone.touch().unwrap();
     phone.open(&link).unwrap();
-    phone.wait_for("document.querySelector('#number')").unwrap();
+    drawn(&mut phone, "document.querySelector('#number')");
     println!(
         "{:?} {:?}",
         phone.requests().unwrap().to_vec(),
@@ -320,14 +318,13 @@ fn a_phone_opens_the_app_once_by_itself() {
     assert_eq!(asked(&mut phone), 1);
     phone.fill("#number", OTHER).unwrap();
     phone.click("button").unwrap();
-    phone
-        .wait_for("document.querySelector('.problem')")
-        .unwrap();
+    drawn(&mut phone, "document.querySelector('.problem')");
     phone.fill("#number", NUMBER).unwrap();
     phone.click("button").unwrap();
-    phone
-        .wait_for("document.querySelector('h1').innerText === 'Confirmed'")
-        .unwrap();
+    drawn(
+        &mut phone,
+        "document.querySelector('h1').innerText === 'Confirmed'",
+    );
     assert_eq!(phone.text(".button").unwrap(), "Back to the app");
     phone.picture("number-app-confirmed").unwrap();
     assert_eq!(asked(&mut phone), 1);
@@ -342,10 +339,7 @@ fn a_second_click_is_no_second_try() {
     let twice =
         "document.querySelector('button').click(); document.querySelector('button').click()";
     visit.page.evaluate(twice).unwrap();
-    visit
-        .page
-        .wait_for("document.querySelector('.problem')")
-        .unwrap();
+    drawn(&mut visit.page, "document.querySelector('.problem')");
     let problem = visit.page.text(".problem").unwrap();
     assert!(problem.ends_with("You have 2 tries left."), "{problem}");
     // And back on a page that was sent before, it can be sent again.
@@ -385,7 +379,7 @@ fn every_page_fits_its_screen_and_can_be_read() {
                 visit.page.fill("#number", OTHER).unwrap();
                 visit.page.evaluate("document.title = 'before'").unwrap();
                 visit.page.press("Enter").unwrap();
-                visit.page.wait_for("document.title !== 'before'").unwrap();
+                drawn(&mut visit.page, "document.title !== 'before'");
                 look_at(&mut visit.page, &name(page));
             }
             visit.arrive("Not confirmed");

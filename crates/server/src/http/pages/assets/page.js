@@ -33,5 +33,6 @@ addEventListener("DOMContentLoaded", () => {
   const app = document.querySelector("a[data-open]");
   document.querySelectorAll("form").forEach(sendOnce);
   if (start && code) follow(start);
-  if (app) openApp(app);
+  // When everything is there, for the page is what the person comes back to.
+  if (app) addEventListener("load", () => openApp(app));
 });
