@@ -33,7 +33,10 @@ pub fn routes() -> OpenApiRouter<Shared> {
             &[Code::InvalidNumber, Code::Conflict],
         ))
         .routes(documented_offered::<Submit>(routes!(submit), &closed))
-        .routes(documented::<Status>(routes!(status), &[]))
+        .routes(documented::<Status>(
+            routes!(status),
+            &[Code::InvalidRequest],
+        ))
 }
 
 struct Initiate;

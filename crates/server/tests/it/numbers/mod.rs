@@ -1,8 +1,14 @@
 //! The Numbers surface as companies and their apps see it.
 
 mod answers;
+mod audit;
+mod concurrency;
 mod credentials;
 mod expiry;
+mod limits;
+mod mistakes;
+mod once;
+mod tenancy;
 
 use serde_json::{Value, json};
 
