@@ -86,7 +86,7 @@ mod tests {
         assert_ne!(made[0], made[1]);
         for id in made {
             let (time, random) = id.as_str().split_at(PREFIX.len() + 9);
-            assert_eq!(time, "nv_0637se1g0");
+            assert_eq!(time, "nv_066c4kfk0");
             assert_eq!(random.len(), SIGNS - 9);
         }
     }

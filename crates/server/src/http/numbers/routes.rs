@@ -167,7 +167,7 @@ impl Operation for Status {
     get,
     path = "/api/v1/verification/status/{verificationId}",
     tag = "Numbers",
-    params(("verificationId" = String, Path, description = "As `initiate` answered it", example = "nv_0637se1g00041061050o3gg28a1c60q3gf")),
+    params(("verificationId" = String, Path, description = "As `initiate` answered it", example = "nv_06a1uabs000020g30g2gc1o81450m30d1o7g")),
     responses((status = 200, description = "How it stands", body = wire::StatusAnswer))
 )]
 async fn status(

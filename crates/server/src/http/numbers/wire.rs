@@ -65,7 +65,7 @@ fn id(text: &str) -> Result<String, &'static str> {
 #[schema(as = NumberSession)]
 pub struct InitiateAnswer<'a> {
     /// The session's id.
-    #[schema(examples("nv_0637se1g00041061050o3gg28a1c60q3gf"))]
+    #[schema(examples("nv_06a1uabs000020g30g2gc1o81450m30d1o7g"))]
     verification_id: &'a str,
     /// The company's own name for it.
     #[schema(examples("order-81"))]
@@ -75,7 +75,7 @@ pub struct InitiateAnswer<'a> {
     status: &'a str,
     /// The link to send to the number.
     #[schema(examples(
-        "https://verify.example.com/v/nv_0637se1g00041061050o3gg28a1c60q3gf#AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+        "https://verify.example.com/v/nv_06a1uabs000020g30g2gc1o81450m30d1o7g#AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
     ))]
     deep_link: &'a str,
     /// When its time is over.
@@ -103,7 +103,7 @@ pub fn initiated(session: &Initiated) -> (u16, Vec<u8>) {
 pub struct SubmitRequest<'a> {
     /// The session's id.
     #[serde(borrow, default)]
-    #[schema(value_type = String, required, max_length = 200, examples("nv_0637se1g00041061050o3gg28a1c60q3gf"))]
+    #[schema(value_type = String, required, max_length = 200, examples("nv_06a1uabs000020g30g2gc1o81450m30d1o7g"))]
     verification_id: Raw<'a>,
     /// The number.
     #[serde(borrow, default)]
@@ -163,7 +163,7 @@ impl Named {
 #[schema(as = NumberSubmitted)]
 pub struct SubmitAnswer<'a> {
     /// The session's id.
-    #[schema(examples("nv_0637se1g00041061050o3gg28a1c60q3gf"))]
+    #[schema(examples("nv_06a1uabs000020g30g2gc1o81450m30d1o7g"))]
     verification_id: &'a str,
     /// `verified`; `pending` after another number, `failed` after the last of them.
     #[schema(examples("verified"))]
@@ -207,7 +207,7 @@ pub fn submitted(outcome: &Outcome) -> (u16, Vec<u8>) {
 #[schema(as = NumberStatus)]
 pub struct StatusAnswer<'a> {
     /// The session's id.
-    #[schema(examples("nv_0637se1g00041061050o3gg28a1c60q3gf"))]
+    #[schema(examples("nv_06a1uabs000020g30g2gc1o81450m30d1o7g"))]
     verification_id: &'a str,
     /// The company's own name for it.
     #[schema(examples("order-81"))]

@@ -1,6 +1,6 @@
 //! Many at once: a session ends once, and every count is exact.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use app::companies::CompanyChange;
@@ -139,6 +139,8 @@ async fn of_many_links_the_last_one_opens_the_session(app: TestApp) {
     assert_eq!(count(&answers), BTreeMap::from([(200, 99), (201, 1)]));
     let sessions: Vec<_> = answers.iter().map(Opened::of).collect();
     assert!(sessions.iter().all(|session| session.id == sessions[0].id));
+    let links: BTreeSet<_> = sessions.iter().map(|session| &session.link).collect();
+    assert_eq!(links.len(), 100);
     let mut live = Vec::new();
     for session in &sessions {
         // Only who may submit is told that this is no number.
