@@ -1,15 +1,20 @@
 //! The programs that tests need beside Rust: found, or installed, or asked for.
 //!
 //! Guarantees: installs only as root on a system with apt, and only what is missing; otherwise the
-//! error says exactly what to install. Starts no service of the distribution.
+//! error says exactly what to install. Starts no service of the distribution. The Python library that
+//! judges our webhooks goes into an environment of its own below cargo's target folder.
 //! Must not: install anything that cargo or rustup can bring.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use test_support::oracle;
 use test_support::programs::{browser, find_in_path, postgres_directory, redis_server};
 
-use crate::workspace::succeed;
+use crate::workspace::{succeed, target};
+
+const PYTHON_HINT: &str = "Python 3 with its module venv is not installed: on Debian or Ubuntu run \
+    `apt-get install python3 python3-venv`, on Fedora `dnf install python3`";
 
 /// Makes sure that PostgreSQL, Redis and Chromium are on this machine.
 pub fn test_servers() -> Result<()> {
@@ -23,6 +28,40 @@ pub fn test_servers() -> Result<()> {
     }
     let hints: Vec<_> = missing.into_iter().map(|(_, hint)| hint).collect();
     bail!("{}", hints.join("\n"))
+}
+
+/// Makes sure that the library that judges our webhooks is there, in its pinned version.
+pub fn webhook_oracle() -> Result<()> {
+    let environment = oracle::environment(&target()?);
+    let python = oracle::python_in(&environment);
+    if oracle::has_library(&python) {
+        return Ok(());
+    }
+    if !can_make_environments() {
+        ensure!(can_install(), PYTHON_HINT);
+        install(&["python3", "python3-venv"])?;
+    }
+    let mut make = Command::new("python3");
+    succeed(make.args(["-m", "venv", "--clear"]).arg(&environment))?;
+    let mut pip = Command::new(&python);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
+    pip.args(["--no-deps", "--require-hashes", "--requirement"]);
+    succeed(pip.arg(oracle::REQUIREMENTS))
+        .context("the Python library `standardwebhooks` comes from PyPI, which must be in reach")
+}
+
+/// Debian keeps what `venv` needs in a package of its own, so that Python may be here without it.
+fn can_make_environments() -> bool {
+    let mut command = Command::new("python3");
+    command.args(["-c", "import ensurepip, venv"]);
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 /// Debian's package for each program that is not here, with the words for a person.

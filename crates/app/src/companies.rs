@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::tables::change_counter;
 use store::tables::companies::{self, Company};
 use store::tables::webhook_endpoints;
+pub use store::tables::webhook_endpoints::Endpoint;
 use store::tables::webhook_secrets::{self, WebhookSecret};
 use store::{Lane, Tx, Unit, Written};
 use uuid::Uuid;
@@ -117,12 +118,17 @@ pub async fn change(
 ) -> Result<WithSecret> {
     keep_own_company(exchange, company_id, &change)?;
     let now = app.clock.now();
-    let secret = match change.rotate_secret {
-        None => None,
-        Some(grace) => {
-            get(app, company_id).await?;
-            Some((seal_secret(app, company_id, now).await?, after(now, grace)?))
-        }
+    let until = change
+        .rotate_secret
+        .map(|grace| after(now, grace))
+        .transpose()?;
+    let names_webhook = matches!(change.webhook_url, Some(Some(_)));
+    let secret = if until.is_some() || names_webhook {
+        get(app, company_id).await?;
+        let secret = seal_secret(app, company_id, now).await?;
+        Some(NewSecret { secret, until })
+    } else {
+        None
     };
     exchange.note_detail(format!("company={company_id}"));
     let draft = app.recorder.draft(exchange).await?;
@@ -150,6 +156,21 @@ pub async fn get(app: &App, company_id: &str) -> Result<Company> {
         .read(move |mut tx| {
             let company_id = company_id.clone();
             Box::pin(async move { companies::find(&mut tx, &company_id).await })
+        })
+        .await?
+        .ok_or_else(not_found)
+}
+
+/// How a company's webhook endpoint fares.
+///
+/// # Errors
+/// [`Code::NotFound`] when there is no company of that id.
+pub async fn endpoint(app: &App, company_id: &str) -> Result<Endpoint> {
+    let company_id = company_id.to_owned();
+    app.store
+        .read(move |mut tx| {
+            let company_id = company_id.clone();
+            Box::pin(async move { webhook_endpoints::find(&mut tx, &company_id).await })
         })
         .await?
         .ok_or_else(not_found)
@@ -291,10 +312,18 @@ impl Unit for Create {
     }
 }
 
+/// A secret for a company that is there already.
+struct NewSecret {
+    secret: Secret,
+    /// Until when the present one signs as well; without it the new one is given only to a company
+    /// that has none, as the one that every installation begins with.
+    until: Option<Timestamp>,
+}
+
 struct Change {
     company_id: String,
     change: CompanyChange,
-    secret: Option<(Secret, Timestamp)>,
+    secret: Option<NewSecret>,
     now: Timestamp,
     draft: Draft,
     reply: Reply<WithSecret>,
@@ -322,14 +351,9 @@ impl Unit for Change {
             // Whoever names an endpoint, the same one too, wants it to be used.
             webhook_endpoints::reset(tx, &self.company_id).await?;
         }
-        if let Some((secret, until)) = &self.secret {
-            webhook_secrets::expire_all(tx, &self.company_id, *until).await?;
-            webhook_secrets::insert(tx, &secret.stored).await?;
-        }
-        let webhook_secret = self.secret.as_ref().map(|(secret, _)| secret.shown.clone());
         let output = WithSecret {
             company,
-            webhook_secret,
+            webhook_secret: self.give_secret(tx).await?,
         };
         self.reply.store(tx, &output).await?;
         let records = vec![self.draft.clone().finish("ok", 200, None)];
@@ -341,6 +365,26 @@ impl Unit for Change {
 }
 
 impl Change {
+    /// Gives the company the new secret, if it is to have one; returns it, to be shown.
+    async fn give_secret(&self, tx: &mut Tx<'_>) -> store::Result<Option<Zeroizing<String>>> {
+        let Some(NewSecret { secret, until }) = &self.secret else {
+            return Ok(None);
+        };
+        match until {
+            Some(until) => {
+                webhook_secrets::expire_all(tx, &self.company_id, *until).await?;
+            }
+            None => {
+                let present = webhook_secrets::list_valid(tx, &self.company_id, self.now).await?;
+                if !present.is_empty() {
+                    return Ok(None);
+                }
+            }
+        }
+        webhook_secrets::insert(tx, &secret.stored).await?;
+        Ok(Some(secret.shown.clone()))
+    }
+
     fn apply(&self, company: &mut Company) {
         let change = &self.change;
         if let Some(name) = &change.name {

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::deliveries::{self, Dispatcher};
 use app::limits::{Limiter, Limits};
 use app::quota::Quota;
 use app::{App, Parts, ages, idempotency, numbers};
 use domain::age::{AgePolicy, AttemptPolicy};
 use domain::clock::Clock;
+use domain::delivery::Schedule;
 use domain::random::Random;
 use domain::seal::{IndexKey, KeyRing};
 use futures_util::future::BoxFuture;
@@ -24,6 +26,7 @@ use crate::http;
 use crate::http::conventions::edge;
 use crate::http::{Server, Shared};
 use crate::metrics;
+use crate::outbound::HttpSender;
 use crate::quota::memory::MemoryQuota;
 use crate::quota::redis::{Patience, RedisQuota};
 use crate::quota::steady_clock;
@@ -43,6 +46,9 @@ const CLEARING: Duration = Duration::from_secs(60);
 
 /// How often companies are told of sessions whose time is over.
 const SWEEPING: Duration = Duration::from_secs(1);
+
+/// How often the metrics learn how many deliveries wait.
+const DEPTH: Duration = Duration::from_secs(10);
 
 /// How often what was observed is taken into the histograms.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -258,9 +264,31 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
         "sessions whose time is over are not swept",
         |app| Box::pin(async { numbers::sweep(app).await.map(drop) }),
     );
+    every(DEPTH, "it is not known how many deliveries wait", |app| {
+        Box::pin(async {
+            let depth = deliveries::depth(app).await?;
+            metrics::deliveries::note_depth(depth, app.clock.now());
+            Ok(())
+        })
+    });
     every(CLEARING, "idempotency keys are not cleared", |app| {
         Box::pin(async { idempotency::clean_up(app).await.map(drop) })
     });
+}
+
+/// What makes the deliveries.
+///
+/// # Errors
+/// When the system's certificates cannot be used.
+pub fn dispatcher(config: &Config, app: &Arc<App>) -> Result<Dispatcher, Failure> {
+    let sender = HttpSender::new((&config.webhooks).into(), app.clock.clone())
+        .map_err(|error| Failure::failed(format!("webhooks cannot be sent: {error}")))?;
+    let settings = deliveries::Settings {
+        schedule: Schedule::new(config.webhooks.backoff.clone()),
+        timeout: config.webhooks.timeout,
+    };
+    let sender = Arc::new(metrics::deliveries::Counted(sender));
+    Ok(Dispatcher::new(app.clone(), sender, settings))
 }
 
 /// Keeps the metrics of this process in order, until `stop`.

@@ -1,5 +1,5 @@
-//! Real servers for tests and benches: private PostgreSQL, Redis and `bonafide` processes, and a
-//! browser to look at what they serve.
+//! Real servers for tests and benches: private PostgreSQL, Redis and `bonafide` processes, a
+//! browser to look at what they serve, and a stock library to judge what they sign.
 //!
 //! Guarantees: every server listens on loopback only, on a port of its own, keeps its files in a
 //! temporary directory of its own, and is stopped when its handle is dropped. A program that is not
@@ -10,6 +10,7 @@
 //! them directly, as nothing else runs in a test while its servers start.
 
 pub mod browser;
+pub mod oracle;
 pub mod ports;
 pub mod postgres;
 pub mod process;

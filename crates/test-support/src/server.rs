@@ -61,7 +61,20 @@ const SECRETS: [(&str, &str); 3] = [
 pub struct ServerBuilder {
     binary: Option<PathBuf>,
     variables: BTreeMap<String, String>,
-    only_listening: bool,
+    arguments: Vec<String>,
+    ready: Ready,
+}
+
+/// When a started server counts as ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ready {
+    /// It answers that it is live.
+    #[default]
+    Live,
+    /// It accepts connections.
+    Listening,
+    /// At once: it accepts none.
+    Started,
 }
 
 /// One server with its own port and directory, running or stopped.
@@ -70,9 +83,10 @@ pub struct Server {
     process: Option<Process>,
     binary: PathBuf,
     variables: BTreeMap<String, String>,
+    arguments: Vec<String>,
     directory: TempDir,
     port: u16,
-    only_listening: bool,
+    ready: Ready,
     started_in: Duration,
 }
 
@@ -105,7 +119,17 @@ impl ServerBuilder {
 
     /// Takes an accepted connection for readiness: for servers that do not answer plain HTTP.
     pub fn ready_when_listening(mut self) -> Self {
-        self.only_listening = true;
+        self.ready = Ready::Listening;
+        self
+    }
+
+    /// Starts only a part of the server: `api` answers requests, `worker` does the work beside them
+    /// and accepts no connection.
+    pub fn role(mut self, role: &str) -> Self {
+        self.arguments = ["serve", "--role", role].map(str::to_owned).to_vec();
+        if role == "worker" {
+            self.ready = Ready::Started;
+        }
         self
     }
 
@@ -120,9 +144,10 @@ impl ServerBuilder {
             process: None,
             binary: self.binary.map_or_else(binary, Ok)?,
             variables: self.variables,
+            arguments: self.arguments,
             directory: tempfile::Builder::new().prefix("bonafide-").tempdir()?,
             port,
-            only_listening: self.only_listening,
+            ready: self.ready,
             started_in: Duration::ZERO,
         })
     }
@@ -225,6 +250,7 @@ impl Server {
     fn spawn(&self) -> Result<Process> {
         let mut command = self.program();
         command
+            .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(self.append("stdout.log")?)
             .stderr(self.append("stderr.log")?);
@@ -250,23 +276,24 @@ impl Server {
     }
 
     fn wait_until_live(&mut self) -> Result<()> {
-        let (port, only_listening) = (self.port, self.only_listening);
+        let (port, ready) = (self.port, self.ready);
         let process = self.process.as_mut().context("the server is stopped")?;
         let live = wait_for("the start of bonafide", START_LIMIT, || {
             if let Some(status) = process.exit_status()? {
                 bail!("bonafide ended with {status}");
             }
-            Ok(is_live(port, only_listening).then_some(()))
+            Ok(is_ready(port, ready).then_some(()))
         });
         live.with_context(|| format!("bonafide printed:\n{}{}", self.stdout(), self.stderr()))
     }
 }
 
-fn is_live(port: u16, only_listening: bool) -> bool {
-    if only_listening {
-        return connect(port).is_ok();
+fn is_ready(port: u16, ready: Ready) -> bool {
+    match ready {
+        Ready::Live => get_status(port, "/health/live").is_ok_and(|status| status == 200),
+        Ready::Listening => connect(port).is_ok(),
+        Ready::Started => true,
     }
-    get_status(port, "/health/live").is_ok_and(|status| status == 200)
 }
 
 /// The program to test: `BONAFIDE_BIN`, or `bonafide` in a folder above the running program.

@@ -137,7 +137,10 @@ impl Dispatcher {
             Ok(Ended {
                 receiver,
                 delivered,
-            }) => self.lines.end(&receiver, delivered),
+            }) => {
+                let now = self.shared.app.clock.now();
+                self.lines.end(&receiver, delivered, now);
+            }
             Err(error) => tracing::error!(%error, "a delivery's turn ended early"),
         }
     }
@@ -234,6 +237,8 @@ impl Line {
             Some(endpoint) => endpoint.url.clone().ok_or("no_receiver"),
             None => Err("no_receiver"),
         };
+        // Unsigned, a message could be anybody's.
+        let url = url.and_then(|url| (!secrets.is_empty()).then_some(url).ok_or("no_secret"));
         let failing = line
             .endpoint
             .is_some_and(|endpoint| endpoint.failing_since.is_some());
@@ -436,6 +441,9 @@ impl Unit for Claim {
         };
         let mut room = self.lines.room();
         for receiver in due {
+            if self.lines.rests(&receiver, self.now) {
+                continue;
+            }
             let count = self.lines.room_of(&receiver).min(room);
             claims.more |= count == 0;
             if let Some(company) = company_of(&receiver).filter(|_| count > 0) {

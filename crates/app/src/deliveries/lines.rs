@@ -2,9 +2,12 @@
 //!
 //! Each receiver has a line of its own and a width: how many messages it gets at once. A line
 //! begins narrow, widens with every success and halves with every failure, so that a receiver that
-//! hangs holds few of the places there are, and delays nobody else.
+//! hangs holds few of the places there are, and delays nobody else. One that has failed many times
+//! in a row rests for a while: a dead receiver with a long line costs next to nothing.
 
 use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 
 /// How wide a line begins.
 const FIRST: usize = 4;
@@ -13,11 +16,21 @@ const WIDEST: usize = 64;
 /// How many deliveries may be under way together.
 const PLACES: usize = 512;
 
+/// After so many failures in a row a line rests.
+const TOLERATED: u32 = 8;
+/// How long it rests the first time; twice as long after each further failure.
+const FIRST_REST: SignedDuration = SignedDuration::from_secs(1);
+/// The longest rest.
+const LONGEST_REST: SignedDuration = SignedDuration::from_secs(30);
+
 /// A receiver's line.
 #[derive(Debug, Clone, Copy)]
 struct Line {
     width: usize,
     under_way: usize,
+    /// Failures since the last success.
+    failures: u32,
+    rests_until: Option<Timestamp>,
 }
 
 impl Default for Line {
@@ -25,6 +38,8 @@ impl Default for Line {
         Self {
             width: FIRST,
             under_way: 0,
+            failures: 0,
+            rests_until: None,
         }
     }
 }
@@ -43,6 +58,12 @@ impl Lines {
         line.width.saturating_sub(line.under_way).min(self.room())
     }
 
+    /// Whether this receiver is left alone for now.
+    pub fn rests(&self, receiver: &str, now: Timestamp) -> bool {
+        let until = self.lines.get(receiver).and_then(|line| line.rests_until);
+        until.is_some_and(|until| now < until)
+    }
+
     /// How many more may be sent to anybody.
     pub fn room(&self) -> usize {
         PLACES.saturating_sub(self.under_way)
@@ -55,17 +76,21 @@ impl Lines {
     }
 
     /// One has come to its end.
-    pub fn end(&mut self, receiver: &str, delivered: bool) {
+    pub fn end(&mut self, receiver: &str, delivered: bool, now: Timestamp) {
         let Some(line) = self.lines.get_mut(receiver) else {
             return;
         };
         line.under_way = line.under_way.saturating_sub(1);
         self.under_way = self.under_way.saturating_sub(1);
-        line.width = if delivered {
-            WIDEST.min(line.width + 1)
+        if delivered {
+            line.width = WIDEST.min(line.width + 1);
+            line.failures = 0;
+            line.rests_until = None;
         } else {
-            (line.width / 2).max(1)
-        };
+            line.width = (line.width / 2).max(1);
+            line.failures = line.failures.saturating_add(1);
+            line.rests_until = rest(line.failures).and_then(|rest| now.checked_add(rest).ok());
+        }
         // A line of which nothing is left to remember is forgotten.
         if line.under_way == 0 && line.width >= FIRST {
             self.lines.remove(receiver);
@@ -73,9 +98,42 @@ impl Lines {
     }
 }
 
+/// How long a line rests after so many failures in a row.
+fn rest(failures: u32) -> Option<SignedDuration> {
+    let beyond = failures.checked_sub(TOLERATED)?;
+    let doubled = 1_i32.checked_shl(beyond).filter(|factor| *factor > 0);
+    let rest = doubled.map_or(LONGEST_REST, |factor| FIRST_REST * factor);
+    Some(rest.min(LONGEST_REST))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    #[test]
+    fn who_fails_many_times_in_a_row_rests() {
+        let mut lines = Lines::default();
+        for failures in 1..40 {
+            lines.begin("dead");
+            lines.end("dead", false, NOW);
+            let rests = [1, 2, 4, 8, 16, 30].map(|second| {
+                lines.rests(
+                    "dead",
+                    NOW + SignedDuration::from_millis(second * 1_000 - 1),
+                )
+            });
+            let longest = rests.iter().filter(|rests| **rests).count();
+            let expected = usize::try_from((failures - TOLERATED as i32 + 1).clamp(0, 6)).unwrap();
+            assert_eq!(longest, expected, "after {failures} failures");
+            assert!(!lines.rests("dead", NOW + LONGEST_REST));
+            assert!(!lines.rests("another", NOW));
+        }
+        lines.begin("dead");
+        lines.end("dead", true, NOW);
+        assert!(!lines.rests("dead", NOW), "it lives");
+    }
 
     fn fill(lines: &mut Lines, receiver: &str) -> usize {
         let room = lines.room_of(receiver);
@@ -90,16 +148,16 @@ mod tests {
         let mut lines = Lines::default();
         assert_eq!(fill(&mut lines, "a"), FIRST);
         for _ in 0..1_000 {
-            lines.end("a", true);
+            lines.end("a", true, NOW);
             while lines.room_of("a") > 0 {
                 lines.begin("a");
             }
         }
         assert_eq!(lines.under_way, WIDEST);
-        lines.end("a", false);
+        lines.end("a", false, NOW);
         assert_eq!(lines.room_of("a"), 0, "half as wide, and still as full");
         for _ in 1..WIDEST {
-            lines.end("a", false);
+            lines.end("a", false, NOW);
         }
         assert_eq!(
             lines.room_of("a"),
@@ -130,8 +188,8 @@ mod tests {
     fn lines_without_a_past_are_forgotten() {
         let mut lines = Lines::default();
         lines.begin("a");
-        lines.end("a", true);
-        lines.end("unknown", true);
+        lines.end("a", true, NOW);
+        lines.end("unknown", true, NOW);
         assert!(lines.lines.is_empty());
         assert_eq!(lines.room(), PLACES);
     }

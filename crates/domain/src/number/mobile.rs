@@ -35,10 +35,10 @@ impl MobileNumber {
             .ok_or(MobileError)
     }
 
-    /// A number that was checked before, when it was stored.
+    /// A number that was checked before, when it was stored; `None` for what cannot be one.
     #[must_use]
     pub fn stored(text: &str) -> Option<Self> {
-        E164::parse(text).ok().map(Self)
+        E164::stored(text).map(Self)
     }
 
     /// The number as `+` and digits.
@@ -81,10 +81,21 @@ fn may_be_mobile(number: &PhoneNumber) -> bool {
     }
 }
 
-/// The length of `+` and the country code.
+/// The length of `+` and the country code. No code is the beginning of another, and the lists of
+/// ITU-T E.164 tell how long each is.
 fn country_code_length(text: &str) -> usize {
-    let parsed = PhoneNumber::parse(text, None);
-    parsed.map_or(1, |number| 1 + number.country_code.to_string().len())
+    let digits = text.as_bytes().get(1..).unwrap_or_default();
+    match digits {
+        [b'1' | b'7', ..] => 2,
+        [b'2', b'0' | b'7', ..]
+        | [b'3', b'0'..=b'4' | b'6' | b'9', ..]
+        | [b'4', b'0' | b'1' | b'3'..=b'9', ..]
+        | [b'5', b'1'..=b'8', ..]
+        | [b'6', b'0'..=b'6', ..]
+        | [b'8', b'1' | b'2' | b'4' | b'6', ..]
+        | [b'9', b'0'..=b'5' | b'8', ..] => 3,
+        _ => 4,
+    }
 }
 
 #[cfg(test)]
@@ -144,6 +155,9 @@ mod tests {
                 prop_assert_eq!(masked.len(), number.as_str().len());
                 prop_assert!(hidden * 2 >= masked.trim_start_matches(|sign| sign != '*').len());
                 prop_assert!(masked.len() - masked.trim_end_matches(|sign: char| sign.is_ascii_digit()).len() <= 4);
+                let parsed = PhoneNumber::parse(number.as_str(), None).unwrap();
+                let country = parsed.country_code.to_string().len();
+                prop_assert_eq!(country_code_length(number.as_str()), 1 + country);
                 prop_assert_eq!(MobileNumber::stored(number.as_str()), Some(number));
             }
         }

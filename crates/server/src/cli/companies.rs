@@ -3,7 +3,7 @@
 //! A webhook secret is printed by the command that made it and never again.
 
 use app::App;
-use app::companies::{self, CompanyChange, NewCompany, WithSecret};
+use app::companies::{self, CompanyChange, Endpoint, NewCompany, WithSecret};
 use app::idempotency::Reply;
 use clap::{ArgGroup, Args, Subcommand};
 use domain::access::CompanyId;
@@ -125,7 +125,8 @@ pub async fn run(
         CompaniesCommand::List => list(app, output).await,
         CompaniesCommand::Show(arguments) => {
             let company = find(app, &arguments.id).await?;
-            print(output, &company, None)
+            let endpoint = companies::endpoint(app, arguments.id.as_str()).await;
+            print_with_endpoint(output, &company, &endpoint.map_err(of_app)?)
         }
         CompaniesCommand::Update(arguments) => update(app, arguments, output).await,
     })
@@ -216,6 +217,44 @@ fn print_with_secret(output: Output, changed: &WithSecret) -> Result<(), Failure
 
 fn print(output: Output, company: &Company, secret: Option<&str>) -> Result<(), Failure> {
     output.print(&shown(company, secret), || in_words(company, secret))
+}
+
+/// How the webhooks of a company fare, as programs read it.
+#[derive(Serialize)]
+struct Fares<'a> {
+    #[serde(flatten)]
+    company: Shown<'a>,
+    /// Since when every attempt has failed.
+    webhook_failing_since: Option<Timestamp>,
+    /// Since when, and why, nothing is sent.
+    webhook_off_at: Option<Timestamp>,
+    webhook_off_reason: Option<&'a str>,
+}
+
+fn print_with_endpoint(
+    output: Output,
+    company: &Company,
+    endpoint: &Endpoint,
+) -> Result<(), Failure> {
+    let off = endpoint.off.as_ref();
+    let fares = Fares {
+        company: shown(company, None),
+        webhook_failing_since: endpoint.failing_since,
+        webhook_off_at: off.map(|(at, _)| *at),
+        webhook_off_reason: off.map(|(_, reason)| reason.as_str()),
+    };
+    output.print(&fares, || {
+        let mut words = in_words(company, None);
+        if let Some(since) = endpoint.failing_since {
+            words.push_str(&format!("\nfailing since   {since:.0}"));
+        }
+        if let Some((at, reason)) = off {
+            words.push_str(&format!(
+                "\nswitched off    {at:.0} ({reason}); name the webhook again to switch it on"
+            ));
+        }
+        words
+    })
 }
 
 fn shown<'a>(company: &'a Company, webhook_secret: Option<&'a str>) -> Shown<'a> {

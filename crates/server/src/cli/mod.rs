@@ -6,6 +6,7 @@
 pub mod ages;
 pub mod audit;
 pub mod companies;
+pub mod deliveries;
 pub mod demo;
 pub mod doctor;
 pub mod failure;
@@ -73,6 +74,9 @@ pub enum Command {
     /// Look after the statistics of age verifications
     #[command(subcommand)]
     Ages(ages::AgesCommand),
+    /// Look at outgoing webhooks, and make them again
+    #[command(subcommand)]
+    Deliveries(deliveries::DeliveriesCommand),
     /// Check or export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -166,6 +170,9 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Doctor(_) => doctor::run(output).await,
         Command::Tokens(command) => tokens::run(&command, output, &environment::load()?).await,
         Command::Ages(command) => ages::run(command, output, &environment::load()?).await,
+        Command::Deliveries(command) => {
+            deliveries::run(command, output, &environment::load()?).await
+        }
         Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
     }
 }

@@ -1,8 +1,10 @@
 //! `bonafide serve`: the server's life from start to shutdown.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::App;
+use app::deliveries::Dispatcher;
 use clap::{Args, ValueEnum};
 use domain::clock::Clock as _;
 use store::Connections;
@@ -74,6 +76,12 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     }
     if arguments.role.works() {
         runtime::start_workers(&app, &tasks, &stop);
+        let dispatcher = runtime::dispatcher(&config, &app)?;
+        tasks.spawn(deliver(
+            dispatcher,
+            options(&config).shutdown_timeout,
+            stop.clone(),
+        ));
     }
     let served = if arguments.role.answers() {
         runtime::start_beside_requests(&app, &tasks, &stop);
@@ -122,6 +130,19 @@ async fn serve_metrics(listener: TcpListener, options: Options, stop: Cancellati
     let router = http::scrape::open_router();
     if let Err(abandoned) = listener::serve(listener, None, router, options, stop).await {
         tracing::warn!(%abandoned, "scrapes were cut off");
+    }
+}
+
+/// Makes deliveries until `stop`, then waits for those under way, as long as a shutdown may take.
+/// What is cut off is delivered again when its lease ends.
+async fn deliver(dispatcher: Dispatcher, patience: Duration, stop: CancellationToken) {
+    let out_of_patience = async {
+        stop.cancelled().await;
+        tokio::time::sleep(patience).await;
+    };
+    tokio::select! {
+        () = dispatcher.run(stop.cancelled()) => {}
+        () = out_of_patience => tracing::warn!("deliveries were cut off"),
     }
 }
 

@@ -125,6 +125,34 @@ pub(super) const AGE_PROCESSING: Family = Family {
     help: "Time an age verification took to decide.",
 };
 
+pub(super) const DELIVERY_ATTEMPTS: Family = Family {
+    name: "bonafide_delivery_attempts_total",
+    kind: Kind::Counter,
+    labels: &["outcome"],
+    help: "Attempts at deliveries, by how they ended.",
+};
+
+pub(super) const DELIVERY_DURATION: Family = Family {
+    name: "bonafide_delivery_duration_seconds",
+    kind: Kind::Histogram(SECONDS),
+    labels: &[],
+    help: "Time an attempt at a delivery took.",
+};
+
+pub(super) const QUEUE_DEPTH: Family = Family {
+    name: "bonafide_deliveries_waiting",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Deliveries that wait or are being made, of all instances; told by those that work.",
+};
+
+pub(super) const QUEUE_AGE: Family = Family {
+    name: "bonafide_deliveries_overdue_seconds",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "How long the longest overdue delivery has been due; told by instances that work.",
+};
+
 pub(super) const BUILD_INFO: Family = Family {
     name: "bonafide_build_info",
     kind: Kind::Gauge,
@@ -140,7 +168,7 @@ pub(super) const START_TIME: Family = Family {
 };
 
 /// All families.
-pub const ALL: [&Family; 13] = [
+pub const ALL: [&Family; 17] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &LIMIT_REFUSALS,
@@ -152,6 +180,10 @@ pub const ALL: [&Family; 13] = [
     &AUDIT_BATCH,
     &AGE_VERIFICATIONS,
     &AGE_PROCESSING,
+    &DELIVERY_ATTEMPTS,
+    &DELIVERY_DURATION,
+    &QUEUE_DEPTH,
+    &QUEUE_AGE,
     &BUILD_INFO,
     &START_TIME,
 ];

@@ -11,6 +11,7 @@
 
 pub mod ages;
 pub mod audit;
+pub mod deliveries;
 mod families;
 mod page;
 mod process;

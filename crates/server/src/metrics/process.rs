@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::families::{BUILD_INFO, START_TIME};
-use super::{ages, audit, refusals};
+use super::{ages, audit, deliveries, refusals};
 
 /// The process has started: notes when, and lets every counter whose labels are known begin at 0.
 pub fn started(at: Timestamp) {
@@ -13,5 +13,6 @@ pub fn started(at: Timestamp) {
     START_TIME.gauge([]).set(at.as_duration().as_secs_f64());
     ages::begin();
     audit::begin();
+    deliveries::begin();
     refusals::begin();
 }

@@ -14,15 +14,18 @@
 mod client;
 mod database;
 mod log;
+mod receivers;
 mod settings;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+use app::companies::{CompanyChange, WithSecret};
+use app::deliveries::Dispatcher;
 use app::exchange::Exchange;
 use app::idempotency::{self, Reply};
 use app::limits::Limiter;
@@ -40,6 +43,7 @@ use domain::access::{CompanyId, Scopes};
 use domain::clock::Clock;
 use domain::random::{self, uuid_v7};
 use domain::seal::{IndexKey, KeyRing};
+use domain::webhook::WebhookSecret;
 use jiff::Timestamp;
 use store::tables::audit::{self, Located};
 use store::{Connections, Store};
@@ -48,6 +52,7 @@ use test_support::redis::TestRedis;
 pub use client::{Answer, Call};
 pub use database::Database;
 pub use log::logged;
+pub use receivers::Receivers;
 pub use settings::{JWT_SECRET, Settings};
 
 /// Runs each of the named tests (`async fn name(app: TestApp)`) on both databases.
@@ -109,6 +114,7 @@ struct Ground {
     database: Database,
     redis: Option<TestRedis>,
     clock: Arc<TestClock>,
+    leaves_deliveries: AtomicBool,
 }
 
 /// One instance of the server. Cheap to clone; [`TestApp::another`] makes a second instance over
@@ -145,6 +151,7 @@ where
         let app = TestApp::start(engine, name).await;
         test(app.clone()).await;
         app.assert_audit_is_clean().await;
+        app.assert_nothing_is_left().await;
     });
 }
 
@@ -155,6 +162,7 @@ impl TestApp {
             database: Database::fresh(engine, name).await,
             redis: (engine == Engine::Postgres).then(|| test_support::redis::for_test().unwrap()),
             clock: Arc::new(TestClock(AtomicI64::new(BEGINNING))),
+            leaves_deliveries: AtomicBool::new(false),
         };
         Self::open(Arc::new(ground), Settings::default()).await
     }
@@ -276,11 +284,43 @@ impl TestApp {
     }
 
     /// Changes a company.
-    pub async fn change_company(&self, id: &str, change: app::companies::CompanyChange) {
+    pub async fn change_company(&self, id: &str, change: CompanyChange) -> WithSecret {
         let command = self.command("company.update");
         app::companies::change(&self.app, &command, id, change, Reply::unkept())
             .await
-            .unwrap();
+            .unwrap()
+    }
+
+    /// Gives a company a webhook and a fresh secret; returns the secret.
+    pub async fn webhook(&self, company: &str, url: &str) -> WebhookSecret {
+        let change = CompanyChange {
+            webhook_url: Some(Some(url.to_owned())),
+            rotate_secret: Some(Duration::ZERO),
+            ..CompanyChange::default()
+        };
+        let changed = self.change_company(company, change).await;
+        WebhookSecret::parse(&changed.webhook_secret.unwrap()).unwrap()
+    }
+
+    /// A worker of this instance, which makes deliveries to these receivers.
+    pub fn dispatcher(&self, receivers: &Arc<Receivers>) -> Dispatcher {
+        Dispatcher::new(self.app.clone(), receivers.clone(), settings::deliveries())
+    }
+
+    /// Makes every delivery that is due now.
+    pub async fn deliver(&self, receivers: &Arc<Receivers>) {
+        self.dispatcher(receivers).run_due().await.unwrap();
+    }
+
+    /// Says that deliveries are left over when the test ends, and are meant to be.
+    pub fn leaves_deliveries(&self) {
+        self.ground.leaves_deliveries.store(true, Ordering::SeqCst);
+    }
+
+    async fn assert_nothing_is_left(&self) {
+        let waiting = app::deliveries::depth(&self.app).await.unwrap().waiting;
+        let meant = self.ground.leaves_deliveries.load(Ordering::SeqCst);
+        assert!(waiting == 0 || meant, "{waiting} deliveries are left over");
     }
 
     /// Creates a key of a company with the given scopes, separated by spaces.

@@ -47,7 +47,7 @@ CREATE TABLE deliveries (
     finished_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_waiting ON deliveries (receiver, due_at) WHERE status = 'waiting';
-CREATE INDEX deliveries_in_order ON deliveries (stream, id) WHERE status = 'waiting';
+CREATE INDEX deliveries_in_order ON deliveries (stream, created_at) WHERE status = 'waiting';
 CREATE INDEX deliveries_exhausted ON deliveries (company_id, id) WHERE status = 'exhausted';
 
 CREATE TABLE delivery_attempts (

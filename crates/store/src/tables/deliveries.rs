@@ -30,7 +30,8 @@ macro_rules! due {
     () => {
         "WHERE d.status = 'waiting' AND d.receiver = $1 AND d.due_at <= $2 \
          AND NOT EXISTS (SELECT 1 FROM deliveries earlier WHERE earlier.status = 'waiting' \
-         AND earlier.stream = d.stream AND earlier.id < d.id) ORDER BY d.due_at, d.id"
+         AND earlier.stream = d.stream AND (earlier.created_at, earlier.id) < (d.created_at, d.id)) \
+         ORDER BY d.due_at, d.id"
     };
 }
 
@@ -291,13 +292,13 @@ pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, count: i64) -> Result<Ve
     let values: [Value<'_>; 4] = [
         filter.company_id.into(),
         filter.status.map(Status::as_str).into(),
-        filter.before.into(),
+        filter.before.unwrap_or(Uuid::max()).into(),
         count.into(),
     ];
     tx.query(
         "SELECT id, company_id, topic, status, attempts, outcome, created_at, due_at, finished_at \
-         FROM deliveries WHERE ($1 IS NULL OR company_id = $1) AND ($2 IS NULL OR status = $2) \
-         AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
+         FROM deliveries WHERE company_id = COALESCE($1, company_id) \
+         AND status = COALESCE($2, status) AND id < $3 ORDER BY id DESC LIMIT $4",
         &values,
     )
     .await?

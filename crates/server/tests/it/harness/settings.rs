@@ -67,3 +67,21 @@ impl Settings {
 fn limit(text: &str) -> Limit {
     Limit::parse(text).unwrap()
 }
+
+/// How deliveries are made: with the pauses of the product.
+pub fn deliveries() -> app::deliveries::Settings {
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    let pauses = vec![
+        Duration::from_secs(5),
+        Duration::from_secs(30),
+        minutes(2),
+        minutes(10),
+        minutes(60),
+        minutes(6 * 60),
+        minutes(24 * 60),
+    ];
+    app::deliveries::Settings {
+        schedule: domain::delivery::Schedule::new(pauses),
+        timeout: Duration::from_secs(30),
+    }
+}

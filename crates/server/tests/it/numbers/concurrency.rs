@@ -139,7 +139,10 @@ async fn of_many_links_the_last_one_opens_the_session(app: TestApp) {
     assert_eq!(count(&answers), BTreeMap::from([(200, 99), (201, 1)]));
     let sessions: Vec<_> = answers.iter().map(Opened::of).collect();
     assert!(sessions.iter().all(|session| session.id == sessions[0].id));
-    let links: BTreeSet<_> = sessions.iter().map(|session| &session.link).collect();
+    let links: BTreeSet<_> = answers
+        .iter()
+        .map(|answer| answer.json["deepLink"].as_str())
+        .collect();
     assert_eq!(links.len(), 100);
     let mut live = Vec::new();
     for session in &sessions {

@@ -32,7 +32,6 @@ pub const OTHER: &str = "+14155550124";
 pub struct Opened {
     pub id: String,
     pub token: String,
-    pub link: String,
 }
 
 impl Opened {
@@ -42,7 +41,6 @@ impl Opened {
         Self {
             id: answer.json["verificationId"].as_str().unwrap().to_owned(),
             token: token.to_owned(),
-            link,
         }
     }
 }

@@ -1,0 +1,15 @@
+//! Deliveries over HTTP.
+//!
+//! Receivers are named by companies, so they may be anything: slow, endless, hostile, or an address
+//! inside the operator's own network. Guarantees: an attempt ends within its time; what is read of
+//! an answer is bounded; no redirect is followed and no proxy asked; a connection is made to public
+//! addresses only, and the address that was judged is the one connected to.
+//! Must not: try again, or write a URL, a body or an answer to the log.
+
+pub mod addresses;
+mod failure;
+pub mod resolver;
+mod retry_after;
+mod sender;
+
+pub use sender::{HttpSender, Settings};

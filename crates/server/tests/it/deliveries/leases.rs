@@ -1,0 +1,94 @@
+//! Who makes a delivery, when several could.
+
+use std::collections::BTreeSet;
+
+use app::deliveries::Status;
+
+use super::{SECOND, URL, all, only, told, verify};
+use crate::harness::{Settings, TestApp, flows};
+use crate::numbers;
+
+flows!(
+    a_dead_workers_delivery_is_made_when_its_lease_ends,
+    two_instances_make_each_delivery_once,
+    a_hanging_receiver_delays_nobody_else,
+);
+
+/// How long a lease lasts: the longest attempt and five seconds.
+const LEASE: u32 = 35;
+
+async fn a_dead_workers_delivery_is_made_when_its_lease_ends(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    verify(&app, &key, "order-81").await;
+    receivers.answer(URL, |_| None);
+    let mut worker = app.dispatcher(&receivers);
+    // The receiver never answers: this goes on until the worker is gone.
+    let dead = tokio::time::timeout(SECOND / 2, worker.run_due()).await;
+    assert!(dead.is_err());
+    drop(worker);
+    let first = receivers.take();
+    assert_eq!(first.len(), 1);
+
+    receivers.answer_status(URL, 200);
+    app.advance(LEASE * SECOND - SECOND / 1000);
+    app.deliver(&receivers).await;
+    assert!(receivers.take().is_empty(), "it may still be on its way");
+    app.advance(SECOND);
+    app.deliver(&receivers).await;
+    let second = receivers.take();
+    assert_eq!(second[0].id, first[0].id);
+    assert_eq!(only(&app).await.status, Status::Delivered);
+}
+
+async fn two_instances_make_each_delivery_once(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    let other = app.another(Settings::default()).await;
+    for number in 0..60 {
+        verify(&app, &key, &format!("order-{number}")).await;
+    }
+    let (mut one, mut two) = (app.dispatcher(&receivers), other.dispatcher(&receivers));
+    let (first, second) = tokio::join!(one.run_due(), two.run_due());
+    first.unwrap();
+    second.unwrap();
+    let heard = receivers.take();
+    let ids: BTreeSet<_> = heard.iter().map(|heard| heard.id.clone()).collect();
+    assert_eq!((heard.len(), ids.len()), (60, 60));
+}
+
+async fn a_hanging_receiver_delays_nobody_else(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    app.company("acme").await;
+    app.webhook("acme", "https://acme.example/hook").await;
+    let acme = app.key("acme", numbers::ALL).await;
+    receivers.answer(URL, |_| None);
+    for number in 0..90 {
+        verify(&app, &key, &format!("hanging-{number}")).await;
+    }
+    for number in 0..90 {
+        verify(&app, &acme, &format!("well-{number}")).await;
+    }
+    let worker = app.dispatcher(&receivers);
+    let running = tokio::spawn(worker.run(std::future::pending()));
+    let all_delivered = async {
+        while delivered_to(&app, "acme").await < 90 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(30 * SECOND, all_delivered)
+        .await
+        .unwrap();
+    running.abort();
+    drop(running.await);
+    let hanging = receivers.heard_at(URL);
+    assert!((1..=4).contains(&hanging), "{hanging} places are taken");
+    assert_eq!(delivered_to(&app, "default").await, 0);
+    app.leaves_deliveries();
+}
+
+async fn delivered_to(app: &TestApp, company: &str) -> usize {
+    let delivered = all(app).await;
+    let mine = delivered
+        .iter()
+        .filter(|listed| listed.company_id == company && listed.status == Status::Delivered);
+    mine.count()
+}
