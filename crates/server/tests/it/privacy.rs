@@ -1,6 +1,5 @@
 //! A copy of the database shows no person, and neither does the log or an answer that failed.
 
-use app::companies::CompanyChange;
 use serde_json::json;
 
 use crate::customers::{BOTH, bulk, check, prove, update};
@@ -123,11 +122,9 @@ async fn tell_an_age(app: &TestApp, nonce: &str, email: &str) -> [String; 2] {
 /// Has a number verified in every way; returns what names the person, and what opens sessions.
 async fn tell_a_number(app: &TestApp, nonce: &str) -> Vec<String> {
     const NUMBER: &str = "+14155550388";
-    let told = CompanyChange {
-        webhook_url: Some(Some("https://hooks.example.com/numbers".to_owned())),
-        ..CompanyChange::default()
-    };
-    app.change_company("default", told).await;
+    app.webhook("default", "https://hooks.example.com/numbers")
+        .await;
+    app.leaves_deliveries();
     let key = app.key("default", numbers::ALL).await;
     let mut secrets = vec![NUMBER[1..].to_owned()];
     // The right number, another one, what is no mobile number, and nothing in time.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use app::companies::CompanyChange;
 use app::numbers::sweep;
 use domain::rate::Limit;
 use futures_util::future::join_all;
@@ -47,11 +46,9 @@ fn count(answers: &[Answer]) -> BTreeMap<u16, usize> {
 
 async fn of_a_thousand_submissions_one_verifies(app: TestApp) {
     let (instances, key) = &two(&app).await;
-    let told = CompanyChange {
-        webhook_url: Some(Some("https://hooks.example.com/numbers".to_owned())),
-        ..CompanyChange::default()
-    };
-    app.change_company("default", told).await;
+    app.webhook("default", "https://hooks.example.com/numbers")
+        .await;
+    app.leaves_deliveries();
     instances[0].chores().await;
     instances[1].chores().await;
     let session = &open(&instances[0], key, "order-81").await;
