@@ -175,6 +175,24 @@ impl Page {
         resized.map(drop)
     }
 
+    /// Holds the page in the hand: a finger instead of a mouse, and so no pointer that hovers.
+    pub fn touch(&mut self) -> Result<()> {
+        let touched = self.connection.call(
+            "Emulation.setTouchEmulationEnabled",
+            &json!({"enabled": true, "maxTouchPoints": 5}),
+        );
+        touched.map(drop)
+    }
+
+    /// Runs no script of any page that is opened from now on; [`Page::evaluate`] still works.
+    pub fn without_scripts(&mut self) -> Result<()> {
+        let off = json!({"value": true});
+        let disabled = self
+            .connection
+            .call("Emulation.setScriptExecutionDisabled", &off);
+        disabled.map(drop)
+    }
+
     /// Prefers light or dark pages.
     pub fn prefer(&mut self, colours: Colours) -> Result<()> {
         let value = match colours {
@@ -301,6 +319,23 @@ mod tests {
         assert_eq!(page.text("p").unwrap(), "");
         assert_eq!(page.requests().unwrap(), [PAGE]);
         assert_eq!(page.complaints().unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn may_have_a_finger_and_no_scripts() {
+        let browser = Browser::start().unwrap();
+        let mut page = browser.page().unwrap();
+        let finger = "matchMedia('(pointer: coarse) and (hover: none)').matches";
+        page.open(PAGE).unwrap();
+        assert_eq!(page.evaluate(finger).unwrap(), false);
+        page.touch().unwrap();
+        page.open(PAGE).unwrap();
+        assert_eq!(page.evaluate(finger).unwrap(), true);
+        page.without_scripts().unwrap();
+        page.open(PAGE).unwrap();
+        page.fill("input", "Ana").unwrap();
+        page.click("button").unwrap();
+        assert_eq!(page.text("p").unwrap(), "");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod expiry;
 mod limits;
 mod mistakes;
 mod once;
+mod page;
 mod tenancy;
 
 use serde_json::{Value, json};
