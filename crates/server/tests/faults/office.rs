@@ -74,7 +74,7 @@ impl Office {
         Self(Arc::new(app.await.unwrap()))
     }
 
-    /// A key that may check, update and verify ages, with a limit of its own such as `5/1m`, or without any.
+    /// A key that may check, update and verify ages and numbers, with a limit of its own such as `5/1m`, or without any.
     pub async fn create_key(&self, limit: &str) -> Key {
         let new = NewKey {
             company: CompanyId::default(),
@@ -83,8 +83,13 @@ impl Office {
                 .with(Scope::CustomersRead)
                 .with(Scope::CustomersWrite)
                 .with(Scope::AgesRead)
-                .with(Scope::AgesWrite),
-            limits: KeyLimits::from([(LimitName::Customers, Limit::parse(limit).unwrap())]),
+                .with(Scope::AgesWrite)
+                .with(Scope::NumbersRead)
+                .with(Scope::NumbersWrite),
+            limits: KeyLimits::from([
+                (LimitName::Customers, Limit::parse(limit).unwrap()),
+                (LimitName::Initiate, Limit::Off),
+            ]),
             expires_at: None,
         };
         let exchange = self.exchange("key.create");
