@@ -132,7 +132,7 @@ impl Visitor<'_> {
     /// the person is told of it.
     async fn take_submission(&self, link: &Link) -> Result<(), (Failure, String)> {
         const NAME: LimitName = LimitName::Submit;
-        let id = link.session.verification_id.as_str();
+        let id = &link.session.verification_id;
         let Some(verdict) = self.server.limiter.take_submission(None, id).await else {
             return Ok(());
         };
