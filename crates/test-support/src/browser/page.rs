@@ -34,6 +34,7 @@ pub struct Page {
     connection: Connection,
     requests: Vec<String>,
     complaints: Vec<String>,
+    finger: bool,
 }
 
 impl Page {
@@ -45,6 +46,7 @@ impl Page {
             connection,
             requests: Vec::new(),
             complaints: Vec::new(),
+            finger: false,
         })
     }
 
@@ -102,7 +104,7 @@ impl Page {
         Ok(text(&shown)?.to_owned())
     }
 
-    /// Clicks into the middle of the first element that matches, as a mouse would.
+    /// Clicks into the middle of the first element that matches, as a mouse or a finger would.
     pub fn click(&mut self, selector: &str) -> Result<()> {
         let middle = self.evaluate(&format!(
             "(() => {{ const found = {}; found.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
@@ -110,11 +112,22 @@ impl Page {
              return {{x: box.x + box.width / 2, y: box.y + box.height / 2}} }})()",
             element(selector)
         ))?;
+        if self.finger {
+            return self.tap(&middle);
+        }
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({
                 "type": kind, "x": middle["x"], "y": middle["y"], "button": "left", "clickCount": 1,
             });
             self.connection.call("Input.dispatchMouseEvent", &event)?;
+        }
+        Ok(())
+    }
+
+    fn tap(&mut self, place: &Value) -> Result<()> {
+        for (kind, points) in [("touchStart", json!([place])), ("touchEnd", json!([]))] {
+            let event = json!({"type": kind, "touchPoints": points});
+            self.connection.call("Input.dispatchTouchEvent", &event)?;
         }
         Ok(())
     }
@@ -181,6 +194,7 @@ impl Page {
             "Emulation.setTouchEmulationEnabled",
             &json!({"enabled": true, "maxTouchPoints": 5}),
         );
+        self.finger = true;
         touched.map(drop)
     }
 
@@ -331,6 +345,10 @@ mod tests {
         page.touch().unwrap();
         page.open(PAGE).unwrap();
         assert_eq!(page.evaluate(finger).unwrap(), true);
+        page.fill("input", "Ana").unwrap();
+        page.click("button").unwrap();
+        page.wait_for("document.querySelector('p').textContent === 'Ana'")
+            .unwrap();
         page.without_scripts().unwrap();
         page.open(PAGE).unwrap();
         page.fill("input", "Ana").unwrap();
