@@ -61,7 +61,20 @@ const SECRETS: [(&str, &str); 3] = [
 pub struct ServerBuilder {
     binary: Option<PathBuf>,
     variables: BTreeMap<String, String>,
-    only_listening: bool,
+    arguments: Vec<String>,
+    ready: Ready,
+}
+
+/// How a server is known to be ready.
+#[derive(Debug, Clone, Copy, Default)]
+enum Ready {
+    /// It answers that it lives.
+    #[default]
+    Answers,
+    /// It accepts connections.
+    Listens,
+    /// It has said these words since its start.
+    Says(&'static str),
 }
 
 /// One server with its own port and directory, running or stopped.
@@ -72,7 +85,8 @@ pub struct Server {
     variables: BTreeMap<String, String>,
     directory: TempDir,
     port: u16,
-    only_listening: bool,
+    arguments: Vec<String>,
+    ready: Ready,
     started_in: Duration,
 }
 
@@ -105,7 +119,20 @@ impl ServerBuilder {
 
     /// Takes an accepted connection for readiness: for servers that do not answer plain HTTP.
     pub fn ready_when_listening(mut self) -> Self {
-        self.only_listening = true;
+        self.ready = Ready::Listens;
+        self
+    }
+
+    /// Starts `serve --role worker`, which listens nowhere: it says when it is ready.
+    pub fn worker(mut self) -> Self {
+        self.arguments = ["serve", "--role", "worker"].map(str::to_owned).to_vec();
+        self.ready = Ready::Says("working");
+        self
+    }
+
+    /// Starts `serve --role api`, which answers requests and delivers nothing.
+    pub fn api(mut self) -> Self {
+        self.arguments = ["serve", "--role", "api"].map(str::to_owned).to_vec();
         self
     }
 
@@ -122,7 +149,8 @@ impl ServerBuilder {
             variables: self.variables,
             directory: tempfile::Builder::new().prefix("bonafide-").tempdir()?,
             port,
-            only_listening: self.only_listening,
+            arguments: self.arguments,
+            ready: self.ready,
             started_in: Duration::ZERO,
         })
     }
@@ -140,8 +168,9 @@ impl Server {
     pub fn start_again(&mut self) -> Result<()> {
         if self.process.is_none() {
             let begin = Instant::now();
+            let said = self.stdout().len();
             self.process = Some(self.spawn()?);
-            self.wait_until_live()?;
+            self.wait_until_live(said)?;
             self.started_in = begin.elapsed();
         }
         Ok(())
@@ -225,6 +254,7 @@ impl Server {
     fn spawn(&self) -> Result<Process> {
         let mut command = self.program();
         command
+            .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(self.append("stdout.log")?)
             .stderr(self.append("stderr.log")?);
@@ -249,24 +279,33 @@ impl Server {
         command
     }
 
-    fn wait_until_live(&mut self) -> Result<()> {
-        let (port, only_listening) = (self.port, self.only_listening);
+    /// Waits until it is ready; before this start it had printed `said` bytes.
+    fn wait_until_live(&mut self, said: usize) -> Result<()> {
+        let (port, ready) = (self.port, self.ready);
+        let output = self.directory().join("stdout.log");
         let process = self.process.as_mut().context("the server is stopped")?;
         let live = wait_for("the start of bonafide", START_LIMIT, || {
             if let Some(status) = process.exit_status()? {
                 bail!("bonafide ended with {status}");
             }
-            Ok(is_live(port, only_listening).then_some(()))
+            let is_ready = match ready {
+                Ready::Answers => {
+                    get_status(port, "/health/live").is_ok_and(|status| status == 200)
+                }
+                Ready::Listens => connect(port).is_ok(),
+                Ready::Says(words) => has_said(&output, said, words),
+            };
+            Ok(is_ready.then_some(()))
         });
         live.with_context(|| format!("bonafide printed:\n{}{}", self.stdout(), self.stderr()))
     }
 }
 
-fn is_live(port: u16, only_listening: bool) -> bool {
-    if only_listening {
-        return connect(port).is_ok();
-    }
-    get_status(port, "/health/live").is_ok_and(|status| status == 200)
+/// Whether a file holds these words behind so many bytes.
+fn has_said(file: &Path, after: usize, words: &str) -> bool {
+    let said = std::fs::read(file).unwrap_or_default();
+    let since = said.get(after..).unwrap_or_default();
+    String::from_utf8_lossy(since).contains(words)
 }
 
 /// The program to test: `BONAFIDE_BIN`, or `bonafide` in a folder above the running program.

@@ -223,7 +223,8 @@ pub fn age_status(key: &str, customer: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn post_to(path: &str, key: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+/// A request with a body of JSON to any path.
+pub fn post_to(path: &str, key: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut request = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n",
