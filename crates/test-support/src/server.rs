@@ -168,7 +168,7 @@ impl Server {
     pub fn start_again(&mut self) -> Result<()> {
         if self.process.is_none() {
             let begin = Instant::now();
-            let said = self.stdout().len();
+            let said = self.stderr().len();
             self.process = Some(self.spawn()?);
             self.wait_until_live(said)?;
             self.started_in = begin.elapsed();
@@ -282,7 +282,7 @@ impl Server {
     /// Waits until it is ready; before this start it had printed `said` bytes.
     fn wait_until_live(&mut self, said: usize) -> Result<()> {
         let (port, ready) = (self.port, self.ready);
-        let output = self.directory().join("stdout.log");
+        let log = self.directory().join("stderr.log");
         let process = self.process.as_mut().context("the server is stopped")?;
         let live = wait_for("the start of bonafide", START_LIMIT, || {
             if let Some(status) = process.exit_status()? {
@@ -293,7 +293,7 @@ impl Server {
                     get_status(port, "/health/live").is_ok_and(|status| status == 200)
                 }
                 Ready::Listens => connect(port).is_ok(),
-                Ready::Says(words) => has_said(&output, said, words),
+                Ready::Says(words) => has_said(&log, said, words),
             };
             Ok(is_ready.then_some(()))
         });
