@@ -1,5 +1,6 @@
 //! What one line suffers, others do not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Semaphore;
 
 use super::{SECOND, URL, all, told, verify};
-use crate::harness::{Receivers, TestApp, deliveries_settings, flows};
+use crate::harness::{Receivers, Settings, TestApp, deliveries_settings, flows};
 use crate::numbers;
 
 flows!(
@@ -90,17 +91,17 @@ async fn a_line_behind_full_ones_has_its_turn(app: TestApp) {
             .sum::<usize>()
             + count("z")
     };
-    until(|| heard() == PLACES).await;
+    until("all places are taken", || heard() == PLACES).await;
     // The first in line, which alone answers, has much; the last has little.
     create(&app, "z").await;
     enqueue(&app, "a", 20).await;
     enqueue(&app, "z", 4).await;
-    for answered in 1..=8 {
+    for answered in 1..=6 {
         sender.gate.add_permits(1);
-        until(|| heard() == PLACES + answered).await;
+        until("the next is sent", || heard() == PLACES + answered).await;
     }
     let last = sender.receivers.heard_at(&gated("z"));
-    assert_eq!(last, 4, "every other place was for the last");
+    assert!(last >= 3, "every other place was for the last, not {last}");
     running.abort();
     drop(running.await);
     app.leaves_deliveries();
@@ -119,13 +120,35 @@ async fn enqueue(app: &TestApp, company: &str, count: usize) {
     }
 }
 
-async fn until(is_so: impl Fn() -> bool) {
+async fn until(what: &str, is_so: impl Fn() -> bool) {
     let waiting = async {
         while !is_so() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(SECOND / 500).await;
         }
     };
-    tokio::time::timeout(30 * SECOND, waiting).await.unwrap();
+    let waited = tokio::time::timeout(30 * SECOND, waiting).await;
+    assert!(waited.is_ok(), "never: {what}");
+}
+
+/// Sends for a process that is frozen in its first attempt, while another one works.
+struct Sleeper {
+    receivers: Arc<Receivers>,
+    clock: TestApp,
+    other: TestApp,
+    slept: AtomicBool,
+}
+
+impl Sender for Sleeper {
+    fn send<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let answer = self.receivers.send(message).await;
+            if !self.slept.swap(true, Ordering::SeqCst) {
+                self.clock.advance(LEASE);
+                self.other.deliver(&self.receivers).await;
+            }
+            answer
+        })
+    }
 }
 
 async fn what_was_claimed_before_a_long_sleep_is_left_to_others(app: TestApp) {
@@ -133,23 +156,20 @@ async fn what_was_claimed_before_a_long_sleep_is_left_to_others(app: TestApp) {
     for number in 0..4 {
         verify(&app, &key, &format!("order-{number}")).await;
     }
-    // As a frozen process sees it: from one message to the next, the lease is over.
-    let (clock, slept) = (app.clone(), AtomicBool::new(false));
-    receivers.answer(URL, move |_| {
-        if !slept.swap(true, Ordering::SeqCst) {
-            clock.advance(LEASE);
-        }
-        Some(Answer::of(Outcome::of_status(200)))
-    });
     let before = app.now();
-    let mut worker = app.dispatcher(&receivers);
+    let sender = Sleeper {
+        receivers: receivers.clone(),
+        clock: app.clone(),
+        other: app.another(Settings::default()).await,
+        slept: AtomicBool::new(false),
+    };
+    let mut worker = Dispatcher::new(app.app.clone(), Arc::new(sender), deliveries_settings());
     worker.run_due().await.unwrap();
-    let other = app.another(crate::harness::Settings::default()).await;
-    other.deliver(&receivers).await;
-    let heard = receivers.take();
-    let early = heard.iter().filter(|heard| heard.at == before).count();
-    // Those that were begun in time may be heard again, as their lease was over; no other.
-    assert!(heard.len() <= 4 + early, "{} messages", heard.len());
+    let mut heard = receivers.take();
+    // Those begun in time are heard again, as their lease was over; the others only once.
+    heard.retain(|heard| heard.at > before);
+    let ids: BTreeSet<_> = heard.iter().map(|heard| &heard.id).collect();
+    assert_eq!((heard.len(), ids.len()), (4, 4));
     let kept = all(&app).await;
     assert!(kept.iter().all(|kept| kept.status == Status::Delivered));
 }
