@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::enqueue::company_of;
-use super::lines::Lines;
+use super::lines::{Fared, Lines};
 use super::place;
 use super::sender::{Answer, Message, Sender};
 use super::settle::{Endpoint, Settle};
@@ -29,6 +29,8 @@ use crate::{App, Result};
 const LOOK: Duration = Duration::from_millis(250);
 /// How long after the longest attempt a lease ends.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
+/// How much of a lease is kept for noting how the attempt went.
+const NOTING: SignedDuration = SignedDuration::from_secs(1);
 /// How many lines one look serves.
 const LINES: i64 = 64;
 /// How long it waits before it tries again to note how something went.
@@ -61,7 +63,7 @@ struct Shared {
 /// A delivery's turn that came to its end.
 struct Ended {
     receiver: String,
-    delivered: bool,
+    fared: Fared,
 }
 
 impl Dispatcher {
@@ -134,12 +136,9 @@ impl Dispatcher {
 
     fn end(&mut self, ended: std::result::Result<Ended, tokio::task::JoinError>) {
         match ended {
-            Ok(Ended {
-                receiver,
-                delivered,
-            }) => {
+            Ok(Ended { receiver, fared }) => {
                 let now = self.shared.app.clock.now();
-                self.lines.end(&receiver, delivered, now);
+                self.lines.end(&receiver, fared, now);
             }
             Err(error) => tracing::error!(%error, "a delivery's turn ended early"),
         }
@@ -150,7 +149,8 @@ impl Dispatcher {
         while let Some(ended) = self.running.try_join_next() {
             self.end(ended);
         }
-        let mut more = false;
+        // Those before the place where this look begins have their turn at the next.
+        let mut more = !self.after.is_empty();
         while self.lines.room() > 0 {
             let claim = self.claim();
             let (lease, until, now) = (claim.lease, claim.until, claim.now);
@@ -183,14 +183,17 @@ impl Dispatcher {
     }
 
     async fn start(&mut self, line: ClaimedLine, lease: Uuid, until: Timestamp, now: Timestamp) {
+        let (receiver, count) = (line.receiver.clone(), line.deliveries.len());
         let (line, deliveries) = match Line::open(&self.shared.app, line, now).await {
             Ok(opened) => opened,
             Err(error) => {
                 // They are due again when the lease ends; other lines are not concerned.
-                tracing::warn!(
-                    cause = error.cause(),
-                    "a line of deliveries cannot be served"
-                );
+                let cause = error.cause();
+                tracing::warn!(receiver, cause, "a line of deliveries cannot be served");
+                for _ in 0..count {
+                    self.lines.begin(&receiver);
+                    self.lines.end(&receiver, Fared::Badly, now);
+                }
                 return;
             }
         };
@@ -264,29 +267,50 @@ struct Turn {
 
 impl Turn {
     async fn take(self) -> Ended {
-        let settle = match self.message() {
-            Ok(message) => self.attempt(message).await,
-            Err(word) => self.give_up(word),
-        };
-        let delivered = settle.status == Status::Delivered;
-        self.note(settle).await;
         Ended {
+            fared: self.fared().await,
             receiver: self.line.receiver.clone(),
-            delivered,
         }
     }
 
+    async fn fared(&self) -> Fared {
+        let now = self.shared.app.clock.now();
+        if self.is_too_late(now) {
+            return Fared::Untold;
+        }
+        let (settle, fared) = match self.message(now) {
+            Ok(message) => {
+                let settle = self.attempt(message).await;
+                let fared = match settle.status {
+                    Status::Delivered => Fared::Well,
+                    Status::Waiting | Status::Exhausted => Fared::Badly,
+                };
+                (settle, fared)
+            }
+            Err(word) => (self.give_up(word), Fared::Untold),
+        };
+        self.note(settle).await;
+        fared
+    }
+
+    /// Whether the lease might end before the longest attempt is noted, as it does when this
+    /// process was frozen after the claim. Whoever claims it next sends it.
+    fn is_too_late(&self, now: Timestamp) -> bool {
+        let timeout = SignedDuration::try_from(self.shared.settings.timeout);
+        let left = self.until.duration_since(now);
+        timeout.is_ok_and(|timeout| left < timeout.saturating_add(NOTING))
+    }
+
     /// The message to send, or why there is none.
-    fn message(&self) -> std::result::Result<Message, &'static str> {
+    fn message(&self, at: Timestamp) -> std::result::Result<Message, &'static str> {
         let url = self.line.url.clone()?;
-        let app = &self.shared.app;
         let wrapped = self.delivery.data_key.as_ref().ok_or("erased")?;
-        let body = app
-            .key_ring
+        let key_ring = &self.shared.app.key_ring;
+        let body = key_ring
             .unwrap(wrapped)
             .and_then(|key| key.open(place(&self.delivery.id), &self.delivery.payload))
             .map_err(|_| "unreadable")?;
-        let (id, at) = (webhook::message_id(self.delivery.id), app.clock.now());
+        let id = webhook::message_id(self.delivery.id);
         Ok(Message {
             signature: webhook::sign(&self.line.secrets, &id, at, &body),
             body: body.to_vec(),
@@ -440,7 +464,15 @@ impl Unit for Claim {
             more: false,
         };
         let mut room = self.lines.room();
+        let mut last = None;
         for receiver in due {
+            if room == 0 {
+                // Who found none has the next that there is, however long the lines before.
+                claims.more = true;
+                claims.next = last;
+                break;
+            }
+            last = Some(receiver.clone());
             if self.lines.rests(&receiver, self.now) {
                 continue;
             }

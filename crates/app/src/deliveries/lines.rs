@@ -23,6 +23,17 @@ const FIRST_REST: SignedDuration = SignedDuration::from_secs(1);
 /// The longest rest.
 const LONGEST_REST: SignedDuration = SignedDuration::from_secs(30);
 
+/// What the end of a delivery's turn tells of its receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fared {
+    /// It took the message.
+    Well,
+    /// It failed to.
+    Badly,
+    /// Nothing: it was not asked.
+    Untold,
+}
+
 /// A receiver's line.
 #[derive(Debug, Clone, Copy)]
 struct Line {
@@ -76,20 +87,24 @@ impl Lines {
     }
 
     /// One has come to its end.
-    pub fn end(&mut self, receiver: &str, delivered: bool, now: Timestamp) {
+    pub fn end(&mut self, receiver: &str, fared: Fared, now: Timestamp) {
         let Some(line) = self.lines.get_mut(receiver) else {
             return;
         };
         line.under_way = line.under_way.saturating_sub(1);
         self.under_way = self.under_way.saturating_sub(1);
-        if delivered {
-            line.width = WIDEST.min(line.width + 1);
-            line.failures = 0;
-            line.rests_until = None;
-        } else {
-            line.width = (line.width / 2).max(1);
-            line.failures = line.failures.saturating_add(1);
-            line.rests_until = rest(line.failures).and_then(|rest| now.checked_add(rest).ok());
+        match fared {
+            Fared::Well => {
+                line.width = WIDEST.min(line.width + 1);
+                line.failures = 0;
+                line.rests_until = None;
+            }
+            Fared::Badly => {
+                line.width = (line.width / 2).max(1);
+                line.failures = line.failures.saturating_add(1);
+                line.rests_until = rest(line.failures).and_then(|rest| now.checked_add(rest).ok());
+            }
+            Fared::Untold => {}
         }
         // A line of which nothing is left to remember is forgotten.
         if line.under_way == 0 && line.width >= FIRST {
@@ -117,7 +132,7 @@ mod tests {
         let mut lines = Lines::default();
         for failures in 1..40 {
             lines.begin("dead");
-            lines.end("dead", false, NOW);
+            lines.end("dead", Fared::Badly, NOW);
             let rests = [1, 2, 4, 8, 16, 30].map(|second| {
                 lines.rests(
                     "dead",
@@ -131,7 +146,7 @@ mod tests {
             assert!(!lines.rests("another", NOW));
         }
         lines.begin("dead");
-        lines.end("dead", true, NOW);
+        lines.end("dead", Fared::Well, NOW);
         assert!(!lines.rests("dead", NOW), "it lives");
     }
 
@@ -148,16 +163,16 @@ mod tests {
         let mut lines = Lines::default();
         assert_eq!(fill(&mut lines, "a"), FIRST);
         for _ in 0..1_000 {
-            lines.end("a", true, NOW);
+            lines.end("a", Fared::Well, NOW);
             while lines.room_of("a") > 0 {
                 lines.begin("a");
             }
         }
         assert_eq!(lines.under_way, WIDEST);
-        lines.end("a", false, NOW);
+        lines.end("a", Fared::Badly, NOW);
         assert_eq!(lines.room_of("a"), 0, "half as wide, and still as full");
         for _ in 1..WIDEST {
-            lines.end("a", false, NOW);
+            lines.end("a", Fared::Badly, NOW);
         }
         assert_eq!(
             lines.room_of("a"),
@@ -188,8 +203,8 @@ mod tests {
     fn lines_without_a_past_are_forgotten() {
         let mut lines = Lines::default();
         lines.begin("a");
-        lines.end("a", true, NOW);
-        lines.end("unknown", true, NOW);
+        lines.end("a", Fared::Well, NOW);
+        lines.end("unknown", Fared::Well, NOW);
         assert!(lines.lines.is_empty());
         assert_eq!(lines.room(), PLACES);
     }

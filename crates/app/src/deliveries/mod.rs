@@ -3,7 +3,8 @@
 //! A delivery is enqueued in the transaction that causes it, so that there is one exactly when its
 //! cause stands. A worker claims what is due under a lease, sends it with no transaction open, and
 //! notes how it went. A worker that dies in between is replaced when its lease ends; the receiver
-//! may then hear the same message twice, under the same id. Nothing else makes it heard twice.
+//! may then hear the same message twice, under the same id. So it may when a worker is frozen, or cut
+//! off from the database, in the act and for longer than its lease. Nothing else makes it heard twice.
 
 mod dispatch;
 mod enqueue;

@@ -15,6 +15,7 @@
 mod ages;
 mod client;
 mod crashes;
+mod deliveries;
 mod floods;
 mod instances;
 mod load;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use app::audit;
+use app::companies::{self, NewCompany};
 use app::credentials::KeyLimits;
 use app::exchange::Exchange;
 use app::idempotency::Reply;
@@ -18,6 +19,7 @@ use domain::clock::Clock as _;
 use domain::random::uuid_v7;
 use domain::rate::Limit;
 use domain::seal::{IndexKey, KeyRing};
+use domain::webhook::WebhookSecret;
 use store::postgres::Target;
 use store::tables::age_statistics;
 use store::{Connections, Location, Store};
@@ -76,20 +78,49 @@ impl Office {
 
     /// A key that may check, update and verify ages and numbers, with a limit of its own such as `5/1m`, or without any.
     pub async fn create_key(&self, limit: &str) -> Key {
+        let scopes = Scopes::NONE
+            .with(Scope::CustomersRead)
+            .with(Scope::CustomersWrite)
+            .with(Scope::AgesRead)
+            .with(Scope::AgesWrite)
+            .with(Scope::NumbersRead)
+            .with(Scope::NumbersWrite);
+        let limits = KeyLimits::from([
+            (LimitName::Customers, Limit::parse(limit).unwrap()),
+            (LimitName::Initiate, Limit::Off),
+        ]);
+        self.make_key(CompanyId::default(), scopes, limits).await
+    }
+
+    /// A company whose webhooks go to `url`, and what a receiver knows their senders by.
+    pub async fn create_company(&self, id: &str, url: &str) -> WebhookSecret {
+        let new = NewCompany {
+            company_id: CompanyId::parse(id).unwrap(),
+            name: id.to_owned(),
+            webhook_url: Some(url.to_owned()),
+            app_link: None,
+        };
+        let exchange = self.exchange("company.create");
+        let created = companies::create(&self.0, &exchange, new, Reply::unkept()).await;
+        let secret = created.unwrap().webhook_secret.unwrap();
+        WebhookSecret::parse(&secret).unwrap()
+    }
+
+    /// A key with which a company verifies numbers.
+    pub async fn create_numbers_key(&self, company: &str) -> Key {
+        let scopes = Scopes::NONE
+            .with(Scope::NumbersRead)
+            .with(Scope::NumbersWrite);
+        let company = CompanyId::parse(company).unwrap();
+        self.make_key(company, scopes, KeyLimits::default()).await
+    }
+
+    async fn make_key(&self, company: CompanyId, scopes: Scopes, limits: KeyLimits) -> Key {
         let new = NewKey {
-            company: CompanyId::default(),
+            company,
             name: "a client".into(),
-            scopes: Scopes::NONE
-                .with(Scope::CustomersRead)
-                .with(Scope::CustomersWrite)
-                .with(Scope::AgesRead)
-                .with(Scope::AgesWrite)
-                .with(Scope::NumbersRead)
-                .with(Scope::NumbersWrite),
-            limits: KeyLimits::from([
-                (LimitName::Customers, Limit::parse(limit).unwrap()),
-                (LimitName::Initiate, Limit::Off),
-            ]),
+            scopes,
+            limits,
             expires_at: None,
         };
         let exchange = self.exchange("key.create");

@@ -216,15 +216,16 @@ pub async fn list_receivers_due(
     after: &str,
     count: i64,
 ) -> Result<Vec<String>> {
-    // One step into the index for each line, however long the lines are.
+    // One step into the index for each line, however long the lines are. Asked with EXISTS,
+    // PostgreSQL would join all that is due, and forget the order.
     tx.query(
         "WITH RECURSIVE lines (receiver) AS (\
          SELECT (SELECT MIN(receiver) FROM deliveries WHERE status = 'waiting' AND receiver > $2) \
          UNION ALL SELECT (SELECT MIN(d.receiver) FROM deliveries d WHERE d.status = 'waiting' \
          AND d.receiver > lines.receiver) FROM lines WHERE lines.receiver IS NOT NULL) \
-         SELECT receiver FROM lines WHERE receiver IS NOT NULL AND EXISTS (SELECT 1 \
-         FROM deliveries d WHERE d.status = 'waiting' AND d.receiver = lines.receiver \
-         AND d.due_at <= $1) LIMIT $3",
+         SELECT receiver FROM lines WHERE receiver IS NOT NULL AND (SELECT MIN(d.due_at) \
+         FROM deliveries d WHERE d.status = 'waiting' AND d.receiver = lines.receiver) <= $1 \
+         ORDER BY receiver LIMIT $3",
         &[now.into(), after.into(), count.into()],
     )
     .await?

@@ -10,6 +10,7 @@
 )]
 
 mod audit;
+mod deliveries;
 mod faults;
 mod ground;
 mod reads;

@@ -3,6 +3,7 @@
 mod endpoints;
 mod events;
 mod leases;
+mod lines;
 mod retries;
 
 use std::sync::Arc;

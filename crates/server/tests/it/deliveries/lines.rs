@@ -1,0 +1,200 @@
+//! What one line suffers, others do not.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use app::deliveries::{Answer, Dispatcher, Message, Sender, Status};
+use domain::delivery::Outcome;
+use futures_util::future::{BoxFuture, join_all};
+use tokio::sync::Semaphore;
+
+use super::{SECOND, URL, all, told, verify};
+use crate::harness::{Receivers, Settings, TestApp, deliveries_settings, flows};
+use crate::numbers;
+
+flows!(
+    what_waits_for_an_endpoint_that_is_off_is_given_up_at_once,
+    a_line_behind_full_ones_has_its_turn,
+    what_was_claimed_before_a_long_sleep_is_left_to_others,
+    a_line_that_cannot_be_signed_is_left_alone,
+);
+
+/// Longer than a lease lasts, and than any line rests.
+const LEASE: Duration = Duration::from_secs(36);
+
+async fn what_waits_for_an_endpoint_that_is_off_is_given_up_at_once(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    for number in 0..40 {
+        verify(&app, &key, &format!("order-{number}")).await;
+    }
+    receivers.answer_status(URL, 410);
+    app.deliver(&receivers).await;
+    let asked = receivers.take().len();
+    assert!(asked <= 4, "{asked} were asked before one was answered");
+    let kept = all(&app).await;
+    assert!(kept.iter().all(|kept| kept.status == Status::Exhausted));
+}
+
+/// Receivers that answer when they are allowed to.
+struct Gated {
+    receivers: Arc<Receivers>,
+    heard: AtomicUsize,
+    gate: Semaphore,
+}
+
+impl Sender for Gated {
+    fn send<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            self.receivers.send(message).await;
+            self.heard.fetch_add(1, Ordering::SeqCst);
+            if message.url != gated("a") {
+                return std::future::pending().await;
+            }
+            self.gate.acquire().await.unwrap().forget();
+            Answer::of(Outcome::of_status(200))
+        })
+    }
+}
+
+fn gated(company: &str) -> String {
+    format!("https://{company}.example.com/")
+}
+
+/// As many companies as take all places there are, with the places a line begins with.
+const COMPANIES: usize = 128;
+const PLACES: usize = 4 * COMPANIES;
+
+async fn a_line_behind_full_ones_has_its_turn(app: TestApp) {
+    let companies: Vec<_> = (1..COMPANIES).map(|one| format!("m{one:03}")).collect();
+    let companies: Vec<_> = companies.iter().map(String::as_str).chain(["a"]).collect();
+    for some in companies.chunks(16) {
+        let enqueued = some.iter().map(async |company| {
+            create(&app, company).await;
+            enqueue(&app, company, 4).await;
+        });
+        join_all(enqueued).await;
+    }
+    let sender = Arc::new(Gated {
+        receivers: Receivers::new(),
+        heard: AtomicUsize::new(0),
+        gate: Semaphore::new(0),
+    });
+    let worker = Dispatcher::new(app.app.clone(), sender.clone(), deliveries_settings());
+    let running = tokio::spawn(worker.run(std::future::pending()));
+    let count = |company| sender.receivers.heard_at(&gated(company));
+    let heard = || {
+        companies
+            .iter()
+            .map(|company| count(company))
+            .sum::<usize>()
+            + count("z")
+    };
+    until("all places are taken", || heard() == PLACES).await;
+    // The first in line, which alone answers, has much; the last has little.
+    create(&app, "z").await;
+    enqueue(&app, "a", 20).await;
+    enqueue(&app, "z", 4).await;
+    for answered in 1..=6 {
+        sender.gate.add_permits(1);
+        until("the next is sent", || heard() == PLACES + answered).await;
+    }
+    let last = sender.receivers.heard_at(&gated("z"));
+    assert!(last >= 3, "every other place was for the last, not {last}");
+    running.abort();
+    drop(running.await);
+    app.leaves_deliveries();
+}
+
+async fn create(app: &TestApp, company: &str) {
+    app.company(company).await;
+    app.webhook(company, &gated(company)).await;
+}
+
+/// Completes so many sessions of a company.
+async fn enqueue(app: &TestApp, company: &str, count: usize) {
+    let key = app.key(company, numbers::ALL).await;
+    for number in 0..count {
+        verify(app, &key, &format!("order-{number}")).await;
+    }
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(SECOND / 500).await;
+        }
+    };
+    let waited = tokio::time::timeout(30 * SECOND, waiting).await;
+    assert!(waited.is_ok(), "never: {what}");
+}
+
+/// Sends for a process that is frozen in its first attempt, while another one works.
+struct Sleeper {
+    receivers: Arc<Receivers>,
+    clock: TestApp,
+    other: TestApp,
+    slept: AtomicBool,
+}
+
+impl Sender for Sleeper {
+    fn send<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let answer = self.receivers.send(message).await;
+            if !self.slept.swap(true, Ordering::SeqCst) {
+                self.clock.advance(LEASE);
+                self.other.deliver(&self.receivers).await;
+            }
+            answer
+        })
+    }
+}
+
+async fn what_was_claimed_before_a_long_sleep_is_left_to_others(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    for number in 0..4 {
+        verify(&app, &key, &format!("order-{number}")).await;
+    }
+    let before = app.now();
+    let sender = Sleeper {
+        receivers: receivers.clone(),
+        clock: app.clone(),
+        other: app.another(Settings::default()).await,
+        slept: AtomicBool::new(false),
+    };
+    let mut worker = Dispatcher::new(app.app.clone(), Arc::new(sender), deliveries_settings());
+    worker.run_due().await.unwrap();
+    let mut heard = receivers.take();
+    // Those begun in time are heard again, as their lease was over; the others only once.
+    heard.retain(|heard| heard.at > before);
+    let ids: BTreeSet<_> = heard.iter().map(|heard| &heard.id).collect();
+    assert_eq!((heard.len(), ids.len()), (4, 4));
+    let kept = all(&app).await;
+    assert!(kept.iter().all(|kept| kept.status == Status::Delivered));
+}
+
+async fn a_line_that_cannot_be_signed_is_left_alone(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    for number in 0..20 {
+        verify(&app, &key, &format!("order-{number}")).await;
+    }
+    app.company("acme").await;
+    app.webhook("acme", "https://acme.example/hook").await;
+    let acme = app.key("acme", numbers::ALL).await;
+    verify(&app, &acme, "order-81").await;
+    let database = app.database();
+    let spoil =
+        "UPDATE webhook_secrets SET secret = substr(secret, 2) WHERE company_id = 'default'";
+    database.sql(spoil).await;
+    app.deliver(&receivers).await;
+    assert_eq!(receivers.take().len(), 1, "the other line is served");
+    let held = "SELECT id FROM deliveries WHERE lease IS NOT NULL";
+    let held = database.sql(held).await.len();
+    assert!((1..=8).contains(&held), "{held} were claimed in vain");
+
+    app.webhook("default", URL).await;
+    app.advance(LEASE);
+    app.deliver(&receivers).await;
+    assert_eq!(receivers.take().len(), 20, "none is lost");
+}
