@@ -14,9 +14,11 @@ mod http;
 mod load;
 mod measurement;
 mod pgbench;
+mod receiver;
 mod report;
 mod scenarios;
 mod seed;
+mod sessions;
 mod stage;
 
 use std::os::unix::process::CommandExt as _;
@@ -63,14 +65,16 @@ pub struct Pace {
     pub most_customers: u64,
     /// Decisions behind the statistics about ages
     pub most_decisions: u64,
+    /// Sessions that are submitted to, and webhooks that are delivered, at each measurement
+    pub sessions: u64,
 }
 
 impl Options {
     fn pace(&self) -> Pace {
-        let (warm_up, measured, rounds, most_customers, most_decisions) = if self.quick {
-            (500, 2_000, 1, 100_000, 1_000_000)
+        let (warm_up, measured, rounds, most_customers, most_decisions, sessions) = if self.quick {
+            (500, 2_000, 1, 100_000, 1_000_000, 20_000)
         } else {
-            (1_000, 4_000, 3, 1_000_000, 10_000_000)
+            (1_000, 4_000, 3, 1_000_000, 10_000_000, 50_000)
         };
         Pace {
             warm_up: Duration::from_millis(warm_up),
@@ -78,6 +82,7 @@ impl Options {
             rounds,
             most_customers,
             most_decisions,
+            sessions,
         }
     }
 

@@ -31,6 +31,17 @@ pub struct IdempotencyKey {
     pub fingerprint: [u8; 32],
 }
 
+impl IdempotencyKey {
+    /// The same key of callers who share nothing but what `whose` names.
+    #[must_use]
+    pub fn within(self, whose: &str) -> Self {
+        Self {
+            key: format!("{whose}\0{}", self.key),
+            ..self
+        }
+    }
+}
+
 /// What to do with a request that carries a key.
 pub enum Begun {
     /// It is the first: do the work and store the answer with this ticket.
@@ -143,7 +154,10 @@ pub async fn begin(app: &App, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> 
     let unit = Begin {
         company: company.to_owned(),
         key: index,
-        fingerprint: key.fingerprint,
+        // A body may be short enough to be guessed from a hash without a key.
+        fingerprint: app
+            .index_key
+            .fingerprint("idempotent body", company, &key.fingerprint),
         now,
         inserted: false,
     };

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use domain::number::SessionId;
 use domain::rate::Limit;
 
 use crate::credentials::{Caller, KeyLimits};
@@ -129,13 +130,17 @@ impl Limiter {
     }
 
     /// Takes one submission of a session, by its public name; `None` when there is no limit.
-    pub async fn take_submission(&self, caller: Option<&Caller>, session: &str) -> Option<Verdict> {
+    pub async fn take_submission(
+        &self,
+        caller: Option<&Caller>,
+        session: &SessionId,
+    ) -> Option<Verdict> {
         const NAME: LimitName = LimitName::Submit;
         let own = caller.and_then(|caller| caller.own_limit(NAME));
         let Limit::Rate(rate) = own.unwrap_or(self.limits.submit) else {
             return None;
         };
-        let key = QuotaKey::new(NAME.as_str(), session);
+        let key = QuotaKey::new(NAME.as_str(), session.as_str());
         Some(self.quota.take(&key, rate, 1).await)
     }
 

@@ -87,6 +87,44 @@ pub fn all(results: &Results, pace: Pace) -> Vec<Bar> {
         bars.extend(of_engine(results, engine, pace.most_customers));
     }
     bars.extend(of_ages(results, pace.most_decisions));
+    bars.extend(of_numbers(results));
+    bars
+}
+
+/// The bars about numbers and deliveries.
+fn of_numbers(results: &Results) -> Vec<Bar> {
+    let rate = |sample: &Sample| Some(sample.per_second);
+    let p95 = |sample: &Sample| sample.latency.map(|Latency { p95, .. }| p95);
+    let mut bars = Vec::new();
+    for (engine, least) in [
+        (Engine::Sqlite, [0.2, 0.18, 0.4]),
+        (Engine::Postgres, [0.1, 0.09, 0.33]),
+    ] {
+        for (action, least) in ["initiate", "submit", "number status"].iter().zip(least) {
+            bars.push(Bar::new(
+                format!("{action}, {engine} ÷ bare handler, 256 connections"),
+                results.ratio(&format!("{action} {engine} 256"), "bare 256", rate),
+                Limit::AtLeast(least),
+            ));
+            let crowd = results.row(&format!("{action} {engine} 1000"));
+            bars.push(Bar::new(
+                format!("{action}, {engine}, 1000 connections: p95, ms"),
+                crowd.and_then(|row| row.median(p95)),
+                Limit::Below(100.0),
+            ));
+            bars.push(Bar::new(
+                format!("{action}, {engine}, 1000 connections: failures"),
+                crowd.map(|row| row.failures() as f64),
+                Limit::AtMost(0.0),
+            ));
+        }
+        let delivered = results.row(&format!("deliver {engine} 1"));
+        bars.push(Bar::new(
+            format!("deliveries to a loopback receiver, {engine}: webhooks/s"),
+            delivered.and_then(|row| row.median(rate)),
+            Limit::AtLeast(2_000.0),
+        ));
+    }
     bars
 }
 
@@ -213,6 +251,7 @@ mod tests {
             rounds: 0,
             most_customers: 1_000_000,
             most_decisions: 10_000_000,
+            sessions: 50_000,
         };
         let bars = all(&Results::default(), pace);
         assert!(bars.len() > 10);

@@ -3,14 +3,29 @@
 //! Guarantees: no allocation per request once the buffers have grown.
 //! Must not: follow anything but `Content-Length` answers on a kept-alive connection.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail, ensure};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 /// What stands for a customer's number in a body: as many digits as this has signs.
 pub const NUMBER: &str = "#######";
+/// What stands for a session's id: as many signs as it has.
+pub const SESSION: &str = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@";
+/// What stands for the token of its link.
+pub const TOKEN: &str = "%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%";
 /// How far apart the customers of one bulk request are.
 const STRIDE: u64 = 7_919;
+
+/// A session of number verification, as its link names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its id, as long as [`SESSION`]
+    pub id: String,
+    /// The token of its link, as long as [`TOKEN`]
+    pub token: String,
+}
 
 /// One request whose customer numbers are filled in before each sending.
 #[derive(Clone)]
@@ -19,6 +34,10 @@ pub struct Request {
     slots: Vec<usize>,
     /// The number of customers to choose from; the slots of a bulk request differ within it.
     spread_over: Option<u64>,
+    /// Where ids and tokens of sessions stand, and the sessions to choose from.
+    session_slots: Vec<usize>,
+    token_slots: Vec<usize>,
+    sessions: Arc<[Session]>,
 }
 
 impl Request {
@@ -32,6 +51,15 @@ impl Request {
         Self::new(head + body)
     }
 
+    /// The same without a credential: something in the body authorises it.
+    pub fn anonymous(path: &str, body: &str) -> Self {
+        Self::new(format!(
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+
     /// A GET of this path, in which each [`NUMBER`] is the number of one customer.
     pub fn get(path: &str, key: &str) -> Self {
         Self::new(format!(
@@ -40,14 +68,14 @@ impl Request {
     }
 
     fn new(text: String) -> Self {
-        let slots = text
-            .match_indices(NUMBER)
-            .map(|(offset, _)| offset)
-            .collect();
+        let places = |sign: &str| text.match_indices(sign).map(|(offset, _)| offset).collect();
         Self {
+            slots: places(NUMBER),
+            session_slots: places(SESSION),
+            token_slots: places(TOKEN),
             bytes: text.into_bytes(),
-            slots,
             spread_over: None,
+            sessions: Arc::new([]),
         }
     }
 
@@ -57,8 +85,27 @@ impl Request {
         self
     }
 
+    /// Fills each [`SESSION`] and [`TOKEN`] with those of one of these.
+    pub fn of_sessions(mut self, sessions: Arc<[Session]>) -> Self {
+        self.sessions = sessions;
+        self
+    }
+
     /// The request about customer `number`.
     pub fn about(&mut self, number: u64) -> &[u8] {
+        let session = usize::try_from(number).ok();
+        if let Some(session) = session.and_then(|number| self.sessions.get(number)) {
+            for (slots, value) in [
+                (&self.session_slots, &session.id),
+                (&self.token_slots, &session.token),
+            ] {
+                for offset in slots {
+                    if let Some(slot) = self.bytes.get_mut(*offset..*offset + value.len()) {
+                        slot.copy_from_slice(value.as_bytes());
+                    }
+                }
+            }
+        }
         for (index, offset) in (0..).zip(&self.slots) {
             let number = match self.spread_over {
                 Some(customers) => (number + index * STRIDE) % customers,
@@ -169,6 +216,20 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("Content-Length: 31\r\n"), "{text}");
+    }
+
+    #[test]
+    fn sessions_are_filled_in_place() {
+        let (id, token) = ("n".repeat(SESSION.len()), "t".repeat(TOKEN.len()));
+        let session = Session {
+            id: id.clone(),
+            token: token.clone(),
+        };
+        let body = format!("[\"{SESSION}\",\"{TOKEN}\",\"#######\"]");
+        let mut request = Request::post("/p", "k", &body).of_sessions(vec![session].into());
+        let text = String::from_utf8(request.about(0).to_vec()).unwrap();
+        let filled = format!("[\"{id}\",\"{token}\",\"0000000\"]");
+        assert!(text.ends_with(&filled), "{text}");
     }
 
     #[test]

@@ -5,15 +5,19 @@
 //! Must not: know what a good figure is.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use test_support::Server;
+use test_support::waiting::wait_for;
 
-use super::http::Request;
+use super::http::{Request, SESSION};
 use super::load::{self, Extent, Plan, Target};
 use super::measurement::Sample;
 use super::pgbench::Script;
+use super::receiver::Receiver;
 use super::stage::Stage;
-use super::{Pace, bare, cpu, pgbench, seed};
+use super::{Pace, bare, cpu, pgbench, seed, sessions};
 
 /// The customers of the ordinary scenarios.
 pub const CUSTOMERS: u64 = 100_000;
@@ -23,6 +27,10 @@ pub const FEW_CUSTOMERS: u64 = 10_000;
 pub const KNOWN_AGES: u64 = 100_000;
 /// Those who are verified for the first time are drawn from so many: hardly anybody comes twice.
 const STRANGERS: u64 = 10_000_000;
+/// The sessions that are looked up.
+const OPEN_SESSIONS: u64 = 100_000;
+/// How long the deliveries of one measurement may take.
+const DELIVERED_WITHIN: Duration = Duration::from_secs(120);
 /// Addresses in one bulk request.
 pub const BULK: u64 = 100;
 /// Connections of the scenarios about the number of customers: few, so that nobody waits in line.
@@ -66,6 +74,8 @@ pub enum Records {
     Ages(u64),
     /// So many decisions about ages, over seven years
     Decisions(u64),
+    /// So many open sessions of number verification; only requests are answered, nothing delivered
+    Sessions(u64),
 }
 
 impl fmt::Display for Records {
@@ -74,6 +84,7 @@ impl fmt::Display for Records {
             Self::Customers(count) => write!(out, "{count} customers"),
             Self::Ages(count) => write!(out, "{count} ages"),
             Self::Decisions(count) => write!(out, "{count} decisions"),
+            Self::Sessions(count) => write!(out, "{count} sessions"),
         }
     }
 }
@@ -87,6 +98,10 @@ enum Action {
     VerifyAgain,
     AgeStatus,
     AgeStatistics,
+    Initiate,
+    Submit,
+    NumberStatus,
+    Deliver,
 }
 
 /// One measurement to make in each round.
@@ -131,6 +146,15 @@ pub fn all(most_customers: u64, most_decisions: u64) -> Vec<Scenario> {
         }
         all.push(Scenario::statistics(engine, most_decisions));
     }
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        for connections in [256, 1000] {
+            for action in [Action::NumberStatus, Action::Initiate, Action::Submit] {
+                all.push(Scenario::bare(connections));
+                all.push(Scenario::server(engine, action, connections));
+            }
+        }
+        all.push(Scenario::server(engine, Action::Deliver, 1));
+    }
     all
 }
 
@@ -166,9 +190,16 @@ impl Scenario {
             Action::VerifyAgain => "verify age again",
             Action::AgeStatus => "age status",
             Action::AgeStatistics => "age statistics",
+            Action::Initiate => "initiate",
+            Action::Submit => "submit",
+            Action::NumberStatus => "number status",
+            Action::Deliver => "deliver",
         };
         let records = match action {
             Action::Check | Action::Update | Action::Bulk => Records::Customers(CUSTOMERS),
+            Action::Initiate | Action::Submit | Action::NumberStatus | Action::Deliver => {
+                Records::Sessions(OPEN_SESSIONS)
+            }
             _ => Records::Ages(KNOWN_AGES),
         };
         Self {
@@ -227,12 +258,21 @@ impl Scenario {
                 let process = stage.bare.process_id();
                 self.measure_load(&target, CUSTOMERS, &[process], pace)
             }
+            Subject::Server(engine, records) if self.action == Action::Submit => {
+                self.submit(stage, engine, records, pace.sessions)
+            }
+            Subject::Server(engine, records) if self.action == Action::Deliver => {
+                deliver(self, stage, engine, records, pace.sessions)
+            }
             Subject::Server(engine, records) => {
                 let server = stage.server(engine, records)?;
                 let customers = self.action.customers(records);
                 let target = Target {
                     port: server.port(),
-                    request: self.action.request(&server.key, customers),
+                    request: self
+                        .action
+                        .request(&server.key, customers)
+                        .of_sessions(server.sessions.clone()),
                     expected: self.action.expected(),
                 };
                 let processes = stage.processes(engine, records)?;
@@ -241,7 +281,32 @@ impl Scenario {
         }
     }
 
-    /// The first of `processes` is the one whose memory is told.
+    /// Submits the right number to so many fresh sessions, each once.
+    fn submit(
+        &self,
+        stage: &Stage,
+        engine: Engine,
+        records: Records,
+        count: u64,
+    ) -> Result<Sample> {
+        let server = stage.server(engine, records)?;
+        let kind = format!("fresh-{}", stage.next_kind());
+        let fresh = sessions::open(server.port(), &server.key, &kind, count)?;
+        let target = Target {
+            port: server.port(),
+            request: Request::anonymous(sessions::SUBMIT_PATH, &sessions::submission())
+                .of_sessions(fresh.into()),
+            expected: "\"status\":\"verified\"",
+        };
+        let processes = stage.processes(engine, records)?;
+        let plan = Plan {
+            connections: self.connections,
+            customers: count,
+            extent: Extent::EachOnce,
+        };
+        measure(&target, plan, &processes)
+    }
+
     fn measure_load(
         &self,
         target: &Target,
@@ -257,21 +322,83 @@ impl Scenario {
                 measured: pace.measured,
             },
         };
-        if let Some(process) = processes.first() {
-            cpu::forget_peak(*process)?;
-        }
-        let (mut before, mut own_before) = (Ok(0.0), 0.0);
-        let outcome = load::run(target, plan, || {
-            before = cpu::seconds(processes);
-            own_before = cpu::own_seconds();
-        })?;
-        let used = cpu::seconds(processes)? - before?;
-        let generator = cpu::own_seconds() - own_before;
-        let peak = processes
-            .first()
-            .map(|process| cpu::peak_mebibytes(*process));
-        Sample::of_load(&outcome, used, generator, peak.transpose()?)
+        measure(target, plan, processes)
     }
+}
+
+/// Measures one load. The first of `processes` is the one whose memory is told.
+fn measure(target: &Target, plan: Plan, processes: &[u32]) -> Result<Sample> {
+    if let Some(process) = processes.first() {
+        cpu::forget_peak(*process)?;
+    }
+    let (mut before, mut own_before) = (Ok(0.0), 0.0);
+    let outcome = load::run(target, plan, || {
+        before = cpu::seconds(processes);
+        own_before = cpu::own_seconds();
+    })?;
+    let used = cpu::seconds(processes)? - before?;
+    let generator = cpu::own_seconds() - own_before;
+    let peak = processes
+        .first()
+        .map(|process| cpu::peak_mebibytes(*process));
+    Sample::of_load(&outcome, used, generator, peak.transpose()?)
+}
+
+/// Has a worker of its own deliver so many webhooks that wait for it. The rate is that at which
+/// they arrive, the first and the last twentieth left out.
+fn deliver(
+    scenario: &Scenario,
+    stage: &Stage,
+    engine: Engine,
+    records: Records,
+    count: u64,
+) -> Result<Sample> {
+    let seeded = stage.server(engine, records)?;
+    let crowd = Scenario {
+        name: scenario.name.clone(),
+        connections: 256,
+        ..*scenario
+    };
+    crowd.submit(stage, engine, records, count)?;
+    let receiver = Receiver::start(seeded.receiver)?;
+    let worker = stage.start_worker(engine, records)?;
+    let mut processes = stage.processes(engine, records)?;
+    processes.extend(worker.process_id());
+    let arrived = |least: u64| {
+        wait_for("webhooks to arrive", DELIVERED_WITHIN, || {
+            Ok((receiver.heard() >= least).then(Instant::now))
+        })
+    };
+    let (first, last) = (count / 20, count - count / 20);
+    let began = arrived(first)?;
+    let before = cpu::seconds(&processes)?;
+    let ended = arrived(last)?;
+    let used = cpu::seconds(&processes)? - before;
+    let counted = (last - first) as f64;
+    let rate = counted / (ended - began).as_secs_f64();
+    // The rest, so that nothing of it is left for the next measurement.
+    wait_for("the queue to be empty", DELIVERED_WITHIN, || {
+        Ok(is_empty(&worker)?.then_some(()))
+    })?;
+    drop(worker);
+    receiver.stop()?;
+    Ok(Sample::of_rate(rate, used * 1e6 / counted))
+}
+
+/// Whether no delivery waits any more.
+fn is_empty(server: &Server) -> Result<bool> {
+    let output = server.command([
+        "deliveries",
+        "list",
+        "--status",
+        "waiting",
+        "--limit",
+        "1",
+        "--json",
+    ])?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cannot list deliveries: {said}");
+    Ok(output.stdout.trim_ascii() == b"[]")
 }
 
 /// The name of the scenario about the number of customers.
@@ -288,8 +415,13 @@ impl Action {
     /// How many customers the requests are about.
     fn customers(self, records: Records) -> u64 {
         match (self, records) {
-            (Self::Verify, _) => STRANGERS,
-            (_, Records::Customers(customers) | Records::Ages(customers)) => customers,
+            (Self::Verify | Self::Initiate, _) => STRANGERS,
+            (
+                _,
+                Records::Customers(customers)
+                | Records::Ages(customers)
+                | Records::Sessions(customers),
+            ) => customers,
             (_, Records::Decisions(_)) => 1,
         }
     }
@@ -307,6 +439,12 @@ impl Action {
             Self::VerifyAgain => Request::post(seed::VERIFY_PATH, key, &seed::verify("known")),
             Self::AgeStatus => Request::get("/api/age-verification/status/known-#######", key),
             Self::AgeStatistics => Request::get("/api/age-verification/statistics?days=2557", key),
+            Self::Initiate => {
+                Request::post(sessions::INITIATE_PATH, key, &sessions::initiation("new"))
+            }
+            Self::NumberStatus | Self::Submit | Self::Deliver => {
+                Request::get(&format!("/api/v1/verification/status/{SESSION}"), key)
+            }
         }
     }
 
@@ -319,6 +457,9 @@ impl Action {
             Self::VerifyAgain => "\"method\":\"cache\"",
             Self::AgeStatus => "\"verified\":true",
             Self::AgeStatistics => "\"successRate\"",
+            Self::Initiate | Self::NumberStatus | Self::Submit | Self::Deliver => {
+                "\"status\":\"pending\""
+            }
         }
     }
 }

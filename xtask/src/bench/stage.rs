@@ -4,18 +4,22 @@
 //! that is measured runs; all of it ends with the stage.
 //! Must not: measure.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use test_support::ports::free_port;
 use test_support::postgres::Settings;
 use test_support::process::Signal;
 use test_support::{Postgres, Redis, Server, ServerBuilder};
 
 use super::bare::Bare;
+use super::http::Session;
 use super::scenarios::{Engine, Records, Scenario, Subject};
-use super::{decisions, pgbench, seed};
+use super::{decisions, pgbench, seed, sessions};
 
 /// A limit that is switched on, counted and never reached.
 const LIMIT: &str = "100000000/1m";
@@ -27,6 +31,11 @@ pub struct Seeded {
     server: Server,
     /// A key that may do everything that is measured
     pub key: String,
+    /// Where its company's webhooks go
+    pub receiver: u16,
+    /// Sessions that stay open
+    pub sessions: Arc<[Session]>,
+    database: String,
 }
 
 /// All that runs during a bench.
@@ -41,6 +50,7 @@ pub struct Stage {
     pub pgbench: String,
     redis: Redis,
     binary: PathBuf,
+    kinds: Cell<u32>,
 }
 
 impl Stage {
@@ -55,6 +65,7 @@ impl Stage {
             postgres,
             redis: Redis::start()?,
             binary: binary.to_path_buf(),
+            kinds: Cell::new(0),
         };
         for scenario in scenarios {
             if let Subject::Server(engine, records) = scenario.subject() {
@@ -73,10 +84,11 @@ impl Stage {
             Engine::Sqlite => None,
             Engine::Postgres => Some(self.postgres.fresh_database("bench")?),
         };
-        let server = self.start(database.as_deref())?;
+        let server = self.start(database.as_deref(), records)?;
         let key = create_key(&server)?;
         let port = server.port();
         seed::accepted(port, &key)?;
+        let (receiver, mut sessions) = (free_port()?, Vec::new());
         match records {
             Records::Customers(count) => {
                 seed::customers(port, &key, count, count <= ALL_PROOFS)?;
@@ -86,25 +98,60 @@ impl Stage {
                 let postgres = database.as_deref().map(|url| (&self.postgres, url));
                 decisions::fill(&server, postgres, count)?;
             }
+            Records::Sessions(count) => {
+                name_receiver(&server, receiver)?;
+                sessions = sessions::open(port, &key, "known", count)?;
+            }
         }
-        self.servers
-            .insert((engine, records), Seeded { server, key });
+        let seeded = Seeded {
+            database: database.unwrap_or_else(|| file_of(&server)),
+            server,
+            key,
+            receiver,
+            sessions: sessions.into(),
+        };
+        self.servers.insert((engine, records), seeded);
         Ok(())
     }
 
+    /// A worker beside the server with these records, which alone makes deliveries.
+    pub fn start_worker(&self, engine: Engine, records: Records) -> Result<Server> {
+        let seeded = self.server(engine, records)?;
+        let builder = self.builder(Some(&seeded.database), records);
+        builder
+            .variable("ALLOW_PRIVATE_RECEIVERS", "true")
+            .role("worker")
+            .start()
+    }
+
     /// A server on this PostgreSQL database, or without one on SQLite.
-    fn start(&self, postgres: Option<&str>) -> Result<Server> {
-        let builder = ServerBuilder::new()
+    fn start(&self, postgres: Option<&str>, records: Records) -> Result<Server> {
+        let builder = self.builder(postgres, records);
+        match records {
+            // What it enqueues waits for the worker that is measured.
+            Records::Sessions(_) => builder.role("api").start(),
+            _ => builder.start(),
+        }
+    }
+
+    fn builder(&self, database: Option<&str>, records: Records) -> ServerBuilder {
+        let mut builder = ServerBuilder::new()
             .binary(&self.binary)
             .variable("LOG_LEVEL", "warn")
             .variable("LIMIT_CUSTOMERS", LIMIT);
-        match postgres {
-            None => builder.start(),
-            Some(url) => builder
-                .variable("DATABASE_URL", url)
-                .variable("REDIS_URL", self.redis.url())
-                .start(),
+        if let Records::Sessions(_) = records {
+            for name in ["LIMIT_INITIATE", "LIMIT_STATUS", "LIMIT_SUBMIT"] {
+                builder = builder.variable(name, LIMIT);
+            }
+            builder = builder.variable("SESSION_TTL", "24h");
         }
+        if let Some(url) = database {
+            builder = builder.variable("DATABASE_URL", url);
+            if url.starts_with("postgres") {
+                builder = builder.variable("REDIS_URL", self.redis.url());
+            }
+        }
+        builder
     }
 
     /// Lets only this server run: the others share nothing of the machine until they are resumed.
@@ -119,6 +166,11 @@ impl Stage {
             seeded.server.signal(signal)?;
         }
         Ok(())
+    }
+
+    /// A number that was not given before, for names that were not used before.
+    pub fn next_kind(&self) -> u32 {
+        self.kinds.replace(self.kinds.get() + 1)
     }
 
     /// The server with these records on this engine.
@@ -167,6 +219,8 @@ impl Seeded {
 
 fn create_key(server: &Server) -> Result<String> {
     let scopes = [
+        "numbers:read",
+        "numbers:write",
         "customers:read",
         "customers:write",
         "ages:read",
@@ -181,4 +235,18 @@ fn create_key(server: &Server) -> Result<String> {
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "cannot create a key: {said}");
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// Has the company's webhooks sent to this port.
+fn name_receiver(server: &Server, port: u16) -> Result<()> {
+    let url = format!("http://127.0.0.1:{port}/hook");
+    let output = server.command(["companies", "update", "default", "--webhook-url", &url])?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cannot name a receiver: {said}");
+    Ok(())
+}
+
+/// The database that a server on SQLite keeps.
+fn file_of(server: &Server) -> String {
+    format!("sqlite://{}/data/bonafide.db", server.directory().display())
 }

@@ -1,14 +1,13 @@
 //! Into the queue, and the bell that tells the worker of the same process.
 
 use domain::random::{Random, uuid_v7};
-use domain::seal::DataKey;
+use domain::seal::{DataKey, SealError};
 use jiff::Timestamp;
-use store::Tx;
-use store::tables::deliveries::{self, NewDelivery};
+use store::tables::deliveries::NewDelivery;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use super::place;
-use crate::people::sealing;
 
 /// Rings when something was enqueued here. What other instances enqueue, and what becomes due
 /// again, is found by looking.
@@ -43,32 +42,39 @@ pub(crate) struct Outgoing<'a> {
     pub at: Timestamp,
 }
 
-/// Enqueues a message, if the company has a webhook. [`Outbox::wake`] is to be called once the
-/// transaction is committed.
-///
-/// # Errors
-/// Those of the database.
-pub(crate) async fn enqueue(
-    tx: &mut Tx<'_>,
-    random: &dyn Random,
-    outgoing: &Outgoing<'_>,
-) -> store::Result<()> {
-    let id = uuid_v7(outgoing.at, random);
-    let payload = outgoing
-        .key
-        .seal(place(&id), outgoing.body, random)
-        .map_err(sealing)?;
-    let delivery = NewDelivery {
-        id,
-        company_id: outgoing.company,
-        topic: outgoing.topic,
-        receiver: &receiver(outgoing.company),
-        stream: outgoing.stream,
-        data_key: outgoing.key.id(),
-        payload: &payload,
-        at: outgoing.at,
-    };
-    deliveries::insert_webhook(tx, &delivery).await.map(drop)
+/// A message with everything that its row needs.
+pub(crate) struct Sealed<'a> {
+    id: Uuid,
+    outgoing: &'a Outgoing<'a>,
+    receiver: String,
+    payload: Vec<u8>,
+}
+
+impl<'a> Sealed<'a> {
+    /// Seals a message.
+    pub fn new(random: &dyn Random, outgoing: &'a Outgoing<'a>) -> Result<Self, SealError> {
+        let id = uuid_v7(outgoing.at, random);
+        Ok(Self {
+            id,
+            receiver: receiver(outgoing.company),
+            payload: outgoing.key.seal(place(&id), outgoing.body, random)?,
+            outgoing,
+        })
+    }
+
+    /// The row. Once its transaction is committed, [`Outbox::wake`] is to be called.
+    pub fn row(&self) -> NewDelivery<'_> {
+        NewDelivery {
+            id: self.id,
+            company_id: self.outgoing.company,
+            topic: self.outgoing.topic,
+            receiver: &self.receiver,
+            stream: self.outgoing.stream,
+            data_key: self.outgoing.key.id(),
+            payload: &self.payload,
+            at: self.outgoing.at,
+        }
+    }
 }
 
 /// In whose line a company's webhooks wait.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::audit::{Outcome, Record};
 use domain::number::{Session, Status};
 use domain::random::{Random, uuid_v7};
-use domain::seal::KeyRing;
+use domain::seal::{DataKey, KeyRing};
 use jiff::Timestamp;
 use store::Tx;
 use store::tables::verification_sessions::{self, Found, Progress};
@@ -13,7 +13,7 @@ use store::tables::verification_sessions::{self, Found, Progress};
 use super::shown::{Shown, place};
 use super::{Event, Policy};
 use crate::App;
-use crate::deliveries::{Outgoing, enqueue};
+use crate::deliveries::{Outgoing, Sealed};
 use crate::people::sealing;
 
 /// What it takes to write how a session goes on.
@@ -55,32 +55,47 @@ impl Pen {
             app_user_id: app_user_id.as_deref(),
             at: now,
         };
-        if !verification_sessions::update(tx, &progress).await? {
-            return Err(store::Error::Conflict("session ended elsewhere".into()));
-        }
-        let Some(topic) = topic(session.status) else {
-            return Ok(());
+        let written = match topic(session.status) {
+            None => verification_sessions::update(tx, &progress).await?,
+            Some(topic) => self.end(tx, &key, found, &progress, topic).await?,
         };
+        if written {
+            return Ok(());
+        }
+        Err(store::Error::Conflict("session ended elsewhere".into()))
+    }
+
+    /// Writes an end, with the message about it.
+    async fn end(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &DataKey,
+        found: &Found,
+        progress: &Progress<'_>,
+        topic: &'static str,
+    ) -> store::Result<bool> {
+        let Progress { session, at, .. } = *progress;
         let ended = Found {
             session,
-            app_user_id,
-            verified_at: (session.status == Status::Verified).then_some(now),
+            app_user_id: progress.app_user_id.map(<[u8]>::to_vec),
+            verified_at: (session.status == Status::Verified).then_some(at),
             ..found.clone()
         };
         let event = Event {
             topic,
-            at: now,
-            session: Shown::open_with(&key, &ended, now).map_err(sealing)?,
+            at,
+            session: Shown::open_with(key, &ended, at).map_err(sealing)?,
         };
         let outgoing = Outgoing {
             company: &found.company_id,
             topic,
-            stream: id.as_str().as_bytes(),
-            key: &key,
+            stream: found.verification_id.as_str().as_bytes(),
+            key,
             body: &(self.policy.render_event)(&event),
-            at: now,
+            at,
         };
-        enqueue(tx, &*self.random, &outgoing).await
+        let message = Sealed::new(&*self.random, &outgoing).map_err(sealing)?;
+        verification_sessions::end(tx, progress, &message.row()).await
     }
 
     /// Writes down that a session's time is over, if it is and nobody has; returns the record of

@@ -1,7 +1,7 @@
 //! Somebody names the number.
 
 use domain::number::{Closed, MobileNumber, Session, SessionId, Status};
-use domain::seal::IndexKey;
+use domain::seal::{BlindIndex, IndexKey};
 use jiff::Timestamp;
 use std::sync::Arc;
 use store::tables::verification_sessions::{self, Found, Key};
@@ -83,17 +83,24 @@ pub async fn submit(
             Code::Unauthenticated,
             "The link is not accepted.",
         )),
-        Submitted::Closed(Closed::Expired) => {
-            app.outbox.wake();
-            Err(Error::new(
-                Code::SessionExpired,
-                "The time of this session is over.",
-            ))
+        Submitted::Closed(closed, subject) => {
+            ctx.exchange.note_subject(subject);
+            Err(refused(app, closed))
         }
-        Submitted::Closed(Closed::Settled) => Err(Error::new(
-            Code::SessionClosed,
-            "This session has been verified, or has failed.",
-        )),
+    }
+}
+
+fn refused(app: &App, closed: Closed) -> Error {
+    match closed {
+        Closed::Expired => {
+            app.outbox.wake();
+            let message = "The time of this session is over.";
+            Error::new(Code::SessionExpired, message)
+        }
+        Closed::Settled => {
+            let message = "This session has been verified, or has failed.";
+            Error::new(Code::SessionClosed, message)
+        }
     }
 }
 
@@ -101,7 +108,7 @@ enum Submitted {
     Taken(Outcome),
     Unknown,
     DeadToken,
-    Closed(Closed),
+    Closed(Closed, BlindIndex),
 }
 
 struct Submit {
@@ -141,7 +148,7 @@ impl Unit for Submit {
             Err(closed) => {
                 let record = self.pen.expire(tx, &found, self.now).await?;
                 Ok(Written {
-                    output: Submitted::Closed(closed),
+                    output: Submitted::Closed(closed, found.number_index),
                     records: record.into_iter().collect(),
                 })
             }

@@ -45,6 +45,14 @@ impl E164 {
         }
     }
 
+    /// A number that was brought to this form before it was stored; `None` for any other text.
+    #[must_use]
+    pub fn stored(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('+')?;
+        let written = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+        written.then(|| Self(text.into()))
+    }
+
     /// The number as `+` and digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -129,6 +137,7 @@ mod tests {
         fn canonical_form_is_a_fixed_point(text in "\\+[0-9 ()-]{7,18}") {
             if let Ok(number) = E164::parse(&text) {
                 prop_assert!(number.as_str().len() <= 17);
+                prop_assert_eq!(E164::stored(number.as_str()), Some(number.clone()));
                 prop_assert_eq!(E164::parse(number.as_str()), Ok(number));
             }
         }

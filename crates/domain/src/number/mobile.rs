@@ -35,10 +35,10 @@ impl MobileNumber {
             .ok_or(MobileError)
     }
 
-    /// A number that was checked before, when it was stored.
+    /// A number that was checked before, when it was stored; `None` for what cannot be one.
     #[must_use]
     pub fn stored(text: &str) -> Option<Self> {
-        E164::parse(text).ok().map(Self)
+        E164::stored(text).map(Self)
     }
 
     /// The number as `+` and digits.
@@ -81,16 +81,28 @@ fn may_be_mobile(number: &PhoneNumber) -> bool {
     }
 }
 
-/// The length of `+` and the country code.
+/// The length of `+` and the country code. No code is the beginning of another, and the lists of
+/// ITU-T E.164 tell how long each is.
 fn country_code_length(text: &str) -> usize {
-    let parsed = PhoneNumber::parse(text, None);
-    parsed.map_or(1, |number| 1 + number.country_code.to_string().len())
+    let digits = text.as_bytes().get(1..).unwrap_or_default();
+    match digits {
+        [b'1' | b'7', ..] => 2,
+        [b'2', b'0' | b'7', ..]
+        | [b'3', b'0'..=b'4' | b'6' | b'9', ..]
+        | [b'4', b'0' | b'1' | b'3'..=b'9', ..]
+        | [b'5', b'1'..=b'8', ..]
+        | [b'6', b'0'..=b'6', ..]
+        | [b'8', b'1' | b'2' | b'4' | b'6', ..]
+        | [b'9', b'0'..=b'5' | b'8', ..] => 3,
+        _ => 4,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rlibphonenumber::PhoneNumberFormat;
 
     #[test]
     fn mobiles_pass_and_known_others_do_not() {
@@ -143,8 +155,82 @@ mod tests {
                 prop_assert_eq!(masked.len(), number.as_str().len());
                 prop_assert!(hidden * 2 >= masked.trim_start_matches(|sign| sign != '*').len());
                 prop_assert!(masked.len() - masked.trim_end_matches(|sign: char| sign.is_ascii_digit()).len() <= 4);
+                let parsed = PhoneNumber::parse(number.as_str(), None).unwrap();
+                let country = parsed.country_code.to_string().len();
+                prop_assert_eq!(country_code_length(number.as_str()), 1 + country);
                 prop_assert_eq!(MobileNumber::stored(number.as_str()), Some(number));
             }
+        }
+    }
+
+    /// The example that each region's plan gives of a kind of number, and what kinds the plan says
+    /// it may be of.
+    fn examples(kind: PhoneNumberType) -> Vec<(String, PhoneNumberType)> {
+        let regions = PHONE_NUMBER_UTIL.get_supported_regions();
+        let numbers = regions.filter_map(|region| {
+            PHONE_NUMBER_UTIL
+                .get_example_number_for_type_and_region(region, kind)
+                .ok()
+        });
+        numbers
+            .map(|number| {
+                let text = number.format_as(PhoneNumberFormat::E164).into_owned();
+                (text, PHONE_NUMBER_UTIL.get_number_type(&number))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_mobile_of_every_region_passes() {
+        let mobiles = examples(PhoneNumberType::Mobile);
+        assert!(mobiles.len() > 230, "{} regions", mobiles.len());
+        for (mobile, kind) in mobiles {
+            let number = MobileNumber::parse(&mobile);
+            assert_eq!(
+                number.as_ref().map(MobileNumber::as_str),
+                Ok(&*mobile),
+                "{kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_plan_gives_to_others_is_refused_in_every_region() {
+        let mut refused = 0;
+        for given in [
+            PhoneNumberType::FixedLine,
+            PhoneNumberType::TollFree,
+            PhoneNumberType::PremiumRate,
+            PhoneNumberType::SharedCost,
+            PhoneNumberType::VoIP,
+            PhoneNumberType::UAN,
+        ] {
+            for (other, kind) in examples(given) {
+                let parsed = MobileNumber::parse(&other);
+                // Where mobiles and fixed lines share their ranges, nobody can tell.
+                let shared = kind == PhoneNumberType::FixedLineOrMobile;
+                assert_eq!(parsed.is_ok(), shared, "{other} is {kind:?}");
+                refused += usize::from(!shared);
+            }
+        }
+        assert!(refused > 500, "{refused} numbers");
+    }
+
+    #[test]
+    fn a_mask_hides_enough_in_every_region() {
+        for (mobile, _) in examples(PhoneNumberType::Mobile) {
+            let masked = MobileNumber::parse(&mobile).unwrap().masked();
+            let hidden = masked.matches('*').count();
+            let national = masked.trim_start_matches(|sign| sign != '*').len();
+            let shown = national - hidden;
+            assert!(hidden >= 2 && hidden >= shown && shown <= SHOWN, "{masked}");
+            assert!(
+                mobile.starts_with(
+                    masked
+                        .trim_end_matches(|sign| sign != '*')
+                        .trim_end_matches('*')
+                )
+            );
         }
     }
 

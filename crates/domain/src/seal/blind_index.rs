@@ -37,18 +37,32 @@ impl IndexKey {
     /// The index of `value`, which is a `kind` of thing (`"email"`, `"phone"`)
     /// and belongs to `company`. Neither may contain a NUL byte.
     pub fn index(&self, kind: &str, company: &str, value: &str) -> BlindIndex {
-        let mut context = hmac::Context::with_key(&self.0);
-        for part in [kind, company] {
-            context.update(part.as_bytes());
-            context.update(&[0]);
-        }
-        context.update(value.as_bytes());
-        let tag = context.sign();
+        let tag = self.tag(kind, company, value.as_bytes());
         let mut index = [0; BlindIndex::LENGTH];
         for (to, from) in index.iter_mut().zip(tag.as_ref()) {
             *to = *from;
         }
         BlindIndex(index)
+    }
+
+    /// The whole HMAC-SHA-256 of the same, for values that are compared and never looked up.
+    pub fn fingerprint(&self, kind: &str, company: &str, value: &[u8]) -> [u8; 32] {
+        let tag = self.tag(kind, company, value);
+        let mut fingerprint = [0; 32];
+        for (to, from) in fingerprint.iter_mut().zip(tag.as_ref()) {
+            *to = *from;
+        }
+        fingerprint
+    }
+
+    fn tag(&self, kind: &str, company: &str, value: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in [kind, company] {
+            context.update(part.as_bytes());
+            context.update(&[0]);
+        }
+        context.update(value);
+        context.sign()
     }
 }
 
@@ -70,5 +84,8 @@ mod tests {
         ] {
             assert_ne!(index, different);
         }
+        let fingerprint = key.fingerprint("email", "default", b"a@example.com");
+        assert!(fingerprint.starts_with(index.as_bytes()));
+        assert_ne!(fingerprint[16..], [0; 16]);
     }
 }

@@ -10,6 +10,7 @@ pub mod health;
 pub mod listener;
 pub mod numbers;
 pub mod openapi;
+mod pages;
 pub mod scrape;
 pub mod tls;
 mod tokens;
@@ -70,6 +71,8 @@ pub fn router(server: Shared) -> Router {
     let origins = server.edge.cors_origins.clone();
     let routed = routes
         .merge(docs::routes(&openapi::complete(document)))
+        .merge(pages::routes())
+        .merge(numbers::pages())
         .fallback(conventions::failure::unknown_path)
         .method_not_allowed_fallback(conventions::failure::wrong_method)
         .layer(from_fn_with_state(server.clone(), edge::edge))

@@ -27,7 +27,7 @@ use crate::config::Webhooks;
 const USER_AGENT: &str = concat!("Bonafide/", env!("CARGO_PKG_VERSION"));
 
 /// Connections that are kept for the next message, to each receiver.
-const IDLE_CONNECTIONS: usize = 32;
+const IDLE_CONNECTIONS: usize = 64;
 
 /// How much of an answer's body is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;

@@ -223,13 +223,27 @@ pub fn age_status(key: &str, customer: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A request with a body of JSON to any path.
+/// A request to open a session for a number, or to name one; with an empty key, without one.
+pub fn verify_number(
+    step: &str,
+    key: &str,
+    headers: &[(&str, &str)],
+    body: &serde_json::Value,
+) -> Vec<u8> {
+    let path = format!("/api/v1/verification/{step}");
+    post_to(&path, key, headers, &body.to_string())
+}
+
+/// A request with a body of JSON to any path; with an empty key, without one.
 pub fn post_to(path: &str, key: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut request = format!(
-        "POST {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\n\
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n",
         body.len()
     );
+    if !key.is_empty() {
+        request.push_str(&format!("X-API-Key: {key}\r\n"));
+    }
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }

@@ -76,14 +76,19 @@ impl Office {
         Self(Arc::new(app.await.unwrap()))
     }
 
-    /// A key that may check, update and verify ages, with a limit of its own such as `5/1m`, or without any.
+    /// A key that may check, update and verify ages and numbers, with a limit of its own such as `5/1m`, or without any.
     pub async fn create_key(&self, limit: &str) -> Key {
         let scopes = Scopes::NONE
             .with(Scope::CustomersRead)
             .with(Scope::CustomersWrite)
             .with(Scope::AgesRead)
-            .with(Scope::AgesWrite);
-        let limits = KeyLimits::from([(LimitName::Customers, Limit::parse(limit).unwrap())]);
+            .with(Scope::AgesWrite)
+            .with(Scope::NumbersRead)
+            .with(Scope::NumbersWrite);
+        let limits = KeyLimits::from([
+            (LimitName::Customers, Limit::parse(limit).unwrap()),
+            (LimitName::Initiate, Limit::Off),
+        ]);
         self.make_key(CompanyId::default(), scopes, limits).await
     }
 
@@ -101,7 +106,7 @@ impl Office {
         WebhookSecret::parse(&secret).unwrap()
     }
 
-    /// A key with which a company verifies numbers.
+    /// A key with which a company only verifies numbers.
     pub async fn create_numbers_key(&self, company: &str) -> Key {
         let scopes = Scopes::NONE
             .with(Scope::NumbersRead)

@@ -13,7 +13,7 @@ use serde_json::json;
 use test_support::Server;
 use test_support::programs::postgres_directory;
 
-use crate::client::{Connection, age_status, post, verify_age};
+use crate::client::{Connection, age_status, post, verify_age, verify_number};
 use crate::office::Key;
 use crate::scene::{Engine, Scene};
 
@@ -138,10 +138,83 @@ async fn tell_about_everybody(server: &Server, key: &Key) -> Vec<String> {
             let answer = connection.ask(&request).await.unwrap();
             assert_eq!(answer.status, status, "{}", answer.text());
         }
+        let holder = Holder::new(number);
+        pieces.extend(holder.hold(&mut connection, key, &once).await);
         pieces.extend([email, phone, customer, caller, browser, agent, proof]);
         pieces.extend([shopper.customer, shopper.name, shopper.born]);
     }
     pieces
+}
+
+/// Somebody whose mobile number is asked.
+struct Holder {
+    number: String,
+    request: String,
+    user: String,
+}
+
+impl Holder {
+    fn new(number: usize) -> Self {
+        Self {
+            number: format!("+491512345{number}89"),
+            request: format!("request-of-holder-{number}"),
+            user: format!("user-of-the-app-{number}"),
+        }
+    }
+
+    /// Opens a session, loses its first link, names the number wrongly and rightly; returns all
+    /// that nobody else may read.
+    async fn hold(
+        self,
+        connection: &mut Connection,
+        key: &Key,
+        once: &[(&str, &str)],
+    ) -> Vec<String> {
+        let opening = json!({"mobileNumber": self.number, "requestId": self.request});
+        let open = |headers| verify_number("initiate", &key.text, headers, &opening);
+        let mut tokens = Vec::new();
+        let mut id = String::new();
+        for (request, status) in [(open(once), 201), (open(once), 201), (open(&[]), 200)] {
+            let answer = connection.ask(&request).await.unwrap();
+            assert_eq!(answer.status, status, "{}", answer.text());
+            let session = answer.json();
+            let (_, token) = session["deepLink"]
+                .as_str()
+                .unwrap()
+                .rsplit_once('#')
+                .unwrap();
+            tokens.push(token.to_owned());
+            id = session["verificationId"].as_str().unwrap().to_owned();
+        }
+        let other = format!("+49151234501{}", &self.number[10..12]);
+        let name = |number: &str, token: &str| {
+            let naming = json!({"verificationId": id, "mobileNumber": number,
+                "appUserId": self.user, "token": token});
+            verify_number("submit", "", once, &naming)
+        };
+        for (request, status) in [
+            (name(&self.number, &tokens[0]), 401),
+            (name("no number", &tokens[2]), 400),
+            (name(&other, &tokens[2]), 200),
+            (name(&other, &tokens[2]), 200),
+            (name(&self.number, &tokens[2]), 422),
+        ] {
+            let answer = connection.ask(&request).await.unwrap();
+            assert_eq!(answer.status, status, "{}", answer.text());
+        }
+        let naming = json!({"verificationId": id, "mobileNumber": self.number,
+            "appUserId": self.user});
+        let request = verify_number("submit", &key.text, &[], &naming);
+        let answer = connection.ask(&request).await.unwrap();
+        assert_eq!(answer.json()["status"], "verified", "{}", answer.text());
+        let digits = self.number[1..].to_owned();
+        // Of a whole token the hash is kept, of a part of it nothing.
+        let tokens = tokens.iter().map(|token| token[..24].to_owned());
+        [digits, self.request, self.user]
+            .into_iter()
+            .chain(tokens)
+            .collect()
+    }
 }
 
 /// Somebody whose age is asked.

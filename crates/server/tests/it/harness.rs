@@ -53,7 +53,7 @@ pub use client::{Answer, Call};
 pub use database::Database;
 pub use log::logged;
 pub use receivers::Receivers;
-pub use settings::{JWT_SECRET, Settings, deliveries as deliveries_settings};
+pub use settings::{BASE_URL, JWT_SECRET, Settings, deliveries as deliveries_settings};
 
 /// Runs each of the named tests (`async fn name(app: TestApp)`) on both databases.
 macro_rules! flows {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::data_keys;
 use crate::{Error, Result, Row, Tx, Value};
 
-macro_rules! insert {
+macro_rules! insert_delivery {
     () => {
         "INSERT INTO deliveries (id, company_id, kind, topic, receiver, stream, data_key, payload, \
          status, attempts, step, due_at, created_at) "
@@ -24,6 +24,8 @@ macro_rules! if_wanted {
         "FROM companies WHERE company_id = $2 AND webhook_url IS NOT NULL"
     };
 }
+
+pub(super) use insert_delivery;
 
 /// What is due in a line, but for what must wait for another of its stream.
 macro_rules! due {
@@ -173,12 +175,12 @@ pub struct Depth {
 /// Those of the database.
 pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Result<bool> {
     const SQLITE: &str = concat!(
-        insert!(),
+        insert_delivery!(),
         "SELECT $1, $2, 'webhook', $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, $8 ",
         if_wanted!()
     );
     const POSTGRES: &str = concat!(
-        insert!(),
+        insert_delivery!(),
         "SELECT $1::uuid, $2::text, 'webhook', $3::text, $4::text, $5::bytea, $6::uuid, \
          $7::bytea, 'waiting', 0, 0, $8::bigint, $8::bigint ",
         if_wanted!()
@@ -187,7 +189,12 @@ pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Resu
         Tx::Sqlite(_) => SQLITE,
         Tx::Postgres(_) => POSTGRES,
     };
-    let values: [Value<'_>; 8] = [
+    Ok(tx.execute(sql, &values(delivery)).await? == 1)
+}
+
+/// The columns of a delivery, in the order in which they are written.
+pub(super) fn values<'v>(delivery: &'v NewDelivery<'_>) -> [Value<'v>; 8] {
+    [
         delivery.id.into(),
         delivery.company_id.into(),
         delivery.topic.into(),
@@ -196,8 +203,7 @@ pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Resu
         delivery.data_key.into(),
         delivery.payload.into(),
         delivery.at.into(),
-    ];
-    Ok(tx.execute(sql, &values).await? == 1)
+    ]
 }
 
 /// The receivers in whose lines something is due: at most `count`, by name, those after `after`.

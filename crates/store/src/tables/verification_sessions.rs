@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::data_keys::{self, Purpose};
+use super::deliveries::{self, NewDelivery};
 use crate::{Error, Result, Row, Tx, Value};
 
 /// A session as it is stored.
@@ -284,34 +285,74 @@ pub async fn replace_token(tx: &mut Tx<'_>, id: &SessionId, token: TokenHash) ->
     Ok(replaced == 1)
 }
 
+macro_rules! progress {
+    () => {
+        "UPDATE verification_sessions SET status = $2, mismatches = $3, app_user_id = $4, \
+         verified_at = $5, ended_at = $6 WHERE verification_id = $1 AND status = 'pending'"
+    };
+}
+
 /// Writes where a pending session stands now; `false` when it is pending no longer.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn update(tx: &mut Tx<'_>, progress: &Progress<'_>) -> Result<bool> {
-    let Progress {
-        verification_id,
-        session,
-        app_user_id,
-        at,
-    } = progress;
-    let verified_at = (session.status == Status::Verified).then_some(*at);
-    let ended_at = (session.status != Status::Pending).then_some(*at);
-    let updated = tx
-        .execute(
-            "UPDATE verification_sessions SET status = $2, mismatches = $3, app_user_id = $4, \
-             verified_at = $5, ended_at = $6 WHERE verification_id = $1 AND status = 'pending'",
-            &[
-                verification_id.as_str().into(),
-                session.status.as_str().into(),
-                i64::from(session.mismatches).into(),
-                (*app_user_id).into(),
-                verified_at.into(),
-                ended_at.into(),
-            ],
-        )
-        .await?;
+    let updated = tx.execute(progress!(), &progress.values()).await?;
     Ok(updated == 1)
+}
+
+/// Writes the end of a pending session, and enqueues the message about it, if the company has a
+/// webhook; `false`, and nothing is written, when it is pending no longer.
+///
+/// # Errors
+/// Those of the database.
+pub async fn end(
+    tx: &mut Tx<'_>,
+    progress: &Progress<'_>,
+    message: &NewDelivery<'_>,
+) -> Result<bool> {
+    match tx {
+        Tx::Sqlite(_) => {
+            let ended = update(tx, progress).await?;
+            if ended {
+                deliveries::insert_webhook(tx, message).await?;
+            }
+            Ok(ended)
+        }
+        Tx::Postgres(_) => {
+            let mut values = Vec::with_capacity(14);
+            values.extend(progress.values());
+            values.extend(deliveries::values(message));
+            let row = tx.find(END_AND_TELL, &values).await?;
+            Ok(row.map_or(Ok(0), |row| row.int(0, "ended"))? == 1)
+        }
+    }
+}
+
+/// Both tables in one round trip.
+const END_AND_TELL: &str = concat!(
+    "WITH ended AS (",
+    progress!(),
+    " RETURNING verification_id), told AS (",
+    deliveries::insert_delivery!(),
+    "SELECT $7::uuid, $8::text, 'webhook', $9::text, $10::text, $11::bytea, $12::uuid, \
+     $13::bytea, 'waiting', 0, 0, $14::bigint, $14::bigint FROM ended, companies \
+     WHERE companies.company_id = $8::text AND companies.webhook_url IS NOT NULL) \
+     SELECT COUNT(*) FROM ended"
+);
+
+impl Progress<'_> {
+    fn values(&self) -> [Value<'_>; 6] {
+        let is = |status| self.session.status == status;
+        [
+            self.verification_id.as_str().into(),
+            self.session.status.as_str().into(),
+            i64::from(self.session.mismatches).into(),
+            self.app_user_id.into(),
+            is(Status::Verified).then_some(self.at).into(),
+            (!is(Status::Pending)).then_some(self.at).into(),
+        ]
+    }
 }
 
 impl Key {

@@ -15,4 +15,5 @@ mod faults;
 mod ground;
 mod reads;
 mod schema;
+mod sessions;
 mod units;

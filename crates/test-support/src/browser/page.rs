@@ -34,6 +34,7 @@ pub struct Page {
     connection: Connection,
     requests: Vec<String>,
     complaints: Vec<String>,
+    finger: bool,
 }
 
 impl Page {
@@ -45,6 +46,7 @@ impl Page {
             connection,
             requests: Vec::new(),
             complaints: Vec::new(),
+            finger: false,
         })
     }
 
@@ -102,7 +104,7 @@ impl Page {
         Ok(text(&shown)?.to_owned())
     }
 
-    /// Clicks into the middle of the first element that matches, as a mouse would.
+    /// Clicks into the middle of the first element that matches, as a mouse or a finger would.
     pub fn click(&mut self, selector: &str) -> Result<()> {
         let middle = self.evaluate(&format!(
             "(() => {{ const found = {}; found.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
@@ -110,11 +112,22 @@ impl Page {
              return {{x: box.x + box.width / 2, y: box.y + box.height / 2}} }})()",
             element(selector)
         ))?;
+        if self.finger {
+            return self.tap(&middle);
+        }
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({
                 "type": kind, "x": middle["x"], "y": middle["y"], "button": "left", "clickCount": 1,
             });
             self.connection.call("Input.dispatchMouseEvent", &event)?;
+        }
+        Ok(())
+    }
+
+    fn tap(&mut self, place: &Value) -> Result<()> {
+        for (kind, points) in [("touchStart", json!([place])), ("touchEnd", json!([]))] {
+            let event = json!({"type": kind, "touchPoints": points});
+            self.connection.call("Input.dispatchTouchEvent", &event)?;
         }
         Ok(())
     }
@@ -173,6 +186,25 @@ impl Page {
             .connection
             .call("Emulation.setDeviceMetricsOverride", &size);
         resized.map(drop)
+    }
+
+    /// Holds the page in the hand: a finger instead of a mouse, and so no pointer that hovers.
+    pub fn touch(&mut self) -> Result<()> {
+        let touched = self.connection.call(
+            "Emulation.setTouchEmulationEnabled",
+            &json!({"enabled": true, "maxTouchPoints": 5}),
+        );
+        self.finger = true;
+        touched.map(drop)
+    }
+
+    /// Runs no script of any page that is opened from now on; [`Page::evaluate`] still works.
+    pub fn without_scripts(&mut self) -> Result<()> {
+        let off = json!({"value": true});
+        let disabled = self
+            .connection
+            .call("Emulation.setScriptExecutionDisabled", &off);
+        disabled.map(drop)
     }
 
     /// Prefers light or dark pages.
@@ -301,6 +333,27 @@ mod tests {
         assert_eq!(page.text("p").unwrap(), "");
         assert_eq!(page.requests().unwrap(), [PAGE]);
         assert_eq!(page.complaints().unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn may_have_a_finger_and_no_scripts() {
+        let browser = Browser::start().unwrap();
+        let mut page = browser.page().unwrap();
+        let finger = "matchMedia('(pointer: coarse) and (hover: none)').matches";
+        page.open(PAGE).unwrap();
+        assert_eq!(page.evaluate(finger).unwrap(), false);
+        page.touch().unwrap();
+        page.open(PAGE).unwrap();
+        assert_eq!(page.evaluate(finger).unwrap(), true);
+        page.fill("input", "Ana").unwrap();
+        page.click("button").unwrap();
+        page.wait_for("document.querySelector('p').textContent === 'Ana'")
+            .unwrap();
+        page.without_scripts().unwrap();
+        page.open(PAGE).unwrap();
+        page.fill("input", "Ana").unwrap();
+        page.click("button").unwrap();
+        assert_eq!(page.text("p").unwrap(), "");
     }
 
     #[test]

@@ -24,14 +24,13 @@ use super::failure::{Carried, Failure, Finished, of_status};
 use super::surface::Surface;
 use super::visit::{Unrecorded, Visit};
 use super::{cors, origin};
-use crate::http::Shared;
 use crate::http::listener::Peer;
+use crate::http::{Shared, pages};
 use crate::metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The longest request id that is taken over.
 const LONGEST_ID: usize = 128;
@@ -160,12 +159,14 @@ async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response 
     };
     if let Some(error) = &error {
         log_cause(visit, error);
-        shape(
-            &mut response,
-            visit.surface(),
-            error,
-            &visit.exchange().request_id,
-        );
+        if response.extensions().get::<Finished>().is_none() {
+            shape(
+                &mut response,
+                visit.surface(),
+                error,
+                &visit.exchange().request_id,
+            );
+        }
     }
     let recorded = visit.is_audited() && response.extensions().get::<Unrecorded>().is_none();
     if recorded && let Err(unrecorded) = record(server, visit, code, response.status()).await {
@@ -233,7 +234,7 @@ fn shape(response: &mut Response, surface: Surface, error: &Error, request_id: &
     *response.body_mut() = Body::from(surface.render(error.problem(), request_id));
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
-    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::CONTENT_TYPE, surface.media_type());
 }
 
 fn decorate(headers: &mut HeaderMap, visit: &Visit) {
@@ -247,9 +248,13 @@ fn decorate(headers: &mut HeaderMap, visit: &Visit) {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    if visit.surface() == Surface::Tokens {
+    match visit.surface() {
         // RFC 6749 §5.1 asks for it, for the sake of caches older than Cache-Control.
-        headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+        Surface::Tokens => {
+            headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+        }
+        Surface::Pages => pages::secure(headers),
+        _ => {}
     }
     if let Some((name, verdict)) = visit.verdict() {
         let Permit {

@@ -39,6 +39,20 @@ impl Failure {
         self.authenticate = HeaderValue::from_str(challenge).ok();
         self
     }
+
+    /// Its machine word.
+    pub fn code(&self) -> Code {
+        self.error.problem().code
+    }
+
+    /// The same failure with a page of its own, which the edge leaves as it is.
+    pub fn shown_as(self, page: Response) -> Response {
+        let (page, body) = page.into_parts();
+        let mut response = self.into_response();
+        response.headers_mut().extend(page.headers);
+        *response.body_mut() = body;
+        finished(response)
+    }
 }
 
 impl From<Error> for Failure {
@@ -106,6 +120,14 @@ pub fn of_status(status: StatusCode) -> Error {
 /// A body that is too large.
 pub fn too_large() -> Error {
     Error::new(Code::PayloadTooLarge, "The body is too large.")
+}
+
+/// A body that is not a form.
+pub fn no_form() -> Error {
+    Error::new(
+        Code::UnsupportedMediaType,
+        "The body must be sent as Content-Type: application/x-www-form-urlencoded.",
+    )
 }
 
 /// A body that is not JSON.

@@ -6,6 +6,7 @@ pub mod cors;
 pub mod edge;
 pub mod failure;
 pub mod fields;
+pub mod form;
 pub mod json;
 pub mod once;
 pub mod origin;

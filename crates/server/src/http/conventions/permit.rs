@@ -140,7 +140,8 @@ async fn authenticate(
     outcome.map_err(|refusal| refused(visit, refusal))
 }
 
-fn refused(visit: &Visit, refusal: Refusal) -> Failure {
+/// The failure of a request that nothing authorises.
+pub fn refused(visit: &Visit, refusal: Refusal) -> Failure {
     visit.exchange().note_detail(refusal.as_str());
     refusals::unauthenticated(refusal);
     unauthenticated(refusal)
@@ -196,7 +197,16 @@ fn bearer(value: &HeaderValue) -> Option<Result<Presented<'_>, Refusal>> {
     })
 }
 
-fn judge(visit: &Visit, name: LimitName, verdict: Verdict, allowed: bool) -> Result<(), Failure> {
+/// Notes what the limiter said, and stops what it refused if it is `allowed` otherwise.
+///
+/// # Errors
+/// [`Code::RateLimited`].
+pub fn judge(
+    visit: &Visit,
+    name: LimitName,
+    verdict: Verdict,
+    allowed: bool,
+) -> Result<(), Failure> {
     visit.note_verdict(name, verdict);
     match verdict {
         Verdict::Refused { retry_after, .. } if allowed => {

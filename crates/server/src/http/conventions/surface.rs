@@ -1,8 +1,11 @@
 //! The surfaces and the shape of their failures.
 
 use app::{Code, FieldProblem, Problem};
+use http::HeaderValue;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::http::pages;
 
 /// Which dialect a path speaks, and whether its requests are audited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub enum Surface {
     Numbers,
     /// The token endpoint: failures as in RFC 6749 §5.2.
     Tokens,
+    /// The pages of number verification: HTML for people.
+    Pages,
     /// Health, documentation: no surface of customer data, not audited.
     Public,
 }
@@ -28,6 +33,7 @@ impl Surface {
             _ if path.starts_with("/api/age-verification") => Self::Ages,
             _ if path.starts_with("/api/v1/verification") => Self::Numbers,
             _ if path.starts_with("/api/") => Self::Customers,
+            _ if path.starts_with("/v/") => Self::Pages,
             _ => Self::Public,
         }
     }
@@ -41,6 +47,7 @@ impl Surface {
             "/health/ready" => "health.ready",
             "/openapi.json" => "docs.document",
             "/docs" => "docs.page",
+            _ if path.starts_with("/assets/") => "pages.asset",
             _ if path.starts_with("/docs/") => "docs.page",
             _ => return None,
         })
@@ -51,9 +58,18 @@ impl Surface {
         !matches!(self, Self::Public)
     }
 
+    /// The media type of a failure.
+    pub fn media_type(self) -> HeaderValue {
+        match self {
+            Self::Pages => pages::HTML,
+            _ => HeaderValue::from_static("application/json"),
+        }
+    }
+
     /// The body of a failure.
     pub fn render(self, problem: &Problem, request_id: &str) -> Vec<u8> {
         let body = match self {
+            Self::Pages => return pages::failure(problem, request_id),
             Self::Tokens => serde_json::to_vec(&TokenFailure {
                 error: token_error(problem.code),
                 error_description: &problem.message,

@@ -5,17 +5,18 @@ use app::{Code, Ctx, credentials::Refusal, numbers};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::access::Scope;
+use domain::number::SessionId;
 use http::HeaderMap;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::wire;
-use crate::http::Shared;
 use crate::http::conventions::body::Body;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::once::{self, answer, once};
 use crate::http::conventions::permit::{Offered, Operation, Permit};
-use crate::http::openapi::documented;
+use crate::http::openapi::{documented, documented_offered};
+use crate::http::{Server, Shared};
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Shared> {
@@ -31,8 +32,11 @@ pub fn routes() -> OpenApiRouter<Shared> {
             routes!(initiate),
             &[Code::InvalidNumber, Code::Conflict],
         ))
-        .routes(documented::<Submit>(routes!(submit), &closed))
-        .routes(documented::<Status>(routes!(status), &[]))
+        .routes(documented_offered::<Submit>(routes!(submit), &closed))
+        .routes(documented::<Status>(
+            routes!(status),
+            &[Code::InvalidRequest],
+        ))
 }
 
 struct Initiate;
@@ -97,35 +101,53 @@ async fn submit(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let token = match offered.permit {
-        Some(_) => None,
-        None => {
-            Some(wire::token(body.bytes()).ok_or_else(|| offered.unauthorised(Refusal::Missing))?)
-        }
+    let named = wire::Named::of(body.bytes());
+    if offered.permit.is_none() && named.token.is_none() {
+        return Err(offered.unauthorised(Refusal::Missing));
+    }
+    limit(&server, &offered, &named).await?;
+    let ctx = match &offered.permit {
+        Some(permit) => permit.ctx.clone(),
+        None => by_token(&server, &offered, &named).await?,
     };
     let mut submission = body.read(wire::SubmitRequest::validate)?;
     let key = once::key(&headers, Submit::ACTION, body.bytes())?;
-    let caller = offered.permit.as_ref().map(|permit| &permit.ctx.caller);
-    let verdict = server.limiter.take_submission(caller, &submission.id).await;
-    offered.judge(LimitName::Submit, verdict)?;
-    let ctx = match (&offered.permit, &token) {
-        (Some(permit), _) => permit.ctx.clone(),
-        (None, token) => by_token(&server, &offered, &submission.id, token.as_deref()).await?,
+    let key = match offered.permit {
+        Some(_) => key,
+        None => {
+            submission.token = named.token;
+            // Strangers to each other must not meet in the keys of their company.
+            key.map(|key| key.within(&submission.id))
+        }
     };
-    submission.token = token;
     once(&server, &ctx, key, wire::submitted, async |reply| {
         numbers::submit(&server.app, &ctx, submission, reply).await
     })
     .await
 }
 
-async fn by_token(
-    server: &Shared,
+/// Counts a submission. What could not be the name of a session counts nowhere: there is nothing to
+/// guess, and the text may be anything.
+async fn limit(
+    server: &Server,
     offered: &Offered<Submit>,
-    id: &str,
-    token: Option<&str>,
+    named: &wire::Named,
+) -> Result<(), Failure> {
+    let Some(session) = SessionId::parse(&named.verification_id) else {
+        return Ok(());
+    };
+    let caller = offered.permit.as_ref().map(|permit| &permit.ctx.caller);
+    let verdict = server.limiter.take_submission(caller, &session).await;
+    offered.judge(LimitName::Submit, verdict)
+}
+
+async fn by_token(
+    server: &Server,
+    offered: &Offered<Submit>,
+    named: &wire::Named,
 ) -> Result<Ctx, Failure> {
-    let token = token.unwrap_or_default();
+    let token = named.token.as_deref().unwrap_or_default();
+    let id = &named.verification_id;
     let authorised = numbers::authorise(&server.app, offered.exchange(), id, token).await;
     authorised.map_err(|error| match error.problem().code {
         Code::Unauthenticated => offered.unauthorised(Refusal::BadToken),

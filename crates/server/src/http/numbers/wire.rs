@@ -135,14 +135,26 @@ impl SubmitRequest<'_> {
     }
 }
 
-/// The token in a body that may be anything: who has none is not told what else is wrong.
-pub fn token(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Presented {
-        token: Option<String>,
+/// What a submission says of who sends it. It is asked before the rest is looked at: a stranger is
+/// not told what else is wrong.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Named {
+    /// Which session; empty when that is not to be read.
+    pub verification_id: String,
+    /// The link's token.
+    pub token: Option<String>,
+}
+
+impl Named {
+    /// Reads it from a body that may be anything.
+    pub fn of(body: &[u8]) -> Self {
+        let named: Self = serde_json::from_slice(body).unwrap_or_default();
+        Self {
+            token: named.token.filter(|token| !token.is_empty()),
+            ..named
+        }
     }
-    let presented: Presented = serde_json::from_slice(body).ok()?;
-    presented.token.filter(|token| !token.is_empty())
 }
 
 /// What came of a submission.

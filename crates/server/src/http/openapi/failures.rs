@@ -22,7 +22,7 @@ pub fn name(surface: Surface, codes: &[Code]) -> String {
         Surface::Tokens => "Token",
         Surface::Ages => "Age",
         Surface::Numbers => "Number",
-        Surface::Customers | Surface::Public => "",
+        Surface::Customers | Surface::Pages | Surface::Public => "",
     };
     format!("{prefix}{}", words.join("Or"))
 }
@@ -47,7 +47,7 @@ pub fn response(surface: Surface, codes: &[Code]) -> Response {
         Surface::Tokens => "TokenFailure",
         Surface::Ages => "AgeFailure",
         Surface::Numbers => "NumberFailure",
-        Surface::Customers | Surface::Public => "Failure",
+        Surface::Customers | Surface::Pages | Surface::Public => "Failure",
     };
     let content = Content::new(Some(Ref::from_schema_name(schema)));
     let mut response = Response::new(meanings.join("\n\n"));
@@ -134,7 +134,7 @@ fn required_field(surface: Surface) -> &'static str {
     match surface {
         Surface::Ages => "dateOfBirth",
         Surface::Numbers => "requestId",
-        Surface::Customers | Surface::Tokens | Surface::Public => "email",
+        _ => "email",
     }
 }
 

@@ -51,6 +51,19 @@ pub fn documented<O: Operation>(
     (schemas, paths, router)
 }
 
+/// The same for a route that may also be authorised by what its body holds.
+pub fn documented_offered<O: Operation>(
+    routes: UtoipaMethodRouter<Shared>,
+    own: &[Code],
+) -> UtoipaMethodRouter<Shared> {
+    let (schemas, mut paths, router) = documented::<O>(routes, own);
+    for operation in paths.paths.values_mut().flat_map(operations) {
+        let schemes = operation.security.get_or_insert_default();
+        schemes.push(SecurityRequirement::default());
+    }
+    (schemas, paths, router)
+}
+
 /// The same for a route that authorises in its own way, or not at all.
 pub fn documented_as(
     action: &str,

@@ -8,9 +8,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::client::{self, HeaderClient};
-use super::wire::{self, Form};
+use super::wire::{self, TokenRequest};
 use crate::http::Shared;
 use crate::http::conventions::failure::Failure;
+use crate::http::conventions::form::Form;
 use crate::http::conventions::once::answer;
 use crate::http::conventions::visit::Visit;
 use crate::http::openapi::documented_as;
@@ -43,7 +44,7 @@ async fn issue(
     client: HeaderClient,
     form: Form,
 ) -> Result<Response, Failure> {
-    let request = form.read()?;
+    let request = TokenRequest(form.read()?);
     let caller = client::identify(&server, &visit, client, &request).await?;
     request.check_grant_type()?;
     let now = visit.exchange().at;

@@ -54,7 +54,8 @@ const FAINT: &str = "(() => {
         .map((element) => element.textContent.trim());
 })()";
 
-fn look_at(page: &mut Page, name: &str) {
+/// The page fits its screen and can be read. A picture of it is left for people.
+pub fn look_at(page: &mut Page, name: &str) {
     page.picture(name).unwrap();
     let wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
     assert_eq!(

@@ -7,6 +7,8 @@
 mod checkout;
 mod client;
 mod layout;
+mod number_page;
+mod qr_code;
 mod shop;
 mod site;
 mod statistics;

@@ -9,14 +9,16 @@ use tracing_subscriber::fmt::MakeWriter;
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static START: Once = Once::new();
 
-/// Starts to keep every line, of every level and every thread.
+/// Starts to keep every line, of every level and every thread. As in the program, what libraries
+/// tell the facade of the crate `log` (one of them every number it reads) goes nowhere.
 pub fn capture() {
     START.call_once(|| {
-        tracing_subscriber::fmt()
+        let subscriber = tracing_subscriber::fmt()
             .with_max_level(LevelFilter::TRACE)
             .with_ansi(false)
             .with_writer(Keep)
-            .init();
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
     });
 }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{Since, scrape};
 use crate::customers::{BOTH, CHECK, UPDATE, check, prove};
 use crate::deliveries;
-use crate::harness::{Settings, TestApp, deliveries_settings, flows};
+use crate::harness::{Receivers, Settings, TestApp, deliveries_settings, flows};
 
 flows!(
     requests_are_counted_by_action_method_and_status,
@@ -215,9 +215,9 @@ fn age_verifications_are_counted_by_method_and_outcome() {
 
 async fn attempts_at_deliveries_are_counted_by_outcome(app: TestApp) {
     const ATTEMPTS: &str = "bonafide_delivery_attempts_total";
-    let (receivers, key) = deliveries::told(&app).await;
-    let counted = Arc::new(Counted(receivers.clone()));
-    let mut worker = Dispatcher::new(app.app.clone(), counted, deliveries_settings());
+    let (_, key) = deliveries::told(&app).await;
+    let receivers = Arc::new(Counted(Receivers::default()));
+    let mut worker = Dispatcher::new(app.app.clone(), receivers.clone(), deliveries_settings());
     let since = Since::now();
     for (number, outcome) in [
         Outcome::Delivered { status: 204 },
@@ -232,7 +232,9 @@ async fn attempts_at_deliveries_are_counted_by_outcome(app: TestApp) {
     .into_iter()
     .enumerate()
     {
-        receivers.answer(deliveries::URL, move |_| Some(Answer::of(outcome)));
+        receivers
+            .0
+            .answer(deliveries::URL, move |_| Some(Answer::of(outcome)));
         deliveries::verify(&app, &key, &format!("order-{number}")).await;
         worker.run_due().await.unwrap();
         since.assert_rise(ATTEMPTS, &[("outcome", outcome.word())], 1.0);

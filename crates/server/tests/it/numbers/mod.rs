@@ -1,6 +1,15 @@
 //! The Numbers surface as companies and their apps see it.
 
 mod answers;
+mod audit;
+mod concurrency;
+mod credentials;
+mod expiry;
+mod limits;
+mod mistakes;
+mod once;
+mod page;
+mod tenancy;
 
 use serde_json::{Value, json};
 
@@ -61,6 +70,24 @@ pub fn submission(session: &Opened, number: &str) -> Value {
 /// Submits a number with the session's token.
 pub fn submit(app: &TestApp, session: &Opened, number: &str) -> Call {
     app.post(SUBMIT).json(&submission(session, number))
+}
+
+/// Submits a number with a credential of the company.
+pub fn submit_as(app: &TestApp, key: &str, session: &Opened, number: &str) -> Call {
+    let mut named = submission(session, number);
+    named.as_object_mut().unwrap().remove("token");
+    app.post(SUBMIT).bearer(key).json(&named)
+}
+
+/// A column of all sessions, in the order in which they were opened.
+pub async fn rows(app: &TestApp, column: &str) -> Vec<String> {
+    let sql = format!("SELECT {column} FROM verification_sessions ORDER BY verification_id");
+    app.database()
+        .sql(&sql)
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Looks a session up.
