@@ -65,16 +65,16 @@ pub struct ServerBuilder {
     ready: Ready,
 }
 
-/// When a started server counts as ready.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How a server is known to be ready.
+#[derive(Debug, Clone, Copy, Default)]
 enum Ready {
-    /// It answers that it is live.
+    /// It answers that it lives.
     #[default]
-    Live,
+    Answers,
     /// It accepts connections.
-    Listening,
-    /// At once: it accepts none.
-    Started,
+    Listens,
+    /// It has said these words since its start.
+    Says(&'static str),
 }
 
 /// One server with its own port and directory, running or stopped.
@@ -83,9 +83,9 @@ pub struct Server {
     process: Option<Process>,
     binary: PathBuf,
     variables: BTreeMap<String, String>,
-    arguments: Vec<String>,
     directory: TempDir,
     port: u16,
+    arguments: Vec<String>,
     ready: Ready,
     started_in: Duration,
 }
@@ -119,17 +119,20 @@ impl ServerBuilder {
 
     /// Takes an accepted connection for readiness: for servers that do not answer plain HTTP.
     pub fn ready_when_listening(mut self) -> Self {
-        self.ready = Ready::Listening;
+        self.ready = Ready::Listens;
         self
     }
 
-    /// Starts only a part of the server: `api` answers requests, `worker` does the work beside them
-    /// and accepts no connection.
-    pub fn role(mut self, role: &str) -> Self {
-        self.arguments = ["serve", "--role", role].map(str::to_owned).to_vec();
-        if role == "worker" {
-            self.ready = Ready::Started;
-        }
+    /// Starts `serve --role worker`, which listens nowhere: it says when it is ready.
+    pub fn worker(mut self) -> Self {
+        self.arguments = ["serve", "--role", "worker"].map(str::to_owned).to_vec();
+        self.ready = Ready::Says("working");
+        self
+    }
+
+    /// Starts `serve --role api`, which answers requests and delivers nothing.
+    pub fn api(mut self) -> Self {
+        self.arguments = ["serve", "--role", "api"].map(str::to_owned).to_vec();
         self
     }
 
@@ -144,9 +147,9 @@ impl ServerBuilder {
             process: None,
             binary: self.binary.map_or_else(binary, Ok)?,
             variables: self.variables,
-            arguments: self.arguments,
             directory: tempfile::Builder::new().prefix("bonafide-").tempdir()?,
             port,
+            arguments: self.arguments,
             ready: self.ready,
             started_in: Duration::ZERO,
         })
@@ -165,8 +168,9 @@ impl Server {
     pub fn start_again(&mut self) -> Result<()> {
         if self.process.is_none() {
             let begin = Instant::now();
+            let said = self.stderr().len();
             self.process = Some(self.spawn()?);
-            self.wait_until_live()?;
+            self.wait_until_live(said)?;
             self.started_in = begin.elapsed();
         }
         Ok(())
@@ -275,25 +279,33 @@ impl Server {
         command
     }
 
-    fn wait_until_live(&mut self) -> Result<()> {
+    /// Waits until it is ready; before this start it had printed `said` bytes.
+    fn wait_until_live(&mut self, said: usize) -> Result<()> {
         let (port, ready) = (self.port, self.ready);
+        let log = self.directory().join("stderr.log");
         let process = self.process.as_mut().context("the server is stopped")?;
         let live = wait_for("the start of bonafide", START_LIMIT, || {
             if let Some(status) = process.exit_status()? {
                 bail!("bonafide ended with {status}");
             }
-            Ok(is_ready(port, ready).then_some(()))
+            let is_ready = match ready {
+                Ready::Answers => {
+                    get_status(port, "/health/live").is_ok_and(|status| status == 200)
+                }
+                Ready::Listens => connect(port).is_ok(),
+                Ready::Says(words) => has_said(&log, said, words),
+            };
+            Ok(is_ready.then_some(()))
         });
         live.with_context(|| format!("bonafide printed:\n{}{}", self.stdout(), self.stderr()))
     }
 }
 
-fn is_ready(port: u16, ready: Ready) -> bool {
-    match ready {
-        Ready::Live => get_status(port, "/health/live").is_ok_and(|status| status == 200),
-        Ready::Listening => connect(port).is_ok(),
-        Ready::Started => true,
-    }
+/// Whether a file holds these words behind so many bytes.
+fn has_said(file: &Path, after: usize, words: &str) -> bool {
+    let said = std::fs::read(file).unwrap_or_default();
+    let since = said.get(after..).unwrap_or_default();
+    String::from_utf8_lossy(since).contains(words)
 }
 
 /// The program to test: `BONAFIDE_BIN`, or `bonafide` in a folder above the running program.

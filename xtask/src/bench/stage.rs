@@ -120,7 +120,9 @@ impl Stage {
         let builder = self.builder(Some(&seeded.database), records);
         builder
             .variable("ALLOW_PRIVATE_RECEIVERS", "true")
-            .role("worker")
+            // It says when it is ready.
+            .variable("LOG_LEVEL", "info")
+            .worker()
             .start()
     }
 
@@ -129,7 +131,7 @@ impl Stage {
         let builder = self.builder(postgres, records);
         match records {
             // What it enqueues waits for the worker that is measured.
-            Records::Sessions(_) => builder.role("api").start(),
+            Records::Sessions(_) => builder.api().start(),
             _ => builder.start(),
         }
     }

@@ -234,7 +234,7 @@ pub fn verify_number(
     post_to(&path, key, headers, &body.to_string())
 }
 
-/// A request with a body of JSON to any path; with an empty key, without one.
+/// A request with a body of JSON to any path.
 pub fn post_to(path: &str, key: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut request = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\n\

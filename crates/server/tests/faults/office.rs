@@ -106,7 +106,7 @@ impl Office {
         WebhookSecret::parse(&secret).unwrap()
     }
 
-    /// A key with which a company only verifies numbers.
+    /// A key with which a company verifies numbers.
     pub async fn create_numbers_key(&self, company: &str) -> Key {
         let scopes = Scopes::NONE
             .with(Scope::NumbersRead)

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use test_support::Server;
 use test_support::process::Signal;
+use test_support::{Server, ServerBuilder};
 
 use super::receiver::{Manner, Receiver};
 use super::{COMPANY, Company, telling, until, until_all_are_noted};
@@ -26,14 +26,14 @@ struct Group {
 
 impl Group {
     /// Instances on one database, the first of which answers and has opened sessions.
-    async fn start(roles: &[&str], sessions: usize) -> Self {
+    async fn start(roles: &[fn(ServerBuilder) -> ServerBuilder], sessions: usize) -> Self {
         let database = Database::new(Engine::Postgres, "deliveries_instances");
         let receiver = Receiver::start(|_| Manner::Slowly(Duration::from_millis(10), 200)).await;
         let office = Office::open(&database.url()).await;
         let company = Company::told(&office, COMPANY, &receiver.url("/")).await;
         office.close().await;
-        let start = |role: &&str| {
-            let server = telling(builder(&database.url())).role(role).start();
+        let start = |role: &fn(ServerBuilder) -> ServerBuilder| {
+            let server = role(telling(builder(&database.url()))).start();
             server.unwrap()
         };
         let instances: Vec<_> = roles.iter().map(start).collect();
@@ -55,9 +55,13 @@ impl Group {
     }
 }
 
+fn all(builder: ServerBuilder) -> ServerBuilder {
+    builder
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_instances_never_make_a_delivery_twice() {
-    let group = Group::start(&["all", "all"], SESSIONS).await;
+    let group = Group::start(&[all, all], SESSIONS).await;
     let (first, second) = group.sessions.split_at(SESSIONS / 2);
     let [one, other] = &group.instances[..] else {
         unreachable!()
@@ -73,7 +77,11 @@ async fn two_instances_never_make_a_delivery_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_beside_an_api_never_make_a_delivery_twice() {
-    let roles = ["api", "worker", "worker"];
+    let roles = [
+        ServerBuilder::api,
+        ServerBuilder::worker,
+        ServerBuilder::worker,
+    ];
     let group = Group::start(&roles, SESSIONS).await;
     let (first, second) = group.sessions.split_at(SESSIONS / 2);
     let port = group.instances[0].port();
@@ -89,7 +97,11 @@ async fn two_workers_beside_an_api_never_make_a_delivery_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_frozen_worker_holds_is_made_by_another_and_not_again_when_it_thaws() {
     const FEW: usize = 60;
-    let roles = ["api", "worker", "worker"];
+    let roles = [
+        ServerBuilder::api,
+        ServerBuilder::worker,
+        ServerBuilder::worker,
+    ];
     let mut group = Group::start(&roles, FEW + 1).await;
     let slow = Manner::Slowly(Duration::from_millis(500), 200);
     group.receiver.behave(move |_| slow);
