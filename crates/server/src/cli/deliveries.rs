@@ -183,6 +183,10 @@ fn to_the_second(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 
+fn hinted(error: app::Error) -> Failure {
+    of_app(error).with_hint("`bonafide deliveries list` shows those there are")
+}
+
 async fn show(app: &App, id: Uuid, output: Output) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Shown {
@@ -190,7 +194,7 @@ async fn show(app: &App, id: Uuid, output: Output) -> Result<(), Failure> {
         delivery: Delivery,
         tried: Vec<Tried>,
     }
-    let (listed, attempts) = deliveries::with_attempts(app, id).await.map_err(of_app)?;
+    let (listed, attempts) = deliveries::with_attempts(app, id).await.map_err(hinted)?;
     let shown = Shown {
         delivery: Delivery::from(&listed),
         tried: attempts.iter().map(Tried::from).collect(),
@@ -226,7 +230,7 @@ async fn replay(app: &App, arguments: ReplayArguments, output: Output) -> Result
     let exchange = exchange(app, "delivery.replay");
     let replayed = deliveries::replay(app, &exchange, which)
         .await
-        .map_err(of_app)?;
+        .map_err(hinted)?;
     output.print(&Replayed { replayed }, || {
         let count = if replayed == 1 {
             "1 delivery".to_owned()

@@ -38,6 +38,10 @@ const SHORTEST: Duration = Duration::from_millis(500);
 /// other, which PostgreSQL finds out after a second; undone early, their units run one by one.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '50ms'";
 
+/// How long the database keeps a transaction of ours that says nothing: longer than any lasts. A
+/// process that is frozen in the middle of one holds its rows no longer than that.
+const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '5s'";
+
 /// Begins a transaction of many units, and of a single one, which holds so few rows that waiting
 /// for others ends.
 const BEGIN: &str = "BEGIN";
@@ -251,6 +255,7 @@ impl Writer {
         let rows = connection.query(ledger::HEAD, &[log.into()]).await?;
         let head = ledger::head(rows.first())?;
         connection.control(LOCK_TIMEOUT).await?;
+        connection.control(IDLE_TIMEOUT).await?;
         connection.query(DURABLE, &[]).await?;
         // Were it prepared beside the first COMMIT, that would be sent before the insert.
         ledger::postgres::prepare(&connection).await?;

@@ -1,6 +1,7 @@
 //! The commands of the program, run as an operator runs them, on both databases.
 
 mod credentials;
+mod deliveries;
 mod doctor;
 mod first_steps;
 

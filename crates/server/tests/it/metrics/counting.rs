@@ -1,16 +1,22 @@
 //! Each metric moves when the thing happens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use app::deliveries::{Answer, Depth, Dispatcher};
 use axum::Router;
 use axum::routing::get;
 use bonafide::metrics::ages;
+use bonafide::metrics::deliveries::Counted;
 use domain::age::Method;
+use domain::delivery::Outcome;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Since, scrape};
 use crate::customers::{BOTH, CHECK, UPDATE, check, prove};
-use crate::harness::{Settings, TestApp, flows};
+use crate::deliveries;
+use crate::harness::{Receivers, Settings, TestApp, deliveries_settings, flows};
 
 flows!(
     requests_are_counted_by_action_method_and_status,
@@ -21,6 +27,7 @@ flows!(
     refused_credentials_are_counted_by_reason,
     audit_records_and_batches_are_counted,
     audit_records_that_fail_are_counted,
+    attempts_at_deliveries_are_counted_by_outcome,
 );
 
 const REQUESTS: &str = "bonafide_requests_total";
@@ -206,6 +213,61 @@ fn age_verifications_are_counted_by_method_and_outcome() {
     since.assert_rise("bonafide_age_processing_seconds_sum", &[], 0.269);
 }
 
+async fn attempts_at_deliveries_are_counted_by_outcome(app: TestApp) {
+    const ATTEMPTS: &str = "bonafide_delivery_attempts_total";
+    let (_, key) = deliveries::told(&app).await;
+    let receivers = Arc::new(Counted(Receivers::default()));
+    let mut worker = Dispatcher::new(app.app.clone(), receivers.clone(), deliveries_settings());
+    let since = Since::now();
+    for (number, outcome) in [
+        Outcome::Delivered { status: 204 },
+        Outcome::Refused { status: 500 },
+        Outcome::Timeout,
+        Outcome::Unreachable,
+        Outcome::Tls,
+        Outcome::PrivateAddress,
+        Outcome::Unsendable,
+        Outcome::Gone,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        receivers
+            .0
+            .answer(deliveries::URL, move |_| Some(Answer::of(outcome)));
+        deliveries::verify(&app, &key, &format!("order-{number}")).await;
+        worker.run_due().await.unwrap();
+        since.assert_rise(ATTEMPTS, &[("outcome", outcome.word())], 1.0);
+    }
+    since.assert_rise("bonafide_delivery_duration_seconds_count", &[], 8.0);
+    app.leaves_deliveries();
+}
+
+#[test]
+fn how_much_waits_is_shown() {
+    const WAITING: &str = "bonafide_deliveries_waiting";
+    const OVERDUE: &str = "bonafide_deliveries_overdue_seconds";
+    let now: Timestamp = "2025-01-01T00:01:30Z".parse().unwrap();
+    let gauges = || [WAITING, OVERDUE].map(|name| scrape().value(name, &[]));
+    for (due, overdue) in [
+        (Some("2025-01-01T00:00:00Z"), 90.0),
+        // The next is due in the future: nothing is overdue.
+        (Some("2025-01-01T00:02:00Z"), 0.0),
+        (None, 0.0),
+    ] {
+        let waiting = i64::from(due.is_some()) * 7;
+        let oldest_due = due.map(|due| due.parse().unwrap());
+        bonafide::metrics::deliveries::note_depth(
+            Depth {
+                waiting,
+                oldest_due,
+            },
+            now,
+        );
+        assert_eq!(gauges(), [waiting as f64, overdue]);
+    }
+}
+
 #[test]
 fn a_started_process_tells_its_version_and_begins_at_nothing() {
     let at = "2025-01-01T00:00:00.5Z".parse().unwrap();
@@ -226,6 +288,7 @@ fn a_started_process_tells_its_version_and_begins_at_nothing() {
         "bonafide_audit_records_total",
         "bonafide_audit_failures_total",
         "bonafide_age_verifications_total",
+        "bonafide_delivery_attempts_total",
     ] {
         assert!(counted.samples.iter().any(|sample| sample.name == family));
     }

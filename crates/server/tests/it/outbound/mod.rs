@@ -3,7 +3,7 @@
 mod answers;
 mod guard;
 mod oracle;
-mod receiver;
+pub mod receiver;
 mod troubles;
 mod wire;
 
