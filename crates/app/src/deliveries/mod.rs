@@ -6,12 +6,14 @@
 //! may then hear the same message twice, under the same id. So it may when a worker is frozen, or cut
 //! off from the database, in the act and for longer than its lease. Nothing else makes it heard twice.
 
+mod claim;
 mod dispatch;
 mod enqueue;
 mod lines;
 mod manage;
 mod sender;
 mod settle;
+mod turn;
 
 pub use dispatch::{Dispatcher, Settings};
 pub use enqueue::Outbox;

@@ -98,6 +98,26 @@ impl Pen {
         verification_sessions::end(tx, progress, &message.row()).await
     }
 
+    /// Writes the end of a session of which nothing can be told.
+    async fn expire_untold(
+        &self,
+        tx: &mut Tx<'_>,
+        found: &Found,
+        session: Session,
+        now: Timestamp,
+    ) -> store::Result<()> {
+        let progress = Progress {
+            verification_id: &found.verification_id,
+            session,
+            app_user_id: None,
+            at: now,
+        };
+        if verification_sessions::update(tx, &progress).await? {
+            return Ok(());
+        }
+        Err(store::Error::Conflict("session ended elsewhere".into()))
+    }
+
     /// Writes down that a session's time is over, if it is and nobody has; returns the record of
     /// it.
     pub async fn expire(
@@ -109,7 +129,15 @@ impl Pen {
         let Some(session) = found.session.expired(now) else {
             return Ok(None);
         };
-        self.write(tx, found, session, None, now).await?;
+        let opens = Shown::open(&self.ring, found, now);
+        if let Err(error) = &opens {
+            // It must not keep the others from being swept.
+            let id = found.verification_id.as_str();
+            tracing::error!(%error, id, "a session cannot be opened: nobody is told of its end");
+            self.expire_untold(tx, found, session, now).await?;
+        } else {
+            self.write(tx, found, session, None, now).await?;
+        }
         Ok(Some(Record {
             at: now,
             request_id: uuid_v7(now, &*self.random).to_string(),

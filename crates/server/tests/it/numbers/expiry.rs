@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{ALL, NUMBER, OTHER, Opened, initiate, open, rows, status, submit, submit_as};
-use crate::harness::{Settings, TestApp, flows};
+use crate::harness::{Engine, Receivers, Settings, TestApp, flows};
 
 flows!(
     the_time_is_over_at_the_instant,
@@ -19,6 +19,7 @@ flows!(
     a_sweep_takes_more_than_one_batch,
     sweeps_of_two_instances_share_the_work,
     the_operator_sets_the_lifetime,
+    a_session_that_cannot_be_opened_keeps_no_other_from_being_swept,
 );
 
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -190,4 +191,25 @@ async fn the_operator_sets_the_lifetime(app: TestApp) {
     submit(&app, &session, OTHER).expect(200).await;
     app.advance(Duration::from_secs(1));
     submit(&app, &session, NUMBER).expect(410).await;
+}
+
+async fn a_session_that_cannot_be_opened_keeps_no_other_from_being_swept(app: TestApp) {
+    app.webhook("default", "https://hooks.example.com/").await;
+    let key = app.key("default", ALL).await;
+    open(&app, &key, "spoilt").await;
+    let sql = match app.engine() {
+        Engine::Sqlite => "UPDATE data_keys SET wrapped = X'00' WHERE purpose = 'person'",
+        Engine::Postgres => "UPDATE data_keys SET wrapped = '\\x00' WHERE purpose = 'person'",
+    };
+    app.database().sql(sql).await;
+    app.advance(MILLISECOND);
+    let well = open(&app, &key, "well").await;
+    app.advance(LIFETIME);
+    assert_eq!(sweep(&app.app).await.unwrap(), 2);
+    assert_eq!(rows(&app, "status").await, ["expired", "expired"]);
+    let receivers = Receivers::new();
+    app.deliver(&receivers).await;
+    let told = receivers.take();
+    assert_eq!(told.len(), 1, "of the other nothing can be told");
+    assert_eq!(told[0].json()["data"]["verificationId"], json!(well.id));
 }

@@ -1,0 +1,123 @@
+//! Claiming what is due: the work of one look, in one transaction.
+
+use jiff::Timestamp;
+use store::tables::deliveries::{self, Claimed};
+use store::tables::{webhook_endpoints, webhook_secrets};
+use store::{Lane, Tx, Unit, Written};
+use uuid::Uuid;
+
+use super::enqueue::company_of;
+use super::lines::Lines;
+
+/// How many lines one claim serves.
+const LINES: i64 = 64;
+
+/// What was claimed at one look.
+pub(super) struct Claims {
+    pub lines: Vec<ClaimedLine>,
+    /// Where the next look is to begin.
+    pub next: Option<String>,
+    /// Whether there may have been too little room for what is due.
+    pub more: bool,
+}
+
+/// What was claimed of one line, with all that its receiver is sent by.
+pub(super) struct ClaimedLine {
+    pub receiver: String,
+    pub company: String,
+    pub endpoint: Option<webhook_endpoints::Endpoint>,
+    pub secrets: Vec<webhook_secrets::WebhookSecret>,
+    pub deliveries: Vec<Claimed>,
+}
+
+/// Claims what is due and has room.
+pub(super) struct Claim {
+    pub lines: Lines,
+    pub after: String,
+    pub lease: Uuid,
+    pub now: Timestamp,
+    pub until: Timestamp,
+}
+
+impl Unit for Claim {
+    type Output = Claims;
+
+    fn lane(&self) -> Lane {
+        Lane::of(b"deliveries")
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Claims>> {
+        let due = deliveries::list_receivers_due(tx, self.now, &self.after, LINES).await?;
+        let is_last = due.len() < usize::try_from(LINES).unwrap_or(usize::MAX);
+        let mut claims = Claims {
+            next: due.last().filter(|_| !is_last).cloned(),
+            lines: Vec::new(),
+            more: false,
+        };
+        let mut room = self.lines.room();
+        let mut last = None;
+        for receiver in due {
+            if room == 0 {
+                // Who found none has the next that there is, however long the lines before.
+                claims.more = true;
+                claims.next = last;
+                break;
+            }
+            last = Some(receiver.clone());
+            if self.lines.rests(&receiver, self.now) {
+                continue;
+            }
+            let count = self.lines.room_of(&receiver).min(room);
+            claims.more |= count == 0;
+            if let Some(company) = company_of(&receiver).filter(|_| count > 0) {
+                let line = self.claim(tx, &receiver, company, count).await?;
+                claims.more |= line.deliveries.len() >= count;
+                room = room.saturating_sub(line.deliveries.len());
+                claims.lines.push(line);
+            }
+        }
+        Ok(Written {
+            output: claims,
+            records: Vec::new(),
+        })
+    }
+}
+
+impl Claim {
+    async fn claim(
+        &self,
+        tx: &mut Tx<'_>,
+        receiver: &str,
+        company: &str,
+        count: usize,
+    ) -> store::Result<ClaimedLine> {
+        let limit = i64::try_from(count).unwrap_or(i64::MAX);
+        let claimed =
+            deliveries::claim(tx, receiver, self.now, self.lease, self.until, limit).await?;
+        Ok(ClaimedLine {
+            endpoint: webhook_endpoints::find(tx, company).await?,
+            secrets: webhook_secrets::list_valid(tx, company, self.now).await?,
+            deliveries: claimed,
+            receiver: receiver.to_owned(),
+            company: company.to_owned(),
+        })
+    }
+}
+
+/// Ends the leases of a process that is gone.
+pub(super) struct Reclaim(pub Timestamp);
+
+impl Unit for Reclaim {
+    type Output = u64;
+
+    fn lane(&self) -> Lane {
+        Lane::of(b"deliveries")
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<u64>> {
+        Ok(Written {
+            output: deliveries::reclaim_all(tx, self.0).await?,
+            records: Vec::new(),
+        })
+    }
+}
