@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
@@ -289,7 +290,7 @@ impl Numbers {
             },
             Extent::Time { .. } => Self {
                 customers,
-                state: 0x9E37_79B9_7F4A_7C15_u64.rotate_left(part.index as u32),
+                state: seed(),
                 step: None,
             },
         }
@@ -307,6 +308,14 @@ impl Numbers {
         self.state ^= self.state << 17;
         Some((self.state >> 16) % self.customers)
     }
+}
+
+/// Another beginning for each sequence of random numbers: who is drawn as a stranger in one
+/// measurement is not met again, in the same order, in the next.
+fn seed() -> u64 {
+    static DRAWN: AtomicU64 = AtomicU64::new(1);
+    // Odd, so that every count gives another seed, none of them zero.
+    0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(DRAWN.fetch_add(1, Ordering::Relaxed))
 }
 
 /// One connection, opened again when it fails.
@@ -410,6 +419,20 @@ mod tests {
         let mut numbers = Numbers::new(plan(50, extent), part(1));
         let seen: BTreeSet<_> = (0..2_000).filter_map(|_| numbers.next()).collect();
         assert_eq!(seen, (0..50).collect());
+    }
+
+    #[test]
+    fn no_two_sequences_are_alike() {
+        let extent = Extent::Time {
+            warm_up: Duration::ZERO,
+            measured: Duration::ZERO,
+        };
+        let drawn = [0, 0].map(|index| {
+            let mut numbers = Numbers::new(plan(1_000_000, extent), part(index));
+            let some: BTreeSet<_> = (0..100).filter_map(|_| numbers.next()).collect();
+            some
+        });
+        assert!(drawn[0].intersection(&drawn[1]).count() < 5);
     }
 
     #[test]

@@ -46,7 +46,7 @@ CREATE TABLE deliveries (
     created_at BIGINT NOT NULL,
     finished_at BIGINT
 );
-CREATE INDEX deliveries_waiting ON deliveries (receiver, due_at) WHERE status = 'waiting';
+CREATE INDEX deliveries_waiting ON deliveries (receiver, due_at, id) WHERE status = 'waiting';
 CREATE INDEX deliveries_in_order ON deliveries (stream, created_at) WHERE status = 'waiting';
 CREATE INDEX deliveries_exhausted ON deliveries (company_id, id) WHERE status = 'exhausted';
 

@@ -49,8 +49,8 @@ impl Connection {
         raw.pragma_update(None, "journal_mode", "wal")?;
         raw.pragma_update(None, "synchronous", "full")?;
         raw.pragma_update(None, "foreign_keys", true)?;
-        // 16 MiB, so that hot index pages stay; the rest is the kernel's.
-        raw.pragma_update(None, "cache_size", -16_384)?;
+        // 10 MiB, so that hot index pages stay; the rest is the kernel's.
+        raw.pragma_update(None, "cache_size", -10_240)?;
         // 64 MiB of log between checkpoints: a page that changes often is copied back
         // once, and the writer is interrupted less.
         raw.pragma_update(None, "wal_autocheckpoint", 16_384)?;
