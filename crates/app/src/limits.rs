@@ -129,7 +129,8 @@ impl Limiter {
         Some(self.quota.take(key, rate, cost).await)
     }
 
-    /// Takes one submission of a session, by its public name; `None` when there is no limit.
+    /// Takes one submission of a session, by its public name; `None` when there is no limit. A key
+    /// with a limit of its own counts alone.
     pub async fn take_submission(
         &self,
         caller: Option<&Caller>,
@@ -140,7 +141,10 @@ impl Limiter {
         let Limit::Rate(rate) = own.unwrap_or(self.limits.submit) else {
             return None;
         };
-        let key = QuotaKey::new(NAME.as_str(), session.as_str());
+        let key = match own.and(caller).and_then(Caller::key) {
+            None => QuotaKey::new(NAME.as_str(), session.as_str()),
+            Some(key) => QuotaKey::new(NAME.as_str(), &format!("{session}:key:{key}")),
+        };
         Some(self.quota.take(&key, rate, 1).await)
     }
 

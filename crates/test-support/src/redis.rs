@@ -5,7 +5,7 @@
 //! Must not: be used to keep anything; every stop forgets all keys, as a lost Redis does.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
@@ -48,11 +48,20 @@ impl TestRedis {
     }
 }
 
+/// Databases of a server: more than tests of one run.
+const DATABASES: u32 = 16_384;
+
 /// The Redis named by `TEST_REDIS_URL`, or without it a private one that ends with the handle.
 ///
-/// It may be shared: a test takes keys that no other test takes, and never flushes.
+/// The server may be shared; the database in it is the test's own.
 pub fn for_test() -> Result<TestRedis> {
     if let Ok(url) = std::env::var(SHARED_URL) {
+        let url = url.trim_end_matches('/');
+        let address = url
+            .strip_prefix("redis://")
+            .context("an address of Redis")?;
+        let number = next_number(address)? % DATABASES;
+        let url = format!("{url}/{number}");
         return Ok(TestRedis { url, _server: None });
     }
     let server = Redis::start()?;
@@ -60,6 +69,19 @@ pub fn for_test() -> Result<TestRedis> {
         url: server.url(),
         _server: Some(server),
     })
+}
+
+/// A number that nobody was given before, counted by the server itself.
+fn next_number(address: &str) -> Result<u32> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(b"INCR test-databases\r\n")?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    let number = answer
+        .trim()
+        .strip_prefix(':')
+        .context("Redis does not count")?;
+    Ok(number.parse()?)
 }
 
 impl Redis {
@@ -140,6 +162,7 @@ impl Redis {
         command
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
             .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .args(["--databases", &DATABASES.to_string()])
             .arg("--dir")
             .arg(self.directory.path())
             .stdin(std::process::Stdio::null())

@@ -217,10 +217,13 @@ pub(super) fn client_place(request_id: &str) -> Place<'_> {
     }
 }
 
-/// What may become a flood: requests turned away before they were looked at.
+/// What may become a flood: requests turned away before they were looked at, and those of strangers.
 fn refusal(exchange: &Exchange, code: &'static str, status: u16) -> Option<Kind> {
     let address: IpAddr = exchange.address?;
-    matches!(status, 401 | 403 | 404 | 405 | 429).then(|| Kind {
+    let turned_away = matches!(status, 401 | 403 | 404 | 405 | 429);
+    // Whatever a stranger gets: a page that is the same for everybody, a body that is not read.
+    let strange = exchange.caller().is_none() && status < 500;
+    (turned_away || strange).then(|| Kind {
         address,
         action: exchange.action(),
         code,

@@ -176,7 +176,7 @@ impl Dispatcher {
                 tracing::warn!(receiver, cause, "a line of deliveries cannot be served");
                 for _ in 0..count {
                     self.lines.begin(&receiver);
-                    self.lines.end(&receiver, Fared::Badly, now);
+                    self.lines.end(&receiver, Fared::Badly(None), now);
                 }
                 return;
             }
@@ -197,7 +197,7 @@ impl Dispatcher {
                 taken.unwrap_or_else(|_| {
                     // Its place must not be lost with it; the lease ends by itself.
                     tracing::error!("a delivery's turn panicked");
-                    let fared = Fared::Badly;
+                    let fared = Fared::Badly(None);
                     Ended { receiver, fared }
                 })
             });

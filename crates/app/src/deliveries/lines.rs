@@ -14,7 +14,9 @@ const FIRST: usize = 4;
 /// How wide a line may become.
 const WIDEST: usize = 64;
 /// How many deliveries may be under way together.
-const PLACES: usize = 512;
+const PLACES: usize = 1024;
+/// A line may take this part of the places that are free, so that some always are.
+const SHARE: usize = 8;
 
 /// After so many failures in a row a line rests.
 const TOLERATED: u32 = 8;
@@ -28,8 +30,8 @@ const LONGEST_REST: SignedDuration = SignedDuration::from_secs(30);
 pub(super) enum Fared {
     /// It took the message.
     Well,
-    /// It failed to.
-    Badly,
+    /// It failed to, and may want to be left alone for a while.
+    Badly(Option<SignedDuration>),
     /// Nothing: it was not asked.
     Untold,
 }
@@ -66,7 +68,12 @@ impl Lines {
     /// How many more may be sent to this receiver now.
     pub fn room_of(&self, receiver: &str) -> usize {
         let line = self.lines.get(receiver).copied().unwrap_or_default();
-        line.width.saturating_sub(line.under_way).min(self.room())
+        // The last places are for those who have none.
+        let fair = match line.under_way {
+            0 => self.room().min(1).max(self.room() / SHARE),
+            _ => self.room() / SHARE,
+        };
+        line.width.saturating_sub(line.under_way).min(fair)
     }
 
     /// Whether this receiver is left alone for now.
@@ -99,10 +106,12 @@ impl Lines {
                 line.failures = 0;
                 line.rests_until = None;
             }
-            Fared::Badly => {
+            Fared::Badly(wish) => {
                 line.width = (line.width / 2).max(1);
                 line.failures = line.failures.saturating_add(1);
-                line.rests_until = rest(line.failures).and_then(|rest| now.checked_add(rest).ok());
+                let rest = rest(line.failures).max(wish);
+                let until = rest.and_then(|rest| now.checked_add(rest).ok());
+                line.rests_until = line.rests_until.max(until);
             }
             Fared::Untold => {}
         }
@@ -132,7 +141,7 @@ mod tests {
         let mut lines = Lines::default();
         for failures in 1..40 {
             lines.begin("dead");
-            lines.end("dead", Fared::Badly, NOW);
+            lines.end("dead", Fared::Badly(None), NOW);
             let rests = [1, 2, 4, 8, 16, 30].map(|second| {
                 lines.rests(
                     "dead",
@@ -169,10 +178,10 @@ mod tests {
             }
         }
         assert_eq!(lines.under_way, WIDEST);
-        lines.end("a", Fared::Badly, NOW);
+        lines.end("a", Fared::Badly(None), NOW);
         assert_eq!(lines.room_of("a"), 0, "half as wide, and still as full");
         for _ in 1..WIDEST {
-            lines.end("a", Fared::Badly, NOW);
+            lines.end("a", Fared::Badly(None), NOW);
         }
         assert_eq!(
             lines.room_of("a"),

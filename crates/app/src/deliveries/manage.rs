@@ -12,6 +12,9 @@ use crate::audit::Draft;
 use crate::exchange::Exchange;
 use crate::{App, Code, Error, Result};
 
+/// How many one transaction sends again: others have to get in between.
+const BATCH: i64 = 1_000;
+
 /// Which deliveries are meant.
 #[derive(Debug, Clone, Default)]
 pub struct Chosen {
@@ -84,15 +87,22 @@ pub async fn depth(app: &App) -> Result<Depth> {
 /// # Errors
 /// [`Code::NotFound`], and nothing is done, when one of several named does not exist.
 pub async fn replay(app: &App, exchange: &Exchange, replay: Replay) -> Result<u64> {
-    let unit = Again {
-        replay,
-        now: app.clock.now(),
-        draft: app.recorder.draft(exchange).await?,
-    };
-    let replayed = app.store.write(unit).await?.ok_or_else(not_found)?;
-    exchange.mark_recorded();
-    app.outbox.wake();
-    Ok(replayed)
+    let (now, draft) = (app.clock.now(), app.recorder.draft(exchange).await?);
+    let mut replayed = 0;
+    loop {
+        let unit = Again {
+            replay: replay.clone(),
+            now,
+            draft: draft.clone(),
+        };
+        let batch = app.store.write(unit).await?.ok_or_else(not_found)?;
+        exchange.mark_recorded();
+        app.outbox.wake();
+        replayed += batch;
+        if !matches!(replay, Replay::ExhaustedOf(_)) || batch < BATCH.unsigned_abs() {
+            return Ok(replayed);
+        }
+    }
 }
 
 fn not_found() -> Error {
@@ -116,7 +126,7 @@ impl Unit for Again {
         let replayed = match &self.replay {
             Replay::These(ids) => self.these(tx, ids).await?,
             Replay::ExhaustedOf(company) => {
-                Some(deliveries::replay_exhausted(tx, company, self.now).await?)
+                Some(deliveries::replay_exhausted(tx, company, self.now, BATCH).await?)
             }
         };
         let record = |count| {

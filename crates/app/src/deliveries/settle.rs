@@ -31,6 +31,8 @@ pub(super) struct Settle {
     pub attempt: Option<Attempt>,
     /// What it says about the endpoint.
     pub endpoint: Endpoint,
+    /// The address that it was sent to; nothing is said about another.
+    pub url: String,
     /// Now.
     pub at: Timestamp,
     /// The name of the change in the audit log, should there be one.
@@ -83,7 +85,10 @@ impl Unit for Settle {
         if let Some(attempt) = &self.attempt {
             delivery_attempts::insert(tx, self.id, attempt).await?;
         }
-        let output = self.judge(tx).await?;
+        let output = match self.endpoint {
+            Endpoint::Same => None,
+            _ => self.judge(tx).await?,
+        };
         Ok(Written {
             records: output
                 .map(|reason| self.record(reason))
@@ -97,8 +102,11 @@ impl Unit for Settle {
 impl Settle {
     /// Notes what it says about the endpoint; returns why that is switched off, if it is now.
     async fn judge(&self, tx: &mut Tx<'_>) -> store::Result<Option<&'static str>> {
+        let named = webhook_endpoints::find(tx, &self.company).await?;
+        let is_named = named.and_then(|named| named.url).as_ref() == Some(&self.url);
         let reason = match self.endpoint {
             Endpoint::Same => return Ok(None),
+            _ if !is_named => return Ok(None),
             Endpoint::Works => {
                 webhook_endpoints::note_success(tx, &self.company).await?;
                 return Ok(None);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::delivery::Outcome;
+use domain::delivery::{LONGEST_WISH, Outcome};
 use domain::random::uuid_v7;
 use domain::seal::Place;
 use domain::webhook::{self, WebhookSecret};
@@ -103,10 +103,10 @@ impl Turn {
         }
         let (settle, fared) = match self.message(now) {
             Ok(message) => {
-                let settle = self.attempt(message).await;
+                let (settle, wish) = self.attempt(message).await;
                 let fared = match settle.status {
                     Status::Delivered => Fared::Well,
-                    Status::Waiting | Status::Exhausted => Fared::Badly,
+                    Status::Waiting | Status::Exhausted => Fared::Badly(wish),
                 };
                 (settle, fared)
             }
@@ -143,7 +143,8 @@ impl Turn {
         })
     }
 
-    async fn attempt(&self, message: Message) -> Settle {
+    /// Sends it, and tells how that went and how long the receiver wants to be left alone.
+    async fn attempt(&self, message: Message) -> (Settle, Option<SignedDuration>) {
         let app = &self.shared.app;
         let answer = self.shared.sender.send(&message).await;
         let now = app.clock.now();
@@ -161,10 +162,14 @@ impl Turn {
         settle.endpoint = self.endpoint_after(answer.outcome);
         if answer.outcome.is_delivered() {
             settle.status = Status::Delivered;
-            return settle;
+            return (settle, None);
         }
         self.postpone(&mut settle, &answer, now);
-        settle
+        let wish = answer.retry_after.map(|wish| wish.min(LONGEST_WISH));
+        (
+            settle,
+            wish.and_then(|wish| SignedDuration::try_from(wish).ok()),
+        )
     }
 
     /// Puts a failed attempt back into the line, or gives it up.
@@ -218,6 +223,7 @@ impl Turn {
             word,
             attempt: None,
             endpoint: Endpoint::Same,
+            url: self.line.url.clone().unwrap_or_default(),
             at,
             request_id: uuid_v7(at, &*self.shared.app.random).to_string(),
         }

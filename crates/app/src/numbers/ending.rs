@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use domain::audit::{Outcome, Record};
+use domain::clock::Clock;
 use domain::number::{Session, Status};
 use domain::random::{Random, uuid_v7};
-use domain::seal::{DataKey, KeyRing};
+use domain::seal::{DataKey, KeyRing, SealError};
 use jiff::Timestamp;
 use store::Tx;
 use store::tables::verification_sessions::{self, Found, Progress};
@@ -21,6 +22,9 @@ use crate::people::sealing;
 pub(super) struct Pen {
     pub ring: Arc<KeyRing>,
     pub random: Arc<dyn Random>,
+    /// What is decided about a locked row is decided as of then: whoever looked while it was
+    /// locked must not have seen a later state.
+    pub clock: Arc<dyn Clock>,
     pub policy: Policy,
 }
 
@@ -29,6 +33,7 @@ impl Pen {
         Self {
             ring: app.key_ring.clone(),
             random: app.random.clone(),
+            clock: app.clock.clone(),
             policy: app.numbers.clone(),
         }
     }
@@ -43,7 +48,8 @@ impl Pen {
         app_user_id: Option<&str>,
         now: Timestamp,
     ) -> store::Result<()> {
-        let key = self.ring.unwrap(&found.data_key).map_err(sealing)?;
+        let key = found.data_key.as_ref().ok_or(SealError::DoesNotOpen);
+        let key = key.and_then(|key| self.ring.unwrap(key)).map_err(sealing)?;
         let id = &found.verification_id;
         let app_user_id = app_user_id
             .map(|user| key.seal(place(id, "app_user_id"), user.as_bytes(), &*self.random))
@@ -98,6 +104,21 @@ impl Pen {
         verification_sessions::end(tx, progress, &message.row()).await
     }
 
+    /// Ends a pending session that nobody can verify any more, because its time is over or it was
+    /// erased; returns the record of it.
+    pub async fn make_way(&self, tx: &mut Tx<'_>, found: &Found) -> store::Result<Option<Record>> {
+        let now = self.clock.now();
+        if found.data_key.is_some() || found.session.status != Status::Pending {
+            return self.expire(tx, found, now).await;
+        }
+        let session = Session {
+            status: Status::Expired,
+            ..found.session
+        };
+        self.expire_untold(tx, found, session, now).await?;
+        Ok(Some(self.record(found, now)))
+    }
+
     /// Writes the end of a session of which nothing can be told.
     async fn expire_untold(
         &self,
@@ -129,16 +150,23 @@ impl Pen {
         let Some(session) = found.session.expired(now) else {
             return Ok(None);
         };
-        let opens = Shown::open(&self.ring, found, now);
-        if let Err(error) = &opens {
-            // It must not keep the others from being swept.
-            let id = found.verification_id.as_str();
-            tracing::error!(%error, id, "a session cannot be opened: nobody is told of its end");
-            self.expire_untold(tx, found, session, now).await?;
-        } else {
-            self.write(tx, found, session, None, now).await?;
+        match Shown::open(&self.ring, found, now) {
+            Ok(_) => self.write(tx, found, session, None, now).await?,
+            Err(error) => {
+                // It must not keep others from being told, nor its request id for ever.
+                if found.data_key.is_some() {
+                    let id = found.verification_id.as_str();
+                    tracing::error!(%error, id, "nobody is told of the end of a session");
+                }
+                self.expire_untold(tx, found, session, now).await?;
+            }
         }
-        Ok(Some(Record {
+        Ok(Some(self.record(found, now)))
+    }
+
+    /// What the audit log keeps of a session that nobody ended.
+    fn record(&self, found: &Found, now: Timestamp) -> Record {
+        Record {
             at: now,
             request_id: uuid_v7(now, &*self.random).to_string(),
             company: found.company_id.clone(),
@@ -154,7 +182,7 @@ impl Pen {
             data_key: None,
             client: None,
             detail: None,
-        }))
+        }
     }
 }
 

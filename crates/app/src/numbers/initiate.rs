@@ -188,7 +188,7 @@ impl Unit for Open {
             verification_sessions::find_pending_for_update(tx, &self.company, self.request_index)
                 .await?
                 .ok_or_else(|| store::Error::Conflict("session ended elsewhere".into()))?;
-        if let Some(record) = self.pen.expire(tx, &found, self.now).await? {
+        if let Some(record) = self.pen.make_way(tx, &found).await? {
             if verification_sessions::insert(tx, &self.new_session(), &self.data_key).await? {
                 return self.opened(tx, self.fresh.clone(), Some(record)).await;
             }

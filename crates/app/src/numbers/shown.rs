@@ -35,7 +35,8 @@ impl std::fmt::Debug for Shown {
 impl Shown {
     /// Opens a session as it stands at `now`.
     pub(super) fn open(ring: &KeyRing, found: &Found, now: Timestamp) -> Result<Self, SealError> {
-        Self::open_with(&ring.unwrap(&found.data_key)?, found, now)
+        let key = found.data_key.as_ref().ok_or(SealError::DoesNotOpen)?;
+        Self::open_with(&ring.unwrap(key)?, found, now)
     }
 
     pub(super) fn open_with(

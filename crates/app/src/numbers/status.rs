@@ -13,7 +13,10 @@ use crate::{App, Ctx, Result};
 pub async fn status(app: &App, ctx: &Ctx, id: &str) -> Result<Shown> {
     let id = SessionId::parse(id).ok_or_else(not_found)?;
     let draft = app.recorder.draft(&ctx.exchange).await?;
+    // What was erased is not there any more.
+    let is_there = |found: &Found| found.data_key.is_some();
     let record = move |found: Option<&Found>| {
+        let found = found.filter(|found| is_there(found));
         let (code, status) = if found.is_some() {
             ("ok", 200)
         } else {
@@ -29,6 +32,6 @@ pub async fn status(app: &App, ctx: &Ctx, id: &str) -> Result<Shown> {
     };
     let found = app.store.find_session(key, record).await?;
     ctx.exchange.mark_recorded();
-    let found = found.ok_or_else(not_found)?;
+    let found = found.filter(is_there).ok_or_else(not_found)?;
     Ok(Shown::open(&app.key_ring, &found, app.clock.now())?)
 }

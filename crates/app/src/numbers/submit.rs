@@ -1,10 +1,11 @@
 //! Somebody names the number.
 
+use domain::access::CompanyId;
 use domain::number::{Closed, MobileNumber, Session, SessionId, Status};
 use domain::seal::{BlindIndex, IndexKey};
 use jiff::Timestamp;
 use std::sync::Arc;
-use store::tables::verification_sessions::{self, Found, Key};
+use store::tables::verification_sessions::{self, Found};
 use store::{Lane, Tx, Unit, Written};
 
 use super::ending::Pen;
@@ -59,10 +60,8 @@ pub async fn submit(
     let unit = Submit {
         pen: Pen::of(app),
         index_key: app.index_key.clone(),
-        key: Key {
-            company: Some(ctx.caller.company_id().clone()),
-            id,
-        },
+        company: ctx.caller.company_id().clone(),
+        id,
         submission,
         now: app.clock.now(),
         draft: app.recorder.draft(&ctx.exchange).await?,
@@ -114,7 +113,8 @@ enum Submitted {
 struct Submit {
     pen: Pen,
     index_key: Arc<IndexKey>,
-    key: Key,
+    company: CompanyId,
+    id: SessionId,
     submission: Submission,
     now: Timestamp,
     draft: Draft,
@@ -125,7 +125,7 @@ impl Unit for Submit {
     type Output = Submitted;
 
     fn lane(&self) -> Lane {
-        Lane::of(self.key.id.as_str().as_bytes())
+        Lane::of(self.id.as_str().as_bytes())
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Submitted>> {
@@ -133,9 +133,12 @@ impl Unit for Submit {
             output,
             records: Vec::new(),
         };
-        let Some(found) = verification_sessions::find_for_update(tx, &self.key).await? else {
+        let (company, id) = (self.company.as_str(), &self.id);
+        let found = verification_sessions::find_for_update(tx, company, id).await?;
+        let Some(found) = found.filter(|found| found.data_key.is_some()) else {
             return Ok(nothing(Submitted::Unknown));
         };
+        self.now = self.pen.clock.now();
         let token = self.submission.token.as_deref();
         if token.is_some_and(|token| !found.token_hash.matches(token)) {
             return Ok(nothing(Submitted::DeadToken));
@@ -159,10 +162,8 @@ impl Unit for Submit {
 impl Submit {
     /// Compared by keyed hash: what was stored is not even opened for it.
     fn is_the_number(&self, found: &Found) -> bool {
-        let Some(company) = &self.key.company else {
-            return false;
-        };
-        number_index(&self.index_key, company, &self.submission.number) == found.number_index
+        let number = &self.submission.number;
+        number_index(&self.index_key, &self.company, number) == found.number_index
     }
 
     async fn take(
@@ -177,7 +178,7 @@ impl Submit {
         self.pen
             .write(tx, found, session, app_user_id, self.now)
             .await?;
-        let id = self.key.id.clone();
+        let id = self.id.clone();
         let outcome = if is_verified {
             Outcome::Verified { id, at: self.now }
         } else {

@@ -10,6 +10,7 @@
 
 mod admin;
 mod ages;
+mod attacks;
 mod audit;
 mod browser;
 mod commands;

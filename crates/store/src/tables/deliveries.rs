@@ -346,15 +346,22 @@ pub async fn replay(tx: &mut Tx<'_>, id: Uuid, now: Timestamp) -> Result<bool> {
     Ok(replayed == 1)
 }
 
-/// The same for everything of a company that was given up; returns how many.
+/// The same for up to `count` deliveries of a company that were given up until `until`; returns how
+/// many.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn replay_exhausted(tx: &mut Tx<'_>, company_id: &str, now: Timestamp) -> Result<u64> {
+pub async fn replay_exhausted(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    until: Timestamp,
+    count: i64,
+) -> Result<u64> {
     tx.execute(
         "UPDATE deliveries SET status = 'waiting', step = 0, due_at = $2, finished_at = NULL, \
-         lease = NULL WHERE company_id = $1 AND status = 'exhausted'",
-        &[company_id.into(), now.into()],
+         lease = NULL WHERE id IN (SELECT id FROM deliveries WHERE company_id = $1 \
+         AND status = 'exhausted' AND finished_at <= $2 ORDER BY id LIMIT $3)",
+        &[company_id.into(), until.into(), count.into()],
     )
     .await
 }

@@ -35,8 +35,8 @@ pub struct Found {
     pub created_at: Timestamp,
     /// When the number was named.
     pub verified_at: Option<Timestamp>,
-    /// The session's data key.
-    pub data_key: WrappedKey,
+    /// The session's data key; `None` once it is destroyed, and with it all that it can tell.
+    pub data_key: Option<WrappedKey>,
 }
 
 /// A session to be inserted.
@@ -121,7 +121,10 @@ fn found(row: &Row) -> Result<Found> {
         app_user_id: row.find_bytes(8, "verification_sessions.app_user_id")?,
         created_at: row.time(9, "verification_sessions.created_at")?,
         verified_at: row.find_time(10, "verification_sessions.verified_at")?,
-        data_key: data_keys::from_row_at(row, 12)?,
+        data_key: row
+            .find_uuid(12, "data_keys.id")?
+            .map(|_| data_keys::from_row_at(row, 12))
+            .transpose()?,
     })
 }
 
@@ -193,6 +196,27 @@ fn new_values<'v>(session: &'v NewSession<'_>, data_key: Uuid) -> [Value<'v>; 11
     ]
 }
 
+/// Both databases lock the session alone: what is joined to it may be missing.
+macro_rules! locked {
+    ($tx:expr, $condition:literal) => {
+        match $tx {
+            Tx::Sqlite(_) => concat!(
+                "SELECT ",
+                columns!(),
+                " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key WHERE ",
+                $condition
+            ),
+            Tx::Postgres(_) => concat!(
+                "SELECT ",
+                columns!(),
+                " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key WHERE ",
+                $condition,
+                " FOR UPDATE OF s"
+            ),
+        }
+    };
+}
+
 /// Finds the pending session of a request id, whether or not its time is over, and locks it.
 ///
 /// # Errors
@@ -202,39 +226,26 @@ pub async fn find_pending_for_update(
     company_id: &str,
     request_index: BlindIndex,
 ) -> Result<Option<Found>> {
-    tx.find(
-        concat!(
-            "SELECT ",
-            columns!(),
-            " FROM verification_sessions s JOIN data_keys k ON k.id = s.data_key \
-             WHERE s.company_id = $1 AND s.request_index = $2 AND s.status = 'pending' FOR UPDATE"
-        ),
-        &[company_id.into(), request_index.as_bytes().into()],
-    )
-    .await?
-    .as_ref()
-    .map(found)
-    .transpose()
+    let sql = locked!(
+        tx,
+        "s.company_id = $1 AND s.request_index = $2 AND s.status = 'pending'"
+    );
+    let values = [company_id.into(), request_index.as_bytes().into()];
+    tx.find(sql, &values).await?.as_ref().map(found).transpose()
 }
 
-/// Finds a session and locks it.
+/// Finds a session of a company and locks it; another's is not even waited for.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_for_update(tx: &mut Tx<'_>, key: &Key) -> Result<Option<Found>> {
-    let row = tx
-        .find(
-            concat!(
-                "SELECT ",
-                columns!(),
-                " FROM verification_sessions s JOIN data_keys k ON k.id = s.data_key \
-                 WHERE s.verification_id = $1 FOR UPDATE"
-            ),
-            &[key.id.as_str().into()],
-        )
-        .await?;
-    let found = row.as_ref().map(found).transpose()?;
-    Ok(found.filter(|found| key.finds(found)))
+pub async fn find_for_update(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    id: &SessionId,
+) -> Result<Option<Found>> {
+    let sql = locked!(tx, "s.verification_id = $1 AND s.company_id = $2");
+    let values = [id.as_str().into(), company_id.into()];
+    tx.find(sql, &values).await?.as_ref().map(found).transpose()
 }
 
 macro_rules! due {
@@ -242,7 +253,7 @@ macro_rules! due {
         concat!(
             "SELECT ",
             columns!(),
-            " FROM verification_sessions s JOIN data_keys k ON k.id = s.data_key \
+            " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key \
              WHERE s.status = 'pending' AND s.expires_at <= $1 ORDER BY s.expires_at"
         )
     };
@@ -371,7 +382,7 @@ pub(crate) mod sqlite {
     const FIND: &str = concat!(
         "SELECT ",
         columns!(),
-        " FROM verification_sessions s JOIN data_keys k ON k.id = s.data_key \
+        " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key \
          WHERE s.verification_id = $1"
     );
 
@@ -394,7 +405,7 @@ pub(crate) mod postgres {
         columns!(),
         ", asked.row FROM UNNEST($1::text[]) WITH ORDINALITY AS asked(verification_id, row) \
          JOIN verification_sessions s ON s.verification_id = asked.verification_id \
-         JOIN data_keys k ON k.id = s.data_key"
+         LEFT JOIN data_keys k ON k.id = s.data_key"
     );
 
     pub async fn find(connection: &Connection, keys: &[Key]) -> Result<Vec<Option<Found>>> {

@@ -249,13 +249,14 @@ async fn what_is_finished_can_be_replayed(ground: Ground) {
     assert!(!again(1).await, "it waits already");
     assert!(!again(4).await, "it is on its way");
     assert!(!again(99).await, "there is none");
-    let all_again = |company| {
+    let some_again = |company, count| {
         within(&store, move |tx| {
-            Box::pin(deliveries::replay_exhausted(tx, company, second(2)))
+            Box::pin(deliveries::replay_exhausted(tx, company, second(2), count))
         })
     };
-    assert_eq!(all_again("another").await, 0);
-    assert_eq!(all_again("default").await, 2);
+    assert_eq!(some_again("another", 9).await, 0);
+    assert_eq!(some_again("default", 1).await, 1, "no more than that");
+    assert_eq!(some_again("default", 9).await, 1);
     let replayed = find(&store, 2).await;
     assert_eq!(
         (replayed.status, replayed.finished_at),

@@ -105,11 +105,12 @@ async fn submit(
     if offered.permit.is_none() && named.token.is_none() {
         return Err(offered.unauthorised(Refusal::Missing));
     }
-    limit(&server, &offered, &named).await?;
     let ctx = match &offered.permit {
         Some(permit) => permit.ctx.clone(),
         None => by_token(&server, &offered, &named).await?,
     };
+    // After that: a stranger who has learnt an id must not use up what its holder may submit.
+    limit(&server, &offered, &named).await?;
     let mut submission = body.read(wire::SubmitRequest::validate)?;
     let key = once::key(&headers, Submit::ACTION, body.bytes())?;
     let key = match offered.permit {
@@ -120,10 +121,18 @@ async fn submit(
             key.map(|key| key.within(&submission.id))
         }
     };
-    once(&server, &ctx, key, wire::submitted, async |reply| {
-        numbers::submit(&server.app, &ctx, submission, reply).await
+    let mut died = false;
+    let answer = once(&server, &ctx, key, wire::submitted, async |reply| {
+        let submitted = numbers::submit(&server.app, &ctx, submission, reply).await;
+        died = matches!(&submitted, Err(error) if error.problem().code == Code::Unauthenticated);
+        submitted
     })
-    .await
+    .await;
+    // A token that was replaced in between is refused like any other.
+    answer.map_err(|failure| match died {
+        true => offered.unauthorised(Refusal::BadToken),
+        false => failure,
+    })
 }
 
 /// Counts a submission. What could not be the name of a session counts nowhere: there is nothing to
