@@ -16,6 +16,7 @@ pub mod number;
 pub mod random;
 pub mod rate;
 pub mod seal;
+pub mod secret_hash;
 pub mod span;
 pub mod standing;
 pub mod webhook;

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use domain::access::{ApiKey, CompanyId, Credential, KeyHash, KeyId, Principal, Scope, Scopes};
+use domain::access::{ApiKey, CompanyId, Credential, KeyId, Principal, Scope, Scopes};
 use domain::seal::IndexKey;
+use domain::secret_hash::SecretHash;
 use jiff::Timestamp;
 use store::Store;
 use store::tables::api_keys::{self, ApiKeyRow};
@@ -121,7 +122,7 @@ struct KnownCompany {
 }
 
 struct KnownKey {
-    hash: KeyHash,
+    hash: SecretHash,
     company: CompanyId,
     scopes: Scopes,
     expires_at: Option<Timestamp>,
@@ -368,7 +369,7 @@ impl KnownKey {
             role_admin: false,
         };
         Ok(Self {
-            hash: KeyHash::from_bytes(hash),
+            hash: SecretHash::from_bytes(hash),
             company,
             scopes,
             expires_at: row.expires_at,

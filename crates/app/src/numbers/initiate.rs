@@ -1,8 +1,9 @@
 //! A company opens a session, or gets a fresh link to one that is open.
 
-use domain::number::{LinkToken, MobileNumber, Session, SessionId, TokenHash};
+use domain::number::{LinkToken, MobileNumber, Session, SessionId};
 use domain::random::uuid_v7;
 use domain::seal::{BlindIndex, DataKey, WrappedKey};
+use domain::secret_hash::SecretHash;
 use jiff::Timestamp;
 use store::tables::verification_sessions::{self, NewSession};
 use store::{Lane, Tx, Unit, Written};
@@ -157,7 +158,7 @@ impl Open {
         }
     }
 
-    fn token_hash(&self) -> TokenHash {
+    fn token_hash(&self) -> SecretHash {
         self.token.hash()
     }
 

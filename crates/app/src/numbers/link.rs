@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use domain::access::{CompanyId, Credential, Principal, Scopes};
-use domain::number::{LinkToken, SessionId, TokenHash};
+use domain::number::{LinkToken, SessionId};
+use domain::secret_hash::SecretHash;
 use store::tables::verification_sessions::{Found, Key};
 use zeroize::Zeroizing;
 
@@ -16,7 +17,7 @@ use crate::exchange::Exchange;
 use crate::{App, Code, Ctx, Error, Result};
 
 /// What the token of a session that does not exist is compared with: no text has this hash.
-const NO_TOKEN: TokenHash = TokenHash::from_bytes([0; 32]);
+const NO_TOKEN: SecretHash = SecretHash::from_bytes([0; 32]);
 
 /// Makes the link of a session: to the company's app, or to the page of this server. There the
 /// token stands behind `#`, which no browser sends.

@@ -8,9 +8,10 @@
 
 use std::fmt;
 
-use aws_lc_rs::{constant_time, digest};
 use data_encoding::HEXLOWER;
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::secret_hash::SecretHash;
 
 const PREFIX: &str = "bf_";
 const ID_LENGTH: usize = 12;
@@ -115,53 +116,14 @@ impl ApiKey {
 
     /// What is stored in place of the key.
     #[must_use]
-    pub fn hash(&self) -> KeyHash {
-        KeyHash::of(&self.text)
+    pub fn hash(&self) -> SecretHash {
+        SecretHash::of(&self.text)
     }
 }
 
 impl fmt::Debug for ApiKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "ApiKey({}, …)", self.id)
-    }
-}
-
-/// SHA-256 of a whole key.
-#[derive(Clone, Copy)]
-pub struct KeyHash([u8; 32]);
-
-impl KeyHash {
-    /// A hash as it was stored.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes to store.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// Whether the presented text is the key this hash was made of. Takes equally long for any
-    /// text of the same length.
-    #[must_use]
-    pub fn matches(&self, presented: &str) -> bool {
-        let presented = Self::of(presented);
-        constant_time::verify_slices_are_equal(&self.0, &presented.0).is_ok()
-    }
-
-    fn of(key: &str) -> Self {
-        let digest = digest::digest(&digest::SHA256, key.as_bytes());
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest.as_ref());
-        Self(bytes)
-    }
-}
-
-impl fmt::Debug for KeyHash {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("KeyHash(…)")
     }
 }
 
@@ -182,7 +144,7 @@ mod tests {
             prop_assert_eq!(KeyId::parse(id.as_str()), Ok(id));
             prop_assert_eq!(HEXLOWER.decode(secret.as_bytes()).unwrap(), random);
             prop_assert!(key.hash().matches(key.expose()));
-            let stored = KeyHash::from_bytes(*key.hash().as_bytes());
+            let stored = SecretHash::from_bytes(*key.hash().as_bytes());
             prop_assert!(!stored.matches(&key.expose()[1..]));
             let shown = format!("{key:?} {stored:?}");
             prop_assert!(!shown.contains(secret));

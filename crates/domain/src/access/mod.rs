@@ -7,6 +7,6 @@ mod api_key;
 mod principal;
 mod scope;
 
-pub use api_key::{ApiKey, KeyHash, KeyId, KeyIdError};
+pub use api_key::{ApiKey, KeyId, KeyIdError};
 pub use principal::{CompanyId, CompanyIdError, Credential, Principal};
 pub use scope::{Scope, Scopes, UnknownScope};

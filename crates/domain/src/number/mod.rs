@@ -12,4 +12,4 @@ mod token;
 pub use id::SessionId;
 pub use mobile::{MobileError, MobileNumber};
 pub use session::{ATTEMPTS, Closed, Session, Status};
-pub use token::{LinkToken, TokenHash};
+pub use token::LinkToken;

@@ -5,11 +5,11 @@
 
 use std::fmt;
 
-use aws_lc_rs::{constant_time, digest};
 use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
 
 use crate::random::{self, Random};
+use crate::secret_hash::SecretHash;
 
 const RANDOM_BYTES: usize = 24;
 /// Six bits a sign.
@@ -44,53 +44,14 @@ impl LinkToken {
 
     /// What is stored in its place.
     #[must_use]
-    pub fn hash(&self) -> TokenHash {
-        TokenHash::of(&self.0)
+    pub fn hash(&self) -> SecretHash {
+        SecretHash::of(&self.0)
     }
 }
 
 impl fmt::Debug for LinkToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("LinkToken(…)")
-    }
-}
-
-/// SHA-256 of a token.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct TokenHash([u8; 32]);
-
-impl TokenHash {
-    /// A hash as it was stored.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes to store.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// Whether the presented text is the token that this hash was made of. Takes equally long for
-    /// any text of the same length.
-    #[must_use]
-    pub fn matches(&self, presented: &str) -> bool {
-        let presented = Self::of(presented);
-        constant_time::verify_slices_are_equal(&self.0, &presented.0).is_ok()
-    }
-
-    fn of(token: &str) -> Self {
-        let digest = digest::digest(&digest::SHA256, token.as_bytes());
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest.as_ref());
-        Self(bytes)
-    }
-}
-
-impl fmt::Debug for TokenHash {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("TokenHash(…)")
     }
 }
 
@@ -103,7 +64,7 @@ mod tests {
     fn only_the_token_itself_matches() {
         let random = Counting::default();
         let (one, other) = (LinkToken::generate(&random), LinkToken::generate(&random));
-        let stored = TokenHash::from_bytes(*one.hash().as_bytes());
+        let stored = SecretHash::from_bytes(*one.hash().as_bytes());
         assert!(stored.matches(one.expose()));
         assert!(!stored.matches(other.expose()));
         assert!(!stored.matches(""));
@@ -117,7 +78,7 @@ mod tests {
         let token = LinkToken::generate(&Counting::default());
         assert_eq!(
             format!("{token:?}{:?}", token.hash()),
-            "LinkToken(…)TokenHash(…)"
+            "LinkToken(…)SecretHash(…)"
         );
     }
 }

@@ -3,8 +3,9 @@
 //! What is sealed (the number, the company's request id, the app's user id) comes and goes as
 //! bytes, under the session's own data key.
 
-use domain::number::{Session, SessionId, Status, TokenHash};
+use domain::number::{Session, SessionId, Status};
 use domain::seal::{BlindIndex, WrappedKey};
+use domain::secret_hash::SecretHash;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -26,7 +27,7 @@ pub struct Found {
     /// The sealed request id.
     pub request_id: Vec<u8>,
     /// The hash of the token that opens it.
-    pub token_hash: TokenHash,
+    pub token_hash: SecretHash,
     /// Where it stands.
     pub session: Session,
     /// The sealed user id that the app told, once it is verified.
@@ -57,7 +58,7 @@ pub struct NewSession<'a> {
     /// The sealed request id.
     pub request_id: &'a [u8],
     /// The hash of the token that opens it.
-    pub token_hash: TokenHash,
+    pub token_hash: SecretHash,
     /// When it begins.
     pub created_at: Timestamp,
     /// When its time is over.
@@ -111,7 +112,7 @@ fn found(row: &Row) -> Result<Found> {
             .ok_or_else(|| Error::corrupt(INDEX, "wrong length"))?,
         mobile_number: row.bytes(3, "verification_sessions.mobile_number")?,
         request_id: row.bytes(4, "verification_sessions.request_id")?,
-        token_hash: TokenHash::from_bytes(row.array(5, "verification_sessions.token_hash")?),
+        token_hash: SecretHash::from_bytes(row.array(5, "verification_sessions.token_hash")?),
         session: Session {
             status: Status::parse(&status).ok_or_else(|| Error::corrupt(STATUS, "not a status"))?,
             mismatches: u32::try_from(row.int(7, MISMATCHES)?)
@@ -285,7 +286,7 @@ pub async fn list_due_for_update(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn replace_token(tx: &mut Tx<'_>, id: &SessionId, token: TokenHash) -> Result<bool> {
+pub async fn replace_token(tx: &mut Tx<'_>, id: &SessionId, token: SecretHash) -> Result<bool> {
     let replaced = tx
         .execute(
             "UPDATE verification_sessions SET token_hash = $2 \

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bonafide_store::tables::verification_sessions::{self, Found, Key, NewSession, Progress};
 use bonafide_store::{Lane, Result, Store, Tx, Unit, Written};
 use domain::access::CompanyId;
-use domain::number::{Session, SessionId, Status, TokenHash};
+use domain::number::{Session, SessionId, Status};
 use domain::seal::{BlindIndex, WrappedKey};
+use domain::secret_hash::SecretHash;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Barrier;
 use uuid::Uuid;
@@ -43,8 +44,8 @@ fn index(byte: u8) -> BlindIndex {
     BlindIndex::from_bytes(&[byte; BlindIndex::LENGTH]).unwrap()
 }
 
-fn token(byte: u8) -> TokenHash {
-    TokenHash::from_bytes([byte; 32])
+fn token(byte: u8) -> SecretHash {
+    SecretHash::from_bytes([byte; 32])
 }
 
 /// One step of a session.
@@ -191,7 +192,7 @@ async fn a_session_reads_back_as_it_was_inserted(ground: Ground) {
         assert_eq!(found.number_index, index(9));
         assert_eq!(found.mobile_number, b"sealed number");
         assert_eq!(found.request_id, b"sealed request");
-        assert!(found.token_hash == token(1));
+        assert!(found.token_hash.as_bytes() == token(1).as_bytes());
         assert_eq!(found.session, Session::opened(seconds(600)));
         assert_eq!((found.created_at, found.verified_at), (now(), None));
         assert_eq!(found.app_user_id, None);
@@ -240,11 +241,11 @@ async fn only_a_pending_session_gets_another_token(ground: Ground) {
     assert!(done(&store, Step::Replace(1, 2)).await);
     assert!(!done(&store, Step::Replace(2, 2)).await, "there is none");
     let replaced = found(&store, Step::Find(key("default", 1))).await;
-    assert!(replaced[0].token_hash == token(2));
+    assert!(replaced[0].token_hash.as_bytes() == token(2).as_bytes());
     done(&store, Step::Write(1, standing(Status::Failed, 3), None)).await;
     assert!(!done(&store, Step::Replace(1, 3)).await);
     let kept = found(&store, Step::Find(key("default", 1))).await;
-    assert!(kept[0].token_hash == token(2));
+    assert!(kept[0].token_hash.as_bytes() == token(2).as_bytes());
 }
 
 async fn only_a_pending_session_goes_on(ground: Ground) {
