@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::OpenFlags;
 use rusqlite::config::DbConfig;
+use rusqlite::{ErrorCode, OpenFlags};
 
 use crate::{Result, Row, Value};
 
@@ -46,7 +46,7 @@ impl Connection {
         let raw =
             rusqlite::Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         raw.busy_timeout(BUSY_TIMEOUT)?;
-        raw.pragma_update(None, "journal_mode", "wal")?;
+        enter_wal(&raw)?;
         raw.pragma_update(None, "synchronous", "full")?;
         raw.pragma_update(None, "foreign_keys", true)?;
         // 10 MiB, so that hot index pages stay; the rest is the kernel's.
@@ -101,6 +101,27 @@ impl Connection {
             .entry(sql.as_ptr() as usize ^ sql.len())
             .or_insert_with(|| translate(sql).into())
             .clone()
+    }
+}
+
+/// Begins the write-ahead log of a fresh file. Of several processes that do so at once all but one
+/// are told at once that the file is busy, however patient the connection is otherwise.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file is opened on a thread that may wait, and SQLite has no event for this"
+)]
+fn enter_wal(raw: &rusqlite::Connection) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        match raw.pragma_update(None, "journal_mode", "wal") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && began.elapsed() < BUSY_TIMEOUT =>
+            {
+                std::thread::sleep(BUSY_TIMEOUT / 100);
+            }
+            entered => return Ok(entered?),
+        }
     }
 }
 
