@@ -1,6 +1,6 @@
 //! A company opens a session, or gets a fresh link to one that is open.
 
-use domain::number::{LinkToken, MobileNumber, Session, SessionId};
+use domain::number::{LinkToken, MobileNumber, SessionId};
 use domain::random::uuid_v7;
 use domain::seal::{BlindIndex, DataKey, WrappedKey};
 use domain::secret_hash::SecretHash;
@@ -154,7 +154,7 @@ impl Open {
             request_id: &self.sealed_request_id,
             token_hash: self.token_hash(),
             created_at: self.now,
-            expires_at: Session::opened(self.fresh.expires_at).expires_at,
+            expires_at: self.fresh.expires_at,
         }
     }
 
