@@ -11,6 +11,7 @@ pub mod audit;
 pub mod clock;
 pub mod contact;
 pub mod delivery;
+pub mod hook;
 pub mod link;
 pub mod number;
 pub mod random;

@@ -15,6 +15,8 @@ pub enum Purpose {
     Company,
     /// The callers of one day, in the audit log.
     Callers,
+    /// One event of the inbox.
+    Event,
 }
 
 impl Purpose {
@@ -24,6 +26,7 @@ impl Purpose {
             Self::Person => "person",
             Self::Company => "company",
             Self::Callers => "callers",
+            Self::Event => "event",
         }
     }
 }
@@ -93,6 +96,18 @@ pub async fn find_by_id(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<WrappedKey>>
     .as_ref()
     .map(from_row)
     .transpose()
+}
+
+/// Destroys a key: whatever is sealed under it can never be read again. Returns whether it was
+/// there.
+///
+/// # Errors
+/// Those of the database.
+pub async fn destroy(tx: &mut Tx<'_>, id: Uuid) -> Result<bool> {
+    let destroyed = tx
+        .execute("DELETE FROM data_keys WHERE id = $1", &[id.into()])
+        .await?;
+    Ok(destroyed == 1)
 }
 
 pub(crate) fn from_row(row: &Row) -> Result<WrappedKey> {
