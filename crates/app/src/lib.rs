@@ -14,8 +14,10 @@ pub mod deliveries;
 mod error;
 pub mod exchange;
 pub mod idempotency;
+pub mod inbox;
 pub mod keys;
 mod keys_at_hand;
+pub mod lightspeed;
 pub mod limits;
 pub mod numbers;
 mod people;
@@ -55,6 +57,8 @@ pub struct App {
     pub numbers: numbers::Policy,
     /// Tells the worker of this process that something is to be delivered.
     pub outbox: deliveries::Outbox,
+    /// Tells the worker of this process that an event came in.
+    pub inbox: inbox::Bell,
     /// Companies and keys.
     pub directory: Directory,
     /// The audit log.
@@ -120,6 +124,7 @@ impl App {
             ages,
             numbers,
             outbox: deliveries::Outbox::default(),
+            inbox: inbox::Bell::default(),
         })
     }
 }

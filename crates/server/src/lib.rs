@@ -7,6 +7,7 @@ pub mod ambient;
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod integrations;
 pub mod metrics;
 pub mod outbound;
 pub mod quota;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use app::deliveries::{self, Dispatcher};
 use app::limits::{Limiter, Limits};
 use app::quota::Quota;
-use app::{App, Parts, ages, idempotency, numbers};
+use app::{App, Parts, ages, idempotency, inbox, numbers};
 use domain::age::{AgePolicy, AttemptPolicy};
 use domain::clock::Clock;
 use domain::delivery::Schedule;
@@ -25,6 +25,7 @@ use crate::config::{self, Ages, Config, DatabaseUrl, IdentityProofs};
 use crate::http;
 use crate::http::conventions::edge;
 use crate::http::{Server, Shared};
+use crate::integrations;
 use crate::metrics;
 use crate::outbound::HttpSender;
 use crate::quota::memory::MemoryQuota;
@@ -186,6 +187,7 @@ pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
         app,
         limiter: Limiter::new(limits, quota(&config.redis).await?),
         tokens: Arc::new(tokens(config)?),
+        hooks: integrations::hooks(config),
         edge: edge::Settings {
             trusted_proxies: config.http.trusted_proxies.clone(),
             require_https: config.http.require_https,
@@ -270,6 +272,16 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
             metrics::deliveries::note_depth(depth, app.clock.now());
             Ok(())
         })
+    });
+    every(DEPTH, "it is not known how many events wait", |app| {
+        Box::pin(async {
+            let depth = inbox::depth(app).await?;
+            metrics::inbox::note_depth(depth, app.clock.now());
+            Ok(())
+        })
+    });
+    every(CLEARING, "old events are not deleted", |app| {
+        Box::pin(async { inbox::clear(app).await.map(drop) })
     });
     every(CLEARING, "idempotency keys are not cleared", |app| {
         Box::pin(async { idempotency::clean_up(app).await.map(drop) })

@@ -58,12 +58,7 @@ mod tests {
         ] {
             let key = key(secret);
             assert_eq!(sign(&key, address, body.as_bytes()), signature);
-            assert!(is_signed(
-                &[key],
-                Some(signature),
-                address,
-                body.as_bytes()
-            ));
+            assert!(is_signed(&[key], Some(signature), address, body.as_bytes()));
         }
     }
 

@@ -122,7 +122,13 @@ mod tests {
     #[test]
     fn it_is_for_us_if_it_names_our_key() {
         assert!(is_for("our-key", Some("our-key")));
-        for other in [None, Some(""), Some("our-ke"), Some("our-keys"), Some("OUR-KEY")] {
+        for other in [
+            None,
+            Some(""),
+            Some("our-ke"),
+            Some("our-keys"),
+            Some("OUR-KEY"),
+        ] {
             assert!(!is_for("our-key", other), "{other:?}");
         }
         assert!(!is_for("", Some("")));

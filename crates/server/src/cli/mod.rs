@@ -11,7 +11,9 @@ pub mod demo;
 pub mod doctor;
 pub mod failure;
 pub mod first_start;
+pub mod inbox;
 pub mod keys;
+pub mod lightspeed;
 pub mod migrate;
 pub mod output;
 pub mod serve;
@@ -77,6 +79,12 @@ pub enum Command {
     /// Look at outgoing webhooks, and make them again
     #[command(subcommand)]
     Deliveries(deliveries::DeliveriesCommand),
+    /// Look at what came in by hooks, and process it again
+    #[command(subcommand)]
+    Inbox(inbox::InboxCommand),
+    /// Take in the orders of Lightspeed eCom that no hook told of
+    #[command(subcommand)]
+    Lightspeed(lightspeed::LightspeedCommand),
     /// Check or export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -172,6 +180,10 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Ages(command) => ages::run(command, output, &environment::load()?).await,
         Command::Deliveries(command) => {
             deliveries::run(command, output, &environment::load()?).await
+        }
+        Command::Inbox(command) => inbox::run(command, output, &environment::load()?).await,
+        Command::Lightspeed(command) => {
+            lightspeed::run(command, output, &environment::load()?).await
         }
         Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
     }

@@ -33,11 +33,22 @@ pub async fn with_app<T>(
     config: &Config,
     work: impl AsyncFnOnce(&App) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    with_shared_app(config, async |app| work(&app).await).await
+}
+
+/// The same for work that shares the use cases with tasks of its own.
+///
+/// # Errors
+/// When the database cannot be used, and those of `work`.
+pub async fn with_shared_app<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(Arc<App>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let _log = quiet_log(config)?;
     let location = runtime::location(config)?;
     bring_up_to_date(config, &location).await?;
     let app = runtime::open(config, &location, CONNECTIONS).await?;
-    let result = work(&app).await;
+    let result = work(app.clone()).await;
     close(app).await;
     result
 }

@@ -5,7 +5,15 @@ use std::path::PathBuf;
 use super::kinds::BaseUrl;
 use super::reader::Reader;
 use super::secret::Secret;
-use super::settings;
+use super::settings::{self, About};
+
+/// Notes an address that a secret would travel to in the clear.
+fn confidential(read: &mut Reader<'_>, about: &About, url: Option<&BaseUrl>) {
+    if url.is_some_and(|url| !url.is_confidential()) {
+        let text = "must begin with https://: a secret travels with every request";
+        read.problems.add(about.name, text);
+    }
+}
 
 /// Lightspeed eCom.
 #[derive(Clone, Debug)]
@@ -18,6 +26,10 @@ pub struct Lightspeed {
     pub token: Secret,
     /// Signs its webhooks.
     pub client_secret: Secret,
+    /// The fulfilment status of held orders.
+    pub held_status: Option<String>,
+    /// The fulfilment status of orders that were held and are released.
+    pub released_status: Option<String>,
 }
 
 impl Lightspeed {
@@ -26,16 +38,26 @@ impl Lightspeed {
         let store_id = read.optional(&settings::LIGHTSPEED_STORE_ID);
         let token = read.optional(&settings::LIGHTSPEED_TOKEN);
         let client_secret = read.optional(&settings::LIGHTSPEED_CLIENT_SECRET);
+        let held_status = read.optional(&settings::LIGHTSPEED_HELD_STATUS);
+        let released_status = read.optional(&settings::LIGHTSPEED_RELEASED_STATUS);
         read.all_or_none(&[
             &settings::LIGHTSPEED_STORE_ID.about,
             &settings::LIGHTSPEED_TOKEN.about,
             &settings::LIGHTSPEED_CLIENT_SECRET.about,
         ]);
+        confidential(read, &settings::LIGHTSPEED_API_URL.about, api_url.as_ref());
+        if released_status.is_some() && held_status.is_none() {
+            let text = "is used only with LIGHTSPEED_HELD_STATUS: no other order was held by us";
+            let name = settings::LIGHTSPEED_RELEASED_STATUS.about.name;
+            read.problems.add(name, text);
+        }
         Some(Self {
             api_url: api_url?,
             store_id: store_id?,
             token: token?,
             client_secret: client_secret?,
+            held_status,
+            released_status,
         })
     }
 }

@@ -13,7 +13,7 @@ use domain::rate::Limit;
 use domain::span::Span;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use url::Url;
+use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use super::secret::{EncryptionKey, Secret};
@@ -113,6 +113,8 @@ pub const SMTP: Kind<Secret> = hidden("`smtp://user:password@host:587` or `smtps
 pub const MAILBOX: Kind<String> = open("`Name <address@example.com>`", mailbox);
 /// A key or token given by somebody else.
 pub const TOKEN: Kind<Secret> = hidden("text", |text| Ok(Secret::new(text)));
+/// A word of a service's own.
+pub const WORD: Kind<String> = open("word such as `CUSTOM_FULFILLMENT_STATUS_1`", word);
 /// A secret of our own.
 pub const LONG_SECRET: Kind<Secret> = hidden("text of at least 32 bytes", long_secret);
 /// The keys of the seal.
@@ -141,6 +143,19 @@ impl BaseUrl {
     /// Whether it is an `https` address.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https://")
+    }
+
+    /// Whether what is sent there stays between us: it is encrypted, or does not leave this machine.
+    pub fn is_confidential(&self) -> bool {
+        let url = Url::parse(&self.0);
+        let host = url.as_ref().ok().and_then(Url::host);
+        self.is_https()
+            || match host {
+                Some(Host::Ipv4(address)) => address.is_loopback(),
+                Some(Host::Ipv6(address)) => address.is_loopback(),
+                Some(Host::Domain(name)) => name == "localhost",
+                None => false,
+            }
     }
 
     /// The address of this machine, for those that did not set one.
@@ -340,6 +355,16 @@ fn mailbox(text: &str) -> Result<String, String> {
     match address.split_once('@') {
         Some((local, domain)) if !local.is_empty() && !domain.is_empty() => Ok(text.to_owned()),
         _ => Err("is not a sender such as `Shop <verify@example.com>`".to_owned()),
+    }
+}
+
+fn word(text: &str) -> Result<String, String> {
+    let fits =
+        |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
+    if (1..=64).contains(&text.len()) && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("is not a word of capitals, digits and `_`".to_owned())
     }
 }
 

@@ -269,6 +269,11 @@ settings! {
         LIGHTSPEED_TOKEN: Secret = kinds::TOKEN, Nothing("off");
         /// The client secret of the app, which signs its webhooks.
         LIGHTSPEED_CLIENT_SECRET: Secret = kinds::TOKEN, Nothing("off");
+        /// The fulfilment status of orders that must not ship. A change of status sends the customer a mail,
+        /// unless the shop is told not to.
+        LIGHTSPEED_HELD_STATUS: String = kinds::WORD, Nothing("the status is left alone");
+        /// The fulfilment status of orders that were held and may ship.
+        LIGHTSPEED_RELEASED_STATUS: String = kinds::WORD, Nothing("the status is left alone");
     }
     Square {
         /// The address of the API: scheme and host.

@@ -7,6 +7,7 @@ pub mod conventions;
 mod customers;
 mod docs;
 pub mod health;
+pub mod hooks;
 pub mod listener;
 pub mod numbers;
 pub mod openapi;
@@ -38,6 +39,8 @@ pub struct Server {
     pub limiter: Limiter,
     /// Checks and signs tokens.
     pub tokens: Arc<Tokens>,
+    /// Whose hooks are taken.
+    pub hooks: hooks::Hooks,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -73,6 +76,7 @@ pub fn router(server: Shared) -> Router {
         .merge(docs::routes(&openapi::complete(document)))
         .merge(pages::routes())
         .merge(numbers::pages())
+        .merge(hooks::routes())
         .fallback(conventions::failure::unknown_path)
         .method_not_allowed_fallback(conventions::failure::wrong_method)
         .layer(from_fn_with_state(server.clone(), edge::edge))

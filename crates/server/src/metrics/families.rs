@@ -153,6 +153,34 @@ pub(super) const QUEUE_AGE: Family = Family {
     help: "How long the longest overdue delivery has been due; told by instances that work.",
 };
 
+pub(super) const INBOX_EVENTS: Family = Family {
+    name: "bonafide_inbox_events_total",
+    kind: Kind::Counter,
+    labels: &["sender", "outcome"],
+    help: "Events of hooks that were processed, by sender and outcome (done, ignored or failed).",
+};
+
+pub(super) const INBOX_DEPTH: Family = Family {
+    name: "bonafide_inbox_waiting",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Events of hooks that wait or are being processed; told by instances that work.",
+};
+
+pub(super) const INBOX_AGE: Family = Family {
+    name: "bonafide_inbox_overdue_seconds",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "How long the longest overdue event has been due; told by instances that work.",
+};
+
+pub(super) const INBOX_PARKED: Family = Family {
+    name: "bonafide_inbox_parked",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Events that failed too often and wait for a person; told by instances that work.",
+};
+
 pub(super) const BUILD_INFO: Family = Family {
     name: "bonafide_build_info",
     kind: Kind::Gauge,
@@ -168,7 +196,7 @@ pub(super) const START_TIME: Family = Family {
 };
 
 /// All families.
-pub const ALL: [&Family; 17] = [
+pub const ALL: [&Family; 21] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &LIMIT_REFUSALS,
@@ -184,6 +212,10 @@ pub const ALL: [&Family; 17] = [
     &DELIVERY_DURATION,
     &QUEUE_DEPTH,
     &QUEUE_AGE,
+    &INBOX_EVENTS,
+    &INBOX_DEPTH,
+    &INBOX_AGE,
+    &INBOX_PARKED,
     &BUILD_INFO,
     &START_TIME,
 ];

@@ -1,4 +1,4 @@
-//! Deliveries over HTTP.
+//! What leaves over HTTP: deliveries to receivers, and requests to the services we work with.
 //!
 //! Receivers are named by companies, so they may be anything: slow, endless, hostile, or an address
 //! inside the operator's own network. Guarantees: an attempt ends within its time; what is read of
@@ -8,8 +8,10 @@
 
 pub mod addresses;
 mod failure;
+mod lightspeed;
 pub mod resolver;
 mod retry_after;
 mod sender;
 
+pub use lightspeed::{LightspeedClient, Unusable};
 pub use sender::{HttpSender, Settings};

@@ -196,6 +196,7 @@ impl TestApp {
             app: app.clone(),
             limiter: Limiter::new(settings.limits, quota),
             tokens: settings.tokens,
+            hooks: settings.hooks,
             edge: settings.edge,
         });
         Self {
@@ -267,6 +268,7 @@ impl TestApp {
         idempotency::clean_up(&self.app).await.unwrap();
         self.app.checkpoints.make().await.unwrap();
         app::numbers::sweep(&self.app).await.unwrap();
+        app::inbox::clear(&self.app).await.unwrap();
     }
 
     /// Creates a company.

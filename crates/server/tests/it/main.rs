@@ -20,6 +20,8 @@ mod cors;
 mod customers;
 mod deliveries;
 mod harness;
+mod inbox;
+mod lightspeed;
 mod listener;
 mod metrics;
 mod numbers;

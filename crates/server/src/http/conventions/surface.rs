@@ -10,7 +10,7 @@ use crate::http::pages;
 /// Which dialect a path speaks, and whether its requests are audited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
-    /// Customers and administration: snake_case.
+    /// Customers, administration and hooks: snake_case.
     Customers,
     /// Ages: camelCase, and `success` in every answer.
     Ages,
@@ -32,7 +32,7 @@ impl Surface {
             "/metrics" => Self::Customers,
             _ if path.starts_with("/api/age-verification") => Self::Ages,
             _ if path.starts_with("/api/v1/verification") => Self::Numbers,
-            _ if path.starts_with("/api/") => Self::Customers,
+            _ if path.starts_with("/api/") || path.starts_with("/hooks/") => Self::Customers,
             _ if path.starts_with("/v/") => Self::Pages,
             _ => Self::Public,
         }

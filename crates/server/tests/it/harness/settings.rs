@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use app::limits::Limits;
 use bonafide::http::conventions::edge;
+use bonafide::http::hooks::Hooks;
 use bonafide::tokens::{Expected, Tokens};
 use domain::rate::Limit;
 use domain::span::Span;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub numbers: app::numbers::Policy,
     /// What tokens are accepted.
     pub tokens: Arc<Tokens>,
+    /// Whose hooks are taken.
+    pub hooks: Hooks,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -46,6 +49,7 @@ impl Default for Settings {
                 render_event: bonafide::http::numbers::event,
             },
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
+            hooks: Hooks::default(),
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),
                 require_https: false,

@@ -1,0 +1,228 @@
+//! Looking through the shop's orders for what no hook told.
+//!
+//! Every order that was changed since the last time goes into the inbox, under a name made of its
+//! number and its last change, and from there the same way as after a hook. The place where the
+//! looking stands is kept after every page: a pass that was cut off goes on where it was.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use store::tables::sync_positions::{self, Position};
+use store::{Lane, Tx, Unit, Written};
+
+use domain::audit::Record;
+
+use super::hook::is_of_interest;
+use super::shop::{LightspeedShop, ShopOrder, ShopProblem};
+use super::{OrderName, SOURCE};
+use crate::exchange::Exchange;
+use crate::inbox::{self, Incoming};
+use crate::{App, Error, Result};
+
+/// How many orders a page has.
+const PAGE: u32 = 100;
+
+/// How far pages overlap: while we read, orders move between them.
+const OVERLAP: u64 = 10;
+
+/// How far passes overlap: what changed just before one began may not have been listed yet.
+const MARGIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// What is to be looked through.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// For whom.
+    pub company: String,
+    /// From when on, whatever was looked through before.
+    pub since: Option<Timestamp>,
+    /// From when on, if nothing was looked through before.
+    pub first: Timestamp,
+}
+
+/// How far a pass has come, or what it came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// From when on changes are looked for.
+    pub since: Timestamp,
+    /// Changed orders seen, of which some may have been seen twice.
+    pub seen: u64,
+    /// Changed orders there are, as far as the shop has said.
+    pub total: u64,
+    /// Those that went into the inbox in this run: of their last change no pass had told.
+    pub filed: u64,
+}
+
+/// Why a pass was cut off. It can be taken up again.
+#[derive(Debug)]
+pub enum Interrupted {
+    /// The shop did not do its part.
+    Shop(ShopProblem),
+    /// We did not.
+    Ours(Error),
+}
+
+impl From<Error> for Interrupted {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl From<ShopProblem> for Interrupted {
+    fn from(problem: ShopProblem) -> Self {
+        Self::Shop(problem)
+    }
+}
+
+/// Files every order that was changed since the last pass, or since when the request says. `watch` is
+/// told after every page.
+///
+/// # Errors
+/// Why it was cut off.
+pub async fn sync(
+    app: &App,
+    exchange: &Exchange,
+    shop: &dyn LightspeedShop,
+    request: &Request,
+    watch: impl Fn(Progress),
+) -> std::result::Result<Progress, Interrupted> {
+    let mut pass = Pass::begin(app, request).await?;
+    while pass.take_page(app, shop).await? {
+        pass.save(app, None).await?;
+        watch(pass.progress);
+    }
+    let Progress { seen, filed, .. } = pass.progress;
+    let detail = format!("seen={seen} filed={filed}");
+    let draft = app.recorder.draft(exchange).await?;
+    pass.end();
+    pass.save(app, Some(draft.finish("ok", 0, Some(detail))))
+        .await?;
+    exchange.mark_recorded();
+    watch(pass.progress);
+    Ok(pass.progress)
+}
+
+/// A pass under way.
+struct Pass {
+    company: String,
+    began_at: Timestamp,
+    /// Where it stands; `None` at its end.
+    offset: Option<u64>,
+    progress: Progress,
+}
+
+impl Pass {
+    async fn begin(app: &App, request: &Request) -> Result<Self> {
+        let company = request.company.clone();
+        let known = app.store.read(move |mut tx| {
+            let company = company.clone();
+            Box::pin(async move { sync_positions::find(&mut tx, &company, SOURCE).await })
+        });
+        let known = known.await?.filter(|_| request.since.is_none());
+        let since = known.as_ref().map_or(request.first, |known| known.since);
+        let resumed = known.and_then(|known| known.pass);
+        let (began_at, offset) = match resumed {
+            Some((began_at, cursor)) => (began_at, cursor.parse().unwrap_or_default()),
+            None => (app.clock.now(), 0),
+        };
+        Ok(Self {
+            company: request.company.clone(),
+            began_at,
+            offset: Some(offset),
+            progress: Progress {
+                since: request.since.unwrap_or(since),
+                seen: offset,
+                total: offset,
+                filed: 0,
+            },
+        })
+    }
+
+    /// Files the next page; returns whether there is another.
+    async fn take_page(
+        &mut self,
+        app: &App,
+        shop: &dyn LightspeedShop,
+    ) -> std::result::Result<bool, Interrupted> {
+        let offset = self.offset.unwrap_or_default();
+        let page = shop.changed(self.progress.since, offset, PAGE).await?;
+        let count = page.orders.len() as u64;
+        let incoming = page.orders.iter().filter_map(|order| self.incoming(order));
+        let incoming: Vec<_> = incoming.collect();
+        if !incoming.is_empty() {
+            self.progress.filed += inbox::file(app, incoming).await?;
+        }
+        let end = offset + count;
+        self.progress.seen = end;
+        self.progress.total = page.total.max(end);
+        let is_last = count == 0 || end >= page.total;
+        // A page is never shorter than a step: there is no standing still.
+        self.offset = Some(offset + count.saturating_sub(OVERLAP).max(1));
+        Ok(!is_last)
+    }
+
+    /// The event of an order, as a hook would have told it.
+    fn incoming(&self, order: &ShopOrder) -> Option<Incoming> {
+        let name = OrderName::number(&order.id).filter(|_| is_of_interest(order))?;
+        let changed = order.updated_at.as_second();
+        let event = format!("sync:{}:{changed}", order.id);
+        let body = json!({
+            "eventId": event,
+            "eventCreated": changed,
+            "storeId": "",
+            "eventType": "order.updated",
+            "data": {"orderId": order.id},
+        });
+        Some(Incoming {
+            company: self.company.clone(),
+            source: SOURCE,
+            name: event,
+            topic: "order.updated",
+            stream: Some(name.to_string()),
+            body: Some(body.to_string().into_bytes()),
+        })
+    }
+
+    /// Everything that changed before this pass began is known now.
+    fn end(&mut self) {
+        let since = self.began_at.saturating_sub(MARGIN);
+        self.progress.since = since.unwrap_or(self.began_at);
+        self.offset = None;
+    }
+
+    async fn save(&self, app: &App, record: Option<Record>) -> Result<()> {
+        let cursor = self.offset.map(|offset| offset.to_string());
+        let unit = Save {
+            company: self.company.clone(),
+            position: Position {
+                since: self.progress.since,
+                pass: cursor.map(|cursor| (self.began_at, cursor)),
+            },
+            now: app.clock.now(),
+            record,
+        };
+        Ok(app.store.write(unit).await?)
+    }
+}
+
+struct Save {
+    company: String,
+    position: Position,
+    now: Timestamp,
+    record: Option<Record>,
+}
+
+impl Unit for Save {
+    type Output = ();
+
+    fn lane(&self) -> Lane {
+        Lane::of(b"sync positions")
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
+        let (company, position) = (&self.company, &self.position);
+        sync_positions::set(tx, company, SOURCE, position, self.now).await?;
+        Ok(Written {
+            output: (),
+            records: self.record.clone().into_iter().collect(),
+        })
+    }
+}

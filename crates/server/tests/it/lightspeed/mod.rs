@@ -1,0 +1,127 @@
+//! Orders of Lightspeed eCom: from the hook to what the shop shows, against a shop on loopback.
+
+mod client;
+mod hooks;
+mod ledger;
+mod orders;
+pub mod shop;
+mod sync;
+
+use std::sync::Arc;
+
+use app::inbox::{self, Settings, Worker};
+use app::lightspeed::{LightspeedHooks, Statuses, WriteBack};
+use bonafide::config::{BaseUrl, Lightspeed, Secret, kinds};
+use bonafide::http::hooks::{Hooks, LightspeedReception};
+use bonafide::outbound::LightspeedClient;
+use domain::hook::lightspeed::{Stamp, sign};
+use domain::hook::{HookKey, Source};
+use serde_json::{Value, json};
+
+use crate::harness::{self, Call, TestApp};
+use ledger::Ledger;
+use shop::Shop;
+
+/// The store.
+pub const STORE: &str = "1003";
+/// What gives access to it.
+pub const TOKEN: &str = "secret_token";
+/// What it signs with.
+pub const CLIENT_SECRET: &str = "test_client_secret";
+
+/// An instance that works with a shop, over a gate of the test's own.
+pub struct Stage {
+    pub app: TestApp,
+    pub shop: Shop,
+    pub client: Arc<LightspeedClient>,
+    pub gate: Arc<Ledger>,
+    statuses: Statuses,
+}
+
+impl Stage {
+    pub async fn set(app: &TestApp) -> Self {
+        Self::set_with(app, Statuses::default()).await
+    }
+
+    pub async fn set_with(app: &TestApp, statuses: Statuses) -> Self {
+        let shop = Shop::open().await;
+        let reception = LightspeedReception {
+            company: "default".to_owned(),
+            store_id: STORE.to_owned(),
+            keys: vec![HookKey::new(CLIENT_SECRET).unwrap()],
+        };
+        let settings = harness::Settings {
+            hooks: Hooks::default().with(Source::Lightspeed, reception),
+            ..harness::Settings::default()
+        };
+        let app = app.another(settings).await;
+        Self {
+            client: client(&app, &shop.url()),
+            app,
+            shop,
+            gate: Arc::default(),
+            statuses,
+        }
+    }
+
+    pub fn write_back(&self) -> WriteBack {
+        WriteBack::new(self.client.clone(), self.statuses.clone())
+    }
+
+    pub fn worker(&self) -> Worker {
+        let settings = Settings {
+            schedule: inbox::schedule(),
+            timeout: std::time::Duration::from_secs(30),
+        };
+        let (shop, gate) = (self.client.clone(), self.gate.clone());
+        let hooks = LightspeedHooks::new(shop, gate, self.write_back());
+        Worker::new(self.app.app.clone(), settings).with(Source::Lightspeed, Arc::new(hooks))
+    }
+
+    /// Processes every event that is due now.
+    pub async fn work(&self) {
+        self.worker().run_due().await.unwrap();
+    }
+}
+
+pub fn client(app: &TestApp, url: &str) -> Arc<LightspeedClient> {
+    let config = configured(url);
+    Arc::new(LightspeedClient::new(&config, app.app.clock.clone()).unwrap())
+}
+
+pub fn configured(url: &str) -> Lightspeed {
+    let api_url: BaseUrl = (kinds::BASE_URL.parse)(url).unwrap();
+    Lightspeed {
+        api_url,
+        store_id: STORE.to_owned(),
+        token: Secret::new(TOKEN),
+        client_secret: Secret::new(CLIENT_SECRET),
+        held_status: None,
+        released_status: None,
+    }
+}
+
+/// A hook's envelope, as the shop writes it.
+pub fn event(id: &str, kind: &str, order: &str) -> Value {
+    json!({
+        "eventId": id, "eventCreated": 1_735_689_600, "storeId": 1003, "entityId": 103_878_161,
+        "eventType": kind,
+        "data": {"orderId": order, "newPaymentStatus": "PAID", "newFulfillmentStatus": "SHIPPED"},
+    })
+}
+
+/// The signature of an envelope.
+pub fn signature(event: &Value) -> String {
+    let stamp = Stamp {
+        created: &event["eventCreated"].to_string(),
+        event_id: event["eventId"].as_str().unwrap(),
+    };
+    sign(&HookKey::new(CLIENT_SECRET).unwrap(), stamp)
+}
+
+/// A hook, signed, with the query that the shop appends.
+pub fn hook(app: &TestApp, event: &Value) -> Call {
+    app.post("/hooks/lightspeed?eventtype=order.updated")
+        .header("x-ecwid-webhook-signature", &signature(event))
+        .body("application/json; charset=UTF-8", event.to_string())
+}

@@ -1,0 +1,135 @@
+//! Orders of which no hook told.
+
+use app::inbox::{Chosen, Status};
+use app::lightspeed::{Interrupted, Progress, Request, ShopProblem, sync};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::shop::Mood;
+use super::{Stage, event, hook};
+use crate::harness::{TestApp, flows};
+
+flows!(
+    what_no_hook_told_is_taken_in,
+    a_pass_goes_on_where_it_was_cut_off,
+    an_order_that_moves_between_pages_is_not_missed,
+    only_what_matters_is_taken_in,
+);
+
+/// When every test begins, in seconds.
+const NOW: i64 = 1_735_689_600;
+
+fn request(since: Option<i64>) -> Request {
+    Request {
+        company: "default".to_owned(),
+        since: since.map(|second| Timestamp::from_second(second).unwrap()),
+        first: Timestamp::from_second(NOW - 72 * 3_600).unwrap(),
+    }
+}
+
+async fn run(stage: &Stage, since: Option<i64>) -> Result<Progress, Interrupted> {
+    let command = stage.app.command("lightspeed.sync");
+    let app = &stage.app.app;
+    sync(app, &command, &*stage.client, &request(since), |_| {}).await
+}
+
+fn fill(stage: &Stage, count: i64) {
+    for number in 0..count {
+        let changed = NOW - 3_600 + number;
+        let order = format!("O-{number:04}");
+        stage
+            .shop
+            .order(&order, json!({"updateTimestamp": changed}));
+    }
+}
+
+async fn what_no_hook_told_is_taken_in(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    fill(&stage, 3);
+    hook(&stage.app, &event("e-1", "order.created", "O-0001"))
+        .expect(200)
+        .await;
+    stage.work().await;
+    let progress = run(&stage, None).await.unwrap();
+    assert_eq!((progress.seen, progress.filed), (3, 3));
+    stage.work().await;
+    for number in 0..3 {
+        assert!(stage.gate.find(&format!("O-{number:04}")).is_some());
+    }
+    assert_eq!(stage.app.recorded().await["lightspeed.sync"], 1);
+    // The next pass looks at what changed since, and a little more.
+    stage.shop.asked();
+    stage.app.advance(std::time::Duration::from_secs(3_600));
+    stage
+        .shop
+        .order("O-0002", json!({"updateTimestamp": NOW + 1_800}));
+    let progress = run(&stage, None).await.unwrap();
+    assert_eq!((progress.seen, progress.filed), (1, 1));
+    let from = format!("updatedFrom={}&offset=0&limit=100", NOW - 300);
+    assert_eq!(stage.shop.asked()[0].query, from);
+    // Whoever asks for more gets it, and nothing twice.
+    let progress = run(&stage, Some(NOW - 7_200)).await.unwrap();
+    assert_eq!((progress.seen, progress.filed), (3, 0));
+    stage.work().await;
+}
+
+async fn a_pass_goes_on_where_it_was_cut_off(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    fill(&stage, 250);
+    stage.shop.later(Mood::Status(503));
+    let interrupted = run(&stage, Some(NOW - 7_200)).await.unwrap_err();
+    assert!(matches!(interrupted, Interrupted::Shop(ShopProblem::Away)));
+    stage.shop.asked();
+    let progress = run(&stage, None).await.unwrap();
+    assert_eq!(progress.seen, 250);
+    let first = &stage.shop.asked()[0].query;
+    assert_eq!(
+        *first,
+        format!("updatedFrom={}&offset=90&limit=100", NOW - 7_200)
+    );
+    let listed = app::inbox::list(&stage.app.app, Chosen::default(), 1_000)
+        .await
+        .unwrap();
+    assert_eq!(listed.len(), 250);
+    stage.work().await;
+}
+
+async fn an_order_that_moves_between_pages_is_not_missed(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    fill(&stage, 150);
+    let mut done = false;
+    stage.shop.between_pages(move |orders| {
+        // Five orders of the first page vanish: those behind them move up.
+        if !std::mem::replace(&mut done, true) {
+            let gone: Vec<_> = orders.keys().take(5).cloned().collect();
+            for order in gone {
+                orders.remove(&order);
+            }
+        }
+    });
+    run(&stage, None).await.unwrap();
+    let listed = app::inbox::list(&stage.app.app, Chosen::default(), 1_000)
+        .await
+        .unwrap();
+    assert_eq!(listed.len(), 150);
+    assert!(listed.iter().all(|one| one.status == Status::Waiting));
+}
+
+async fn only_what_matters_is_taken_in(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    stage
+        .shop
+        .order("CART", json!({"paymentStatus": "INCOMPLETE"}));
+    stage
+        .shop
+        .order("SENT", json!({"fulfillmentStatus": "SHIPPED"}));
+    stage
+        .shop
+        .order("OVER", json!({"paymentStatus": "CANCELLED"}));
+    stage
+        .shop
+        .order("OLD", json!({"updateTimestamp": NOW - 80 * 3_600}));
+    let progress = run(&stage, None).await.unwrap();
+    assert_eq!((progress.seen, progress.filed), (3, 1));
+    stage.work().await;
+}
