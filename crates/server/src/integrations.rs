@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use app::App;
 use app::inbox::{self, Handler, Worker};
-use app::lightspeed::{Gate, LightspeedHooks, Statuses, WriteBack};
+use app::lightspeed::{Gate, LightspeedHooks, OrderGate, Statuses, WriteBack};
 use domain::clock::Clock;
 use domain::hook::{HookKey, Source};
 
@@ -72,6 +72,11 @@ impl Integrations {
 fn with(worker: Worker, source: Source, handler: impl Handler + 'static) -> Worker {
     let counted = Counted::new(source, Arc::new(handler));
     worker.with(source, Arc::new(counted))
+}
+
+/// What gates the orders of shops.
+pub fn gate(app: &Arc<App>) -> Arc<dyn Gate> {
+    Arc::new(OrderGate::new(app.clone()))
 }
 
 /// Whose hooks are taken.

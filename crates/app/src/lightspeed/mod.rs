@@ -8,6 +8,7 @@
 mod envelope;
 mod gate;
 mod hook;
+mod order_gate;
 mod shop;
 mod sync;
 mod write_back;
@@ -15,6 +16,7 @@ mod write_back;
 pub use envelope::{Envelope, OrderName};
 pub use gate::{Gate, Placement, Standing};
 pub use hook::LightspeedHooks;
+pub use order_gate::OrderGate;
 pub use shop::{LightspeedShop, OrderPage, ShopOrder, ShopProblem};
 pub use sync::{Interrupted, Progress, Request, sync};
 pub use write_back::{FIELD, FIELD_TITLE, Statuses, WriteBack, Wrote};

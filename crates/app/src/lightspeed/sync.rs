@@ -85,6 +85,7 @@ pub async fn sync(
     watch: impl Fn(Progress),
 ) -> std::result::Result<Progress, Interrupted> {
     let mut pass = Pass::begin(app, request).await?;
+    pass.save(app, None).await?;
     while pass.take_page(app, shop).await? {
         pass.save(app, None).await?;
         watch(pass.progress);

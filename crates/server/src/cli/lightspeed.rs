@@ -18,7 +18,8 @@ use super::of_app;
 use super::output::{Output, counted};
 use super::session::{exchange, with_shared_app};
 use crate::config::Config;
-use crate::integrations;
+use crate::integrations::{Integrations, gate};
+use crate::outbound::LightspeedClient;
 
 /// The longest pause that the shop can ask for and a person has to wait out.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -117,9 +118,14 @@ async fn sync(
         since: arguments.since.as_ref().map(|since| since.before(now)),
         first,
     };
-    let progress = fetch(app, request, config).await?;
+    let integrations = Integrations::open(config, &app.clock)?;
+    let shop = integrations.lightspeed().ok_or_else(|| {
+        Failure::usage("Lightspeed is not configured")
+            .with_hint("docs/integrations/lightspeed.md says what to set")
+    })?;
+    let progress = fetch(app, request, shop).await?;
     // What was filed is processed here and now, beside a server or without one.
-    let mut worker = integrations::worker(config, app)?;
+    let mut worker = integrations.worker(config, app, &gate(app));
     worker.run_due().await.map_err(of_app)?;
     let depth = inbox::depth(app).await.map_err(of_app)?;
     let done = Done {
@@ -133,17 +139,17 @@ async fn sync(
 }
 
 /// Looks through the shop, and waits where the shop wants that.
-async fn fetch(app: &App, mut request: Request, config: &Config) -> Result<Progress, Failure> {
-    let shop = integrations::lightspeed(config, app)?.ok_or_else(|| {
-        Failure::usage("Lightspeed is not configured")
-            .with_hint("docs/integrations/lightspeed.md says what to set")
-    })?;
+async fn fetch(
+    app: &App,
+    mut request: Request,
+    shop: &LightspeedClient,
+) -> Result<Progress, Failure> {
     let bar = progress_bar();
     let mut filed = 0;
     loop {
         let exchange = exchange(app, "lightspeed.sync");
         let filed_now = Cell::new(0);
-        let result = lightspeed::sync(app, &exchange, &*shop, &request, |progress| {
+        let result = lightspeed::sync(app, &exchange, shop, &request, |progress| {
             bar.set_length(progress.total);
             bar.set_position(progress.seen);
             filed_now.set(progress.filed);

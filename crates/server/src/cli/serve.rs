@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use app::App;
 use app::deliveries::Dispatcher;
+use app::inbox::Worker;
 use clap::{Args, ValueEnum};
 use domain::clock::Clock as _;
 use store::Connections;
@@ -19,6 +20,7 @@ use crate::ambient::SystemClock;
 use crate::config::Config;
 use crate::http::listener::{self, Options};
 use crate::http::tls::TlsReloader;
+use crate::integrations::{Integrations, gate};
 use crate::{http, metrics, runtime, telemetry};
 
 /// Start the server.
@@ -76,6 +78,13 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     }
     if arguments.role.works() {
         runtime::start_workers(&app, &tasks, &stop);
+        let integrations = Integrations::open(&config, &app.clock)?;
+        let worker = integrations.worker(&config, &app, &gate(&app));
+        tasks.spawn(process(
+            worker,
+            options(&config).shutdown_timeout,
+            stop.clone(),
+        ));
         let dispatcher = runtime::dispatcher(&config, &app)?;
         tasks.spawn(deliver(
             dispatcher,
@@ -143,6 +152,19 @@ async fn deliver(dispatcher: Dispatcher, patience: Duration, stop: CancellationT
     tokio::select! {
         () = dispatcher.run(stop.cancelled()) => {}
         () = out_of_patience => tracing::warn!("deliveries were cut off"),
+    }
+}
+
+/// Processes events until `stop`, then waits for those under way, as long as a shutdown may take.
+/// What is cut off is processed again when its lease ends.
+async fn process(worker: Worker, patience: Duration, stop: CancellationToken) {
+    let out_of_patience = async {
+        stop.cancelled().await;
+        tokio::time::sleep(patience).await;
+    };
+    tokio::select! {
+        () = worker.run(stop.cancelled()) => {}
+        () = out_of_patience => tracing::warn!("events were cut off"),
     }
 }
 

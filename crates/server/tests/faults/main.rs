@@ -17,6 +17,7 @@ mod client;
 mod crashes;
 mod deliveries;
 mod floods;
+mod inbox;
 mod instances;
 mod load;
 mod malformed;

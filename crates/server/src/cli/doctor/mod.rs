@@ -7,6 +7,7 @@
 mod check;
 mod database;
 mod files;
+mod integrations;
 mod network;
 mod tls;
 
@@ -73,6 +74,7 @@ async fn examine(looked: &Looked) -> Result<Vec<Check>, Failure> {
     checks.push(tls::outside_address(&config.http));
     checks.push(network::port(&config.http).await);
     checks.extend(network::mail(config.mail.smtp.as_ref()).await);
+    checks.extend(integrations::lightspeed(config).await);
     Ok(checks)
 }
 
