@@ -7,6 +7,7 @@ use store::tables::deliveries::NewDelivery;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::channel::receiver;
 use super::place;
 
 /// Rings when something was enqueued here. What other instances enqueue, and what becomes due
@@ -26,9 +27,11 @@ impl Outbox {
     }
 }
 
-/// A message to a company's webhook.
+/// A message that is to leave.
 pub(crate) struct Outgoing<'a> {
-    /// Whose webhook.
+    /// The name of the channel that it leaves by.
+    pub channel: &'static str,
+    /// Whose it is.
     pub company: &'a str,
     /// What it is about: `verification.verified`.
     pub topic: &'a str,
@@ -56,7 +59,7 @@ impl<'a> Sealed<'a> {
         let id = uuid_v7(outgoing.at, random);
         Ok(Self {
             id,
-            receiver: receiver(outgoing.company),
+            receiver: receiver(outgoing.channel, outgoing.company),
             payload: outgoing.key.seal(place(&id), outgoing.body, random)?,
             outgoing,
         })
@@ -75,14 +78,4 @@ impl<'a> Sealed<'a> {
             at: self.outgoing.at,
         }
     }
-}
-
-/// In whose line a company's webhooks wait.
-fn receiver(company: &str) -> String {
-    format!("webhook:{company}")
-}
-
-/// The company in whose line they wait.
-pub(super) fn company_of(receiver: &str) -> Option<&str> {
-    receiver.strip_prefix("webhook:")
 }
