@@ -30,11 +30,8 @@ pub trait Channel: Send + Sync {
     ///
     /// # Errors
     /// When that cannot be found out. What was claimed is due again when its lease ends.
-    fn open<'a>(
-        &'a self,
-        company: &'a str,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<Arc<dyn Line>>>;
+    fn open<'a>(&'a self, company: &'a str, now: Timestamp)
+    -> BoxFuture<'a, Result<Arc<dyn Line>>>;
 }
 
 /// How the deliveries of one company are sent, as it was when they were claimed.

@@ -35,8 +35,9 @@ pub(crate) struct Outgoing<'a> {
     pub company: &'a str,
     /// What it is about: `verification.verified`.
     pub topic: &'a str,
-    /// Messages of one stream arrive in the order in which they were enqueued.
-    pub stream: &'a [u8],
+    /// Messages of one stream arrive in the order in which they were enqueued; one of none waits for
+    /// no other.
+    pub stream: Option<&'a [u8]>,
     /// The key of whom it is about: without it the message cannot be read.
     pub key: &'a DataKey,
     /// The message.
@@ -72,7 +73,7 @@ impl<'a> Sealed<'a> {
             company_id: self.outgoing.company,
             topic: self.outgoing.topic,
             receiver: &self.receiver,
-            stream: self.outgoing.stream,
+            stream: self.outgoing.stream.unwrap_or(self.id.as_bytes()),
             data_key: self.outgoing.key.id(),
             payload: &self.payload,
             at: self.outgoing.at,

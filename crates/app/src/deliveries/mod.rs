@@ -21,9 +21,9 @@ pub use dispatch::{Dispatcher, Settings};
 pub use enqueue::Outbox;
 pub(crate) use enqueue::{Outgoing, Sealed};
 pub use manage::{Chosen, Listed, Replay, depth, list, replay, with_attempts};
-pub use webhook::{Answer, Message, Sender, WEBHOOK, Webhooks};
 pub use store::tables::deliveries::{Depth, Status};
 pub use store::tables::delivery_attempts::Attempt;
+pub use webhook::{Answer, Message, Sender, WEBHOOK, Webhooks};
 
 use domain::seal::Place;
 use uuid::Uuid;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use domain::audit::Record;
 use jiff::Timestamp;
-use store::tables::delivery_attempts::{self, Attempt};
 use store::tables::deliveries;
+use store::tables::delivery_attempts::{self, Attempt};
 use store::{Lane, Tx, Unit, Written};
 use uuid::Uuid;
 

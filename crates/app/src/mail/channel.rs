@@ -101,7 +101,10 @@ impl Mails {
             Err(word) => return Ok(Prepared::Withheld(word)),
         };
         let company = parcel.company();
-        let found = self.letters.look_up(company, parcel.topic(), &payload).await?;
+        let found = self
+            .letters
+            .look_up(company, parcel.topic(), &payload)
+            .await?;
         let notice = match found {
             Found::Notice(notice) => *notice,
             Found::Nothing(word) => return Ok(Prepared::Withheld(word)),
@@ -111,8 +114,7 @@ impl Mails {
             return Ok(Prepared::Withheld(word));
         }
         let links = self.links(company, &notice)?;
-        let content =
-            (self.policy.render)(&notice, &links, parcel.at).map_err(Error::internal)?;
+        let content = (self.policy.render)(&notice, &links, parcel.at).map_err(Error::internal)?;
         let letter = Letter {
             id: parcel.id(),
             at: parcel.at,
@@ -154,12 +156,13 @@ impl Mails {
     fn links(&self, company: &str, notice: &Notice) -> Result<Links> {
         let company = CompanyId::parse(company).map_err(Error::internal)?;
         let end = notice.deadline.saturating_add(LINK_LIFETIME);
+        let expires_at = end.unwrap_or(notice.deadline);
         let link = |purpose, path: &str| {
             let ticket = Ticket {
                 purpose,
                 company: company.clone(),
                 subject: notice.order,
-                expires_at: end.unwrap_or(notice.deadline),
+                expires_at,
             };
             let token = Zeroizing::new(ticket.token(&self.app.index_key));
             Zeroizing::new(format!("{}/{path}/{}", self.policy.base_url, *token))

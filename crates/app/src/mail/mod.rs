@@ -21,7 +21,6 @@ use domain::seal::DataKey;
 use jiff::Timestamp;
 use store::Tx;
 use store::tables::deliveries;
-use uuid::Uuid;
 
 use crate::deliveries::{Outgoing, Sealed};
 use crate::people::sealing;
@@ -32,8 +31,6 @@ pub struct Mail<'a> {
     pub company: &'a str,
     /// What it is about: `order.reminder`.
     pub topic: &'a str,
-    /// Our name of the order; mails about one order leave in the order in which they were enqueued.
-    pub order: Uuid,
     /// The key of the customer: once it is destroyed the mail cannot be sent.
     pub key: &'a DataKey,
     /// What [`Letters`] will be asked with.
@@ -48,16 +45,14 @@ impl Mail<'_> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn enqueue(
-        &self,
-        tx: &mut Tx<'_>,
-        random: &dyn Random,
-    ) -> store::Result<()> {
+    pub async fn enqueue(&self, tx: &mut Tx<'_>, random: &dyn Random) -> store::Result<()> {
         let outgoing = Outgoing {
             channel: MAIL,
             company: self.company,
             topic: self.topic,
-            stream: self.order.as_bytes(),
+            // A newer one must not wait until an older one is tried again; that one will find that it
+            // is out of date.
+            stream: None,
             key: self.key,
             body: self.payload,
             at: self.at,

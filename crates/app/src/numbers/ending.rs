@@ -96,7 +96,7 @@ impl Pen {
             channel: WEBHOOK,
             company: &found.company_id,
             topic,
-            stream: found.verification_id.as_str().as_bytes(),
+            stream: Some(found.verification_id.as_str().as_bytes()),
             key,
             body: &(self.policy.render_event)(&event),
             at,

@@ -34,7 +34,11 @@ impl Reply {
     /// Reads the code and what was said with it: `5.1.1 No such user`.
     #[must_use]
     pub fn read(code: u16, text: &str) -> Self {
-        let mut parts = text.split_whitespace().next().unwrap_or_default().split('.');
+        let mut parts = text
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .split('.');
         let mut number = || parts.next()?.parse::<u16>().ok();
         let enhanced = match (number(), number(), number()) {
             (Some(class), Some(subject), Some(detail)) if class == code / 100 => {
@@ -216,7 +220,12 @@ mod tests {
             (Stage::Sender, 550, "5.1.8 no such domain", "not_served"),
             (Stage::Sender, 530, "5.7.0 log in first", "not_served"),
             (Stage::Recipient, 550, "no such user", "mailbox_refused"),
-            (Stage::Recipient, 550, "5.1.1 no such user", "mailbox_refused"),
+            (
+                Stage::Recipient,
+                550,
+                "5.1.1 no such user",
+                "mailbox_refused",
+            ),
             (Stage::Recipient, 550, "5.0.0 no", "mailbox_refused"),
             (Stage::Recipient, 550, "5.2.1 disabled", "mailbox_refused"),
             (Stage::Recipient, 551, "gone elsewhere", "mailbox_refused"),

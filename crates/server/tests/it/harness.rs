@@ -51,9 +51,9 @@ use test_support::redis::TestRedis;
 
 pub use client::{Answer, Call};
 pub use database::Database;
-pub use log::logged;
+pub use log::{capture, logged};
 pub use receivers::Receivers;
-pub use settings::{BASE_URL, JWT_SECRET, Settings};
+pub use settings::{BASE_URL, JWT_SECRET, Settings, deliveries as deliveries_settings};
 
 /// Runs each of the named tests (`async fn name(app: TestApp)`) on both databases.
 macro_rules! flows {

@@ -199,7 +199,16 @@ pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Resu
 /// # Errors
 /// Those of the database.
 pub async fn insert(tx: &mut Tx<'_>, kind: &str, delivery: &NewDelivery<'_>) -> Result<()> {
-    let [id, company_id, topic, receiver, stream, data_key, payload, at] = values(delivery);
+    let [
+        id,
+        company_id,
+        topic,
+        receiver,
+        stream,
+        data_key,
+        payload,
+        at,
+    ] = values(delivery);
     let values = [
         id,
         company_id,

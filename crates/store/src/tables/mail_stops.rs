@@ -12,12 +12,7 @@ use crate::{Result, Tx};
 ///
 /// # Errors
 /// Those of the database.
-pub async fn insert(
-    tx: &mut Tx<'_>,
-    company_id: &str,
-    order: Uuid,
-    at: Timestamp,
-) -> Result<bool> {
+pub async fn insert(tx: &mut Tx<'_>, company_id: &str, order: Uuid, at: Timestamp) -> Result<bool> {
     let inserted = tx
         .execute(
             "INSERT INTO mail_stops (company_id, order_id, stopped_at) VALUES ($1, $2, $3) \
