@@ -138,7 +138,10 @@ mod tests {
         let ticket = ticket(Purpose::Stop, "default", 7, NOW);
         let token = ticket.token(&key());
         // Links that were sent have to stay good.
-        assert_eq!(token, "Tyj5jmUBM0D-O9OyjmLLvAAAAABndIWAAAAAAAAAAAAAAAAAAAAAB2RlZmF1bHQ");
+        assert_eq!(
+            token,
+            "Tyj5jmUBM0D-O9OyjmLLvAAAAABndIWAAAAAAAAAAAAAAAAAAAAAB2RlZmF1bHQ"
+        );
     }
 
     #[test]

@@ -4,10 +4,10 @@
 use std::time::SystemTime;
 
 use app::mail::Letter;
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use lettre::Address;
 use lettre::address::Envelope;
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use uuid::Uuid;
 
 /// Who mails come from: `MAIL_FROM`.

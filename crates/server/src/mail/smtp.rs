@@ -8,14 +8,15 @@ use domain::mail::Outcome;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use lettre::transport::smtp::extension::ClientId;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::conversation::Conversation;
 use super::message::{Sender, form};
 use super::server::MailServer;
 
-/// Conversations that are kept for the next mail.
-const KEPT: usize = 4;
+/// How many conversations are held at once, and kept for the next mail: mail servers turn those away
+/// who come with many.
+const CONVERSATIONS: usize = 4;
 
 /// Sends mails by one mail server.
 pub struct SmtpMailer {
@@ -24,6 +25,7 @@ pub struct SmtpMailer {
     hello: ClientId,
     timeout: Duration,
     kept: Mutex<Vec<Conversation>>,
+    places: Semaphore,
     /// Whether the last word was that the configuration has to be put right.
     misconfigured: AtomicBool,
 }
@@ -38,6 +40,7 @@ impl SmtpMailer {
             hello: hello(name),
             timeout,
             kept: Mutex::default(),
+            places: Semaphore::new(CONVERSATIONS),
             misconfigured: AtomicBool::new(false),
         }
     }
@@ -47,6 +50,7 @@ impl SmtpMailer {
             return Outcome::Unsendable;
         };
         let attempt = async {
+            let _place = self.places.acquire().await;
             let mut conversation = match self.resumed().await {
                 Some(conversation) => conversation,
                 None => match Conversation::open(&self.server, &self.hello, self.timeout).await {
@@ -73,10 +77,7 @@ impl SmtpMailer {
     }
 
     async fn keep(&self, conversation: Conversation) {
-        let mut kept = self.kept.lock().await;
-        if kept.len() < KEPT {
-            kept.push(conversation);
-        }
+        self.kept.lock().await.push(conversation);
     }
 
     /// Says once that somebody has to act, and once that they did.

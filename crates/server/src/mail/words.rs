@@ -79,7 +79,7 @@ fn values(notice: &Notice, links: &Links, now: Timestamp) -> Value {
 fn subject(notice: &Notice) -> String {
     let (company, order) = (one_line(&notice.company_name), one_line(&notice.order_id));
     match notice.occasion {
-        Occasion::First => format!("Your order {order} at {company} needs one thing from you"),
+        Occasion::First => format!("Your order {order} at {company} is waiting for you"),
         Occasion::Between => format!("Your order {order} at {company} is still waiting"),
         Occasion::Last => format!("Last reminder: your order {order} at {company}"),
         Occasion::Expired => format!("Your order {order} at {company} was not verified in time"),
@@ -92,7 +92,7 @@ const fn greeting(occasion: Occasion) -> &'static str {
         Occasion::First => "Thank you for your order",
         Occasion::Between => "Your order is waiting",
         Occasion::Last => "Your order is about to expire",
-        Occasion::Expired => "Your time is over",
+        Occasion::Expired => "Your order has expired",
     }
 }
 

@@ -45,7 +45,11 @@ async fn encryption_and_logins_of_every_kind() {
             login,
         })
         .await;
-        assert_eq!(outcome(office.server()).await, Outcome::Delivered, "{manner:?}");
+        assert_eq!(
+            outcome(office.server()).await,
+            Outcome::Delivered,
+            "{manner:?}"
+        );
         let received = office.take();
         assert_eq!(received.len(), 1);
         assert_eq!(received[0].encrypted, implicit || starttls);
@@ -144,7 +148,11 @@ async fn who_does_not_answer_is_not_waited_for() {
         office.does(step, Does::Hangs);
         let began = Instant::now();
         let mailer = mailer_at(office.server(), IMPATIENCE);
-        assert_eq!(mailer.send(&letter(CUSTOMER)).await, Outcome::Timeout, "{step}");
+        assert_eq!(
+            mailer.send(&letter(CUSTOMER)).await,
+            Outcome::Timeout,
+            "{step}"
+        );
         assert!(began.elapsed() < PATIENCE / 2);
     }
 }
@@ -160,7 +168,11 @@ async fn who_is_away_or_no_mail_server_is_unreachable() {
     ] {
         let office = Office::open(Manner::default()).await;
         office.does(step, does);
-        assert_eq!(outcome(office.server()).await, Outcome::Unreachable, "{step} {does:?}");
+        assert_eq!(
+            outcome(office.server()).await,
+            Outcome::Unreachable,
+            "{step} {does:?}"
+        );
     }
     let deserted = test_support::ports::free_port().unwrap();
     let url = Secret::new(format!("smtp://localhost:{deserted}"));
@@ -224,7 +236,10 @@ fn an_address_that_cannot_be_used_is_refused_without_its_secrets() {
     for (url, shown) in [
         ("smtp://mail.example.com", "mail.example.com:587"),
         ("smtps://mail.example.com", "mail.example.com:465"),
-        ("smtp://u:hunter2@mail.example.com:25", "mail.example.com:25"),
+        (
+            "smtp://u:hunter2@mail.example.com:25",
+            "mail.example.com:25",
+        ),
         ("smtp://[::1]:25", "::1:25"),
     ] {
         assert_eq!(parse(url).unwrap().to_string(), shown);

@@ -51,7 +51,12 @@ async fn names_of_shops_cannot_add_a_header() {
     let received = sent(Occasion::First, company, "81\n\n<script>").await;
     assert_eq!(received.header("Bcc"), None);
     assert!(received.header("Subject").is_some());
-    let letter = letter_about("zoe@example.com", Occasion::First, company, "81\n\n<script>");
+    let letter = letter_about(
+        "zoe@example.com",
+        Occasion::First,
+        company,
+        "81\n\n<script>",
+    );
     let html = letter.content.html;
     assert!(!html.contains("<b>") && !html.contains("<script>"));
     assert!(html.contains("Söhne &amp; &lt;b&gt;Töchter Bcc: everybody@example.com"));
@@ -62,6 +67,7 @@ fn a_mail_tells_no_more_than_it_must() {
     for occasion in OCCASIONS {
         let letter = letter_about("zoe@example.com", occasion, "Green Leaf", "81");
         for body in [&letter.content.text, &letter.content.html] {
+            let body = body.replace("&#x2f;", "/");
             assert!(!body.contains("zoe@"), "{body}");
             assert!(body.contains("https://verify.example.com/verify/to-ken_1"));
             let offers = body.contains("https://verify.example.com/stop/to-ken_1");

@@ -2,10 +2,10 @@
 
 mod conversations;
 mod form;
+mod leases;
+pub mod office;
 mod outcomes;
 mod pictures;
-mod leases;
-mod office;
 mod stops;
 
 use std::collections::BTreeMap;
@@ -196,6 +196,8 @@ impl Post {
             now,
         };
         app.store.write(unit).await.unwrap();
+        // The next is newer.
+        self.app.advance(Duration::from_millis(1));
     }
 
     /// How the newest deliveries went, the newest first.

@@ -247,7 +247,11 @@ impl Visit {
                 "MAIL" => {
                     self.from = address(&line);
                     let may = self.state.manner.login.is_none() || self.login.is_some();
-                    let reply = if may { "250 ok" } else { "530 5.7.0 log in first" };
+                    let reply = if may {
+                        "250 ok"
+                    } else {
+                        "530 5.7.0 log in first"
+                    };
                     self.say(&mut stream, "MAIL", reply).await?;
                 }
                 "RCPT" => {

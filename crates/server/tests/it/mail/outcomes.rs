@@ -48,9 +48,16 @@ async fn what_is_refused_for_good_is_not_tried_again(app: TestApp) {
         post.office.does(step, Does::Says(reply));
         post.order("refused@example.com").await;
         post.send().await;
-        assert_eq!(post.words().await[0], format!("exhausted {word}"), "{reply}");
+        assert_eq!(
+            post.words().await[0],
+            format!("exhausted {word}"),
+            "{reply}"
+        );
         // The first of them would keep the others from being sent.
-        post.app.database().sql("DELETE FROM mail_suppressions").await;
+        post.app
+            .database()
+            .sql("DELETE FROM mail_suppressions")
+            .await;
     }
     post.app.advance(DAY);
     post.office.behaves();
@@ -62,7 +69,8 @@ async fn what_is_refused_for_good_is_not_tried_again(app: TestApp) {
 
 async fn an_address_that_refused_is_left_alone_for_a_while(app: TestApp) {
     let post = Post::open(app).await;
-    post.office.does("RCPT", Does::Says("550 5.1.1 no such user"));
+    post.office
+        .does("RCPT", Does::Says("550 5.1.1 no such user"));
     let order = post.order("gone@example.com").await;
     post.send().await;
     post.office.behaves();
@@ -86,7 +94,11 @@ async fn an_address_that_refused_is_left_alone_for_a_while(app: TestApp) {
     assert_eq!(post.app.recorded().await["mail.suppress"], 1);
 
     // A copy of the database names nobody.
-    let kept = post.app.database().sql("SELECT * FROM mail_suppressions").await;
+    let kept = post
+        .app
+        .database()
+        .sql("SELECT * FROM mail_suppressions")
+        .await;
     assert_eq!(kept.len(), 1);
     assert!(!format!("{kept:?}").contains("gone@"));
 
@@ -113,6 +125,8 @@ async fn a_refusal_that_is_not_the_mailboxs_suppresses_nobody(app: TestApp) {
         ("RCPT", "450 4.2.0 later", "waiting deferred"),
     ] {
         post.office.behaves();
+        // Every mail begins with a greeting.
+        post.office.does("NOOP", Does::HangsUp);
         post.office.does(step, Does::Says(reply));
         post.order(CUSTOMER).await;
         // A worker of its own each time: a line that failed rests.
@@ -138,10 +152,15 @@ async fn what_is_refused_for_now_is_sent_later_under_the_same_name(app: TestApp)
         (".", Does::Says("451 4.3.0 later"), "deferred"),
     ] {
         post.office.behaves();
+        post.office.does("NOOP", Does::HangsUp);
         post.office.does(step, does);
         post.order(CUSTOMER).await;
         post.send().await;
-        assert_eq!(post.words().await[0], format!("waiting {word}"), "{step} {does:?}");
+        assert_eq!(
+            post.words().await[0],
+            format!("waiting {word}"),
+            "{step} {does:?}"
+        );
         assert!(post.office.take().is_empty());
         post.send().await;
         post.office.behaves();

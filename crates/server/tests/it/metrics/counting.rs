@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::deliveries::{Answer, Depth};
+use app::mail::Mailer as _;
 use axum::Router;
 use axum::routing::get;
+use bonafide::mail::PrintedMail;
 use bonafide::metrics::ages;
 use bonafide::metrics::deliveries::Counted;
 use domain::age::Method;
@@ -16,7 +18,7 @@ use serde_json::json;
 use super::{Since, scrape};
 use crate::customers::{BOTH, CHECK, UPDATE, check, prove};
 use crate::deliveries;
-use crate::harness::{Receivers, Settings, TestApp, flows};
+use crate::harness::{Receivers, Settings, TestApp, flows, logged};
 
 flows!(
     requests_are_counted_by_action_method_and_status,
@@ -243,6 +245,19 @@ async fn attempts_at_deliveries_are_counted_by_outcome(app: TestApp) {
     let labels = [("channel", "webhook")];
     since.assert_rise("bonafide_delivery_duration_seconds_count", &labels, 8.0);
     app.leaves_deliveries();
+}
+
+#[tokio::test]
+async fn attempts_at_mails_are_counted_by_outcome() {
+    crate::harness::capture();
+    let mailer = Counted(PrintedMail::new("https://verify.example.com"));
+    let since = Since::now();
+    mailer.send(&crate::mail::letter("yann@example.com")).await;
+    let labels = [("channel", "mail"), ("outcome", "printed")];
+    since.assert_rise("bonafide_delivery_attempts_total", &labels, 1.0);
+    let log = logged();
+    assert!(log.contains("SMTP_URL is not set"));
+    assert!(!log.contains("yann@") && !log.contains("to-ken_1"));
 }
 
 #[test]
