@@ -14,7 +14,7 @@ mod suppression;
 pub use channel::{MAIL, Mails, Policy};
 pub use letter::{Content, Found, Letter, Letters, Links, Mailer, Notice, Occasion, Render};
 pub use stop::stop;
-pub use suppression::{clean_up, forget_address};
+pub use suppression::clean_up;
 
 use domain::random::Random;
 use domain::seal::DataKey;

@@ -66,18 +66,6 @@ impl Refusal {
     }
 }
 
-/// Forgets that an address refused a mail, within the transaction that erases or changes it.
-///
-/// # Errors
-/// Those of the database.
-pub async fn forget_address(
-    tx: &mut Tx<'_>,
-    company: &str,
-    address: &BlindIndex,
-) -> store::Result<bool> {
-    mail_suppressions::delete(tx, company, address).await
-}
-
 /// Deletes what is over; returns how much that was. To be called now and then.
 ///
 /// # Errors

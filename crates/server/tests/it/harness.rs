@@ -267,6 +267,7 @@ impl TestApp {
         idempotency::clean_up(&self.app).await.unwrap();
         self.app.checkpoints.make().await.unwrap();
         app::numbers::sweep(&self.app).await.unwrap();
+        app::mail::clean_up(&self.app).await.unwrap();
     }
 
     /// Creates a company.

@@ -54,20 +54,6 @@ pub async fn holds(
     Ok(row.is_some())
 }
 
-/// Forgets what is noted of an address; `false` when there was nothing.
-///
-/// # Errors
-/// Those of the database.
-pub async fn delete(tx: &mut Tx<'_>, company_id: &str, address: &BlindIndex) -> Result<bool> {
-    let deleted = tx
-        .execute(
-            "DELETE FROM mail_suppressions WHERE company_id = $1 AND address_index = $2",
-            &[company_id.into(), address.as_bytes().as_slice().into()],
-        )
-        .await?;
-    Ok(deleted == 1)
-}
-
 /// Deletes what is over; returns how much that was.
 ///
 /// # Errors

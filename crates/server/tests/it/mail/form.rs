@@ -1,6 +1,11 @@
 //! What a mail looks like on the wire, and what it says.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 use app::mail::{Mailer as _, Occasion};
+use serde_json::{Value, json};
+use test_support::oracle;
 
 use super::office::{Manner, Office, Received};
 use super::{letter_about, mailer};
@@ -88,4 +93,41 @@ fn what_mails_say() {
         insta::assert_snapshot!(occasion.word(), said);
         insta::assert_snapshot!(format!("{}_html", occasion.word()), content.html);
     }
+}
+
+/// Reads a mail from its input as Python's own library does; prints what it says as JSON.
+const READ: &str = r#"
+import email, email.policy, json, sys
+mail = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.default)
+bodies = {kind: mail.get_body((kind,)).get_content() for kind in ("plain", "html")}
+print(json.dumps({"subject": mail["subject"], "from": mail["from"].addresses[0].addr_spec,
+                  "defects": [str(defect) for part in mail.walk() for defect in part.defects], **bodies}))
+"#;
+
+#[tokio::test]
+async fn a_library_of_another_language_reads_the_same_mail() {
+    let company = "Weingut Söhne & Töchter";
+    let mail = sent(Occasion::Last, company, "№ 81").await.mail;
+    let python = oracle::python().unwrap();
+    let mut reading = Command::new(python)
+        .args(["-c", READ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = reading.stdin.take().unwrap();
+    input.write_all(mail.as_bytes()).unwrap();
+    drop(input);
+    let read = reading.wait_with_output().unwrap();
+    let read: Value = serde_json::from_slice(&read.stdout).unwrap();
+    let letter = letter_about("zoe@example.com", Occasion::Last, company, "№ 81");
+    assert_eq!(read["defects"], json!([]));
+    assert_eq!(read["from"], "verify@shop.example");
+    assert_eq!(read["subject"], letter.content.subject);
+    for (kind, said) in [("plain", &letter.content.text), ("html", &letter.content.html)] {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(lines(read[kind].as_str().unwrap()), lines(said), "{kind}");
+    }
+    assert!(mail.is_ascii(), "old mail servers take nothing else");
+    assert!(mail.lines().all(|line| line.len() <= 998), "RFC 5322 allows no more");
 }
