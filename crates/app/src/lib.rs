@@ -19,6 +19,7 @@ pub mod keys;
 mod keys_at_hand;
 pub mod lightspeed;
 pub mod limits;
+pub mod mail;
 pub mod numbers;
 mod people;
 pub mod quota;

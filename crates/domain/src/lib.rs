@@ -13,6 +13,7 @@ pub mod contact;
 pub mod delivery;
 pub mod hook;
 pub mod link;
+pub mod mail;
 pub mod number;
 pub mod random;
 pub mod rate;

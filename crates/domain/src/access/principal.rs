@@ -83,6 +83,8 @@ pub enum Credential {
     Session,
     /// A shop's or service's own signature: it speaks for what is processed because of its hook.
     Hook,
+    /// The signed link of a mail: it speaks for what the mail was about and nothing else.
+    Link,
 }
 
 impl Credential {
@@ -92,7 +94,7 @@ impl Credential {
         match self {
             Self::Key(key) => Some(*key),
             Self::Token { key, .. } => *key,
-            Self::Session | Self::Hook => None,
+            Self::Session | Self::Hook | Self::Link => None,
         }
     }
 }
@@ -104,6 +106,7 @@ impl fmt::Debug for Credential {
             Self::Token { key, .. } => write!(formatter, "Token(…, {key:?})"),
             Self::Session => formatter.write_str("Session"),
             Self::Hook => formatter.write_str("Hook"),
+            Self::Link => formatter.write_str("Link"),
         }
     }
 }

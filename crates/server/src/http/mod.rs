@@ -9,6 +9,7 @@ mod docs;
 pub mod health;
 pub mod hooks;
 pub mod listener;
+mod mail;
 pub mod numbers;
 pub mod openapi;
 mod pages;
@@ -77,6 +78,7 @@ pub fn router(server: Shared) -> Router {
         .merge(pages::routes())
         .merge(numbers::pages())
         .merge(hooks::routes())
+        .merge(mail::pages())
         .fallback(conventions::failure::unknown_path)
         .method_not_allowed_fallback(conventions::failure::wrong_method)
         .layer(from_fn_with_state(server.clone(), edge::edge))

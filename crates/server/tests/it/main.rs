@@ -23,6 +23,7 @@ mod harness;
 mod inbox;
 mod lightspeed;
 mod listener;
+mod mail;
 mod metrics;
 mod numbers;
 mod openapi;

@@ -17,6 +17,8 @@ pub mod delivery_attempts;
 pub mod evidence;
 pub mod idempotency;
 pub mod inbox;
+pub mod mail_stops;
+pub mod mail_suppressions;
 pub mod signing_keys;
 pub mod sync_positions;
 pub mod verification_sessions;
