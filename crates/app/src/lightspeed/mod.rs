@@ -5,6 +5,7 @@
 //! so whatever order hooks and write-backs come in, and however often, the shop ends up showing what
 //! is true, and the hook that our own change causes changes nothing.
 
+mod channel;
 mod envelope;
 mod gate;
 mod hook;
@@ -13,6 +14,7 @@ mod shop;
 mod sync;
 mod write_back;
 
+pub use channel::{LIGHTSPEED, WriteBacks};
 pub use envelope::{Envelope, OrderName};
 pub use gate::{Gate, Placement, Standing};
 pub use hook::LightspeedHooks;

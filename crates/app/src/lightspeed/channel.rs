@@ -1,0 +1,115 @@
+//! The channel of write-backs: what a delivery names is an order; what the shop is to show of it is
+//! looked up at the moment of sending, so that the newest standing is shown, however late.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+
+use super::shop::ShopProblem;
+use super::{Gate, OrderName, WriteBack, Wrote};
+use crate::Result;
+use crate::deliveries::channel::{Channel, Fared, Fate, Line, Parcel, Sent, Tried};
+
+/// The name of the channel.
+pub const LIGHTSPEED: &str = "lightspeed";
+
+/// Write-backs to the shop.
+#[derive(Clone)]
+pub struct WriteBacks {
+    gate: Arc<dyn Gate>,
+    write_back: WriteBack,
+}
+
+impl WriteBacks {
+    /// Over a shop; the gate knows what it is to show.
+    pub fn new(gate: Arc<dyn Gate>, write_back: WriteBack) -> Self {
+        Self { gate, write_back }
+    }
+
+    async fn show(&self, parcel: &Parcel) -> Sent {
+        let number = match parcel.open() {
+            Ok(number) => number,
+            Err(word) => return Sent::Withheld(word),
+        };
+        let name = std::str::from_utf8(&number)
+            .ok()
+            .and_then(OrderName::number);
+        let Some(OrderName::Number(number)) = name else {
+            return Sent::Withheld("unreadable");
+        };
+        let standing = match self.gate.standing(parcel.company(), &number).await {
+            Ok(Some(standing)) => standing,
+            Ok(None) => return Sent::Withheld("unknown"),
+            Err(error) => {
+                let (id, cause) = (parcel.id(), error.cause());
+                tracing::warn!(%id, cause, "it cannot be found out what the shop has to show");
+                return Sent::Left;
+            }
+        };
+        let order = match self
+            .write_back
+            .shop()
+            .order(&OrderName::Number(number))
+            .await
+        {
+            Ok(Some(order)) => order,
+            Ok(None) => return Sent::Withheld("not_found"),
+            Err(problem) => return Sent::Tried(failed(problem)),
+        };
+        Sent::Tried(
+            match self.write_back.write_standing(&order, &standing).await {
+                Ok(Wrote::Something) => delivered("delivered"),
+                Ok(Wrote::Nothing) => delivered("shown"),
+                Err(problem) => failed(problem),
+            },
+        )
+    }
+}
+
+impl Channel for WriteBacks {
+    fn open<'a>(
+        &'a self,
+        _company: &'a str,
+        _now: Timestamp,
+    ) -> BoxFuture<'a, Result<Arc<dyn Line>>> {
+        let line: Arc<dyn Line> = Arc::new(self.clone());
+        std::future::ready(Ok(line)).boxed()
+    }
+}
+
+impl Line for WriteBacks {
+    fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Sent> {
+        self.show(parcel).boxed()
+    }
+}
+
+fn delivered(word: &'static str) -> Tried {
+    Tried {
+        word,
+        status: None,
+        fate: Fate::Delivered,
+        line: Fared::Well,
+        note: None,
+    }
+}
+
+fn failed(problem: ShopProblem) -> Tried {
+    let pause = match problem {
+        ShopProblem::Busy(pause) | ShopProblem::Refused(pause) => Some(pause),
+        ShopProblem::Away | ShopProblem::Garbled | ShopProblem::Unacceptable => None,
+    };
+    Tried {
+        word: problem.word(),
+        status: None,
+        fate: Fate::Again(pause),
+        line: Fared::Badly(pause.and_then(signed)),
+        note: None,
+    }
+}
+
+fn signed(pause: Duration) -> Option<SignedDuration> {
+    SignedDuration::try_from(pause).ok()
+}
