@@ -109,7 +109,7 @@ struct Data {
 #[serde(untagged)]
 enum Text {
     Number(Number),
-    Text(String),
+    Words(String),
     Other(serde::de::IgnoredAny),
 }
 
@@ -117,7 +117,7 @@ impl Text {
     fn read(&self) -> String {
         match self {
             Self::Number(number) => number.to_string(),
-            Self::Text(text) => text.clone(),
+            Self::Words(words) => words.clone(),
             Self::Other(_) => String::new(),
         }
     }

@@ -4,6 +4,7 @@ use app::inbox::{Chosen, Listed, Status};
 use app::lightspeed::{LightspeedShop as _, OrderName, Standing, Statuses, Wrote};
 use domain::standing::Proof;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 

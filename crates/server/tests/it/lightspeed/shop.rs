@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use http::{Method, StatusCode, header};
@@ -165,7 +165,8 @@ async fn answer(State(desk): State<Arc<Mutex<Desk>>>, request: Request) -> Respo
         query: parts.uri.query().unwrap_or_default().to_owned(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };
-    let query = Query::<HashMap<String, String>>::try_from_uri(&parts.uri).unwrap();
+    let query = url::form_urlencoded::parse(asked.query.as_bytes());
+    let query = query.into_owned().collect();
     let mut desk = desk.lock().unwrap();
     desk.asked.push(asked.clone());
     match desk.moods.pop_front() {
