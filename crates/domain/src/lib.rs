@@ -13,6 +13,7 @@ pub mod contact;
 pub mod delivery;
 pub mod link;
 pub mod number;
+pub mod order;
 pub mod random;
 pub mod rate;
 pub mod seal;

@@ -192,6 +192,18 @@ pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Resu
     Ok(tx.execute(sql, &values(delivery)).await? == 1)
 }
 
+/// Enqueues a mail.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_mail(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Result<()> {
+    let sql = concat!(
+        insert_delivery!(),
+        "VALUES ($1, $2, 'mail', $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, $8)"
+    );
+    tx.execute(sql, &values(delivery)).await.map(drop)
+}
+
 /// The columns of a delivery, in the order in which they are written.
 pub(super) fn values<'v>(delivery: &'v NewDelivery<'_>) -> [Value<'v>; 8] {
     [
