@@ -18,6 +18,7 @@ pub mod keys;
 mod keys_at_hand;
 pub mod limits;
 pub mod numbers;
+pub mod orders;
 mod people;
 pub mod quota;
 
@@ -53,6 +54,8 @@ pub struct App {
     pub ages: ages::Policy,
     /// The operator's rules about numbers.
     pub numbers: numbers::Policy,
+    /// The operator's rules about orders.
+    pub orders: orders::Policy,
     /// Tells the worker of this process that something is to be delivered.
     pub outbox: deliveries::Outbox,
     /// Companies and keys.
@@ -79,6 +82,8 @@ pub struct Parts {
     pub ages: ages::Policy,
     /// `SESSION_TTL` and `API_BASE_URL`.
     pub numbers: numbers::Policy,
+    /// `HOLD_DEADLINE` and `REMINDERS`.
+    pub orders: orders::Policy,
 }
 
 impl App {
@@ -95,6 +100,7 @@ impl App {
             key_ring,
             ages,
             numbers,
+            orders,
         } = parts;
         let (index_key, key_ring) = (Arc::new(index_key), Arc::new(key_ring));
         let keys = Arc::new(KeysAtHand::new(
@@ -119,6 +125,7 @@ impl App {
             keys,
             ages,
             numbers,
+            orders,
             outbox: deliveries::Outbox::default(),
         })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use app::deliveries::{self, Dispatcher};
 use app::limits::{Limiter, Limits};
 use app::quota::Quota;
-use app::{App, Parts, ages, idempotency, numbers};
+use app::{App, Parts, ages, idempotency, numbers, orders};
 use domain::age::{AgePolicy, AttemptPolicy};
 use domain::clock::Clock;
 use domain::delivery::Schedule;
@@ -44,10 +44,10 @@ const CHECKPOINTS: Duration = Duration::from_secs(60);
 /// How often idempotency keys whose time is over are cleared.
 const CLEARING: Duration = Duration::from_secs(60);
 
-/// How often companies are told of sessions whose time is over.
+/// How often sessions and orders are looked for whose time has come.
 const SWEEPING: Duration = Duration::from_secs(1);
 
-/// How often the metrics learn how many deliveries wait.
+/// How often the metrics learn how many deliveries wait and orders are held.
 const DEPTH: Duration = Duration::from_secs(10);
 
 /// How often what was observed is taken into the histograms.
@@ -135,6 +135,11 @@ pub async fn open(
             lifetime: config.session_ttl,
             base_url: config.http.base_url.as_str().into(),
             render_event: http::numbers::event,
+        },
+        orders: orders::Policy {
+            schedule: config.orders.schedule.clone(),
+            render_event: http::orders::event,
+            count: metrics::orders::count,
         },
     };
     let app = App::open(parts).await.map_err(|error| {
@@ -264,6 +269,15 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
         "sessions whose time is over are not swept",
         |app| Box::pin(async { numbers::sweep(app).await.map(drop) }),
     );
+    every(SWEEPING, "held orders are not swept", |app| {
+        Box::pin(async { orders::sweep(app).await.map(drop) })
+    });
+    every(DEPTH, "it is not known how many orders are held", |app| {
+        Box::pin(async {
+            metrics::orders::note_held(orders::held(app).await?);
+            Ok(())
+        })
+    });
     every(DEPTH, "it is not known how many deliveries wait", |app| {
         Box::pin(async {
             let depth = deliveries::depth(app).await?;

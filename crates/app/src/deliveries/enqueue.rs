@@ -26,9 +26,28 @@ impl Outbox {
     }
 }
 
-/// A message to a company's webhook.
+/// How a message leaves. Each company has a line of its own in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// To the company's webhook.
+    Webhook,
+    /// By mail, to the company's customers.
+    Mail,
+}
+
+impl Channel {
+    /// How the lines of this channel begin.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook:",
+            Self::Mail => "mail:",
+        }
+    }
+}
+
+/// A message on behalf of a company.
 pub(crate) struct Outgoing<'a> {
-    /// Whose webhook.
+    /// On whose behalf.
     pub company: &'a str,
     /// What it is about: `verification.verified`.
     pub topic: &'a str,
@@ -51,12 +70,23 @@ pub(crate) struct Sealed<'a> {
 }
 
 impl<'a> Sealed<'a> {
-    /// Seals a message.
+    /// Seals a message to the company's webhook.
     pub fn new(random: &dyn Random, outgoing: &'a Outgoing<'a>) -> Result<Self, SealError> {
         let id = uuid_v7(outgoing.at, random);
+        Self::named(id, Channel::Webhook, random, outgoing)
+    }
+
+    /// Seals a message under a name of the caller's: what is enqueued to one stream at one instant
+    /// arrives in the order of its names.
+    pub fn named(
+        id: Uuid,
+        channel: Channel,
+        random: &dyn Random,
+        outgoing: &'a Outgoing<'a>,
+    ) -> Result<Self, SealError> {
         Ok(Self {
             id,
-            receiver: receiver(outgoing.company),
+            receiver: receiver(channel, outgoing.company),
             payload: outgoing.key.seal(place(&id), outgoing.body, random)?,
             outgoing,
         })
@@ -77,12 +107,12 @@ impl<'a> Sealed<'a> {
     }
 }
 
-/// In whose line a company's webhooks wait.
-fn receiver(company: &str) -> String {
-    format!("webhook:{company}")
+/// In which line a company's messages wait.
+fn receiver(channel: Channel, company: &str) -> String {
+    format!("{}{company}", channel.prefix())
 }
 
-/// The company in whose line they wait.
+/// The company whose webhook the line is for, if it is for one.
 pub(super) fn company_of(receiver: &str) -> Option<&str> {
-    receiver.strip_prefix("webhook:")
+    receiver.strip_prefix(Channel::Webhook.prefix())
 }

@@ -17,7 +17,7 @@ mod turn;
 
 pub use dispatch::{Dispatcher, Settings};
 pub use enqueue::Outbox;
-pub(crate) use enqueue::{Outgoing, Sealed};
+pub(crate) use enqueue::{Channel, Outgoing, Sealed};
 pub use manage::{Chosen, Listed, Replay, depth, list, replay, with_attempts};
 pub use sender::{Answer, Message, Sender};
 pub use store::tables::deliveries::{Depth, Status};

@@ -10,6 +10,7 @@ pub mod health;
 pub mod listener;
 pub mod numbers;
 pub mod openapi;
+pub mod orders;
 mod pages;
 pub mod scrape;
 pub mod tls;
@@ -54,6 +55,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .merge(customers::routes())
         .merge(ages::routes())
         .merge(numbers::routes())
+        .merge(orders::routes())
         .merge(tokens::routes())
         .merge(admin::routes())
         .merge(health::routes())

@@ -13,6 +13,7 @@ pub mod ages;
 pub mod audit;
 pub mod deliveries;
 mod families;
+pub mod orders;
 mod page;
 mod process;
 pub mod refusals;

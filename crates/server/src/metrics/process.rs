@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::families::{BUILD_INFO, START_TIME};
-use super::{ages, audit, deliveries, refusals};
+use super::{ages, audit, deliveries, orders, refusals};
 
 /// The process has started: notes when, and lets every counter whose labels are known begin at 0.
 pub fn started(at: Timestamp) {
@@ -14,5 +14,6 @@ pub fn started(at: Timestamp) {
     ages::begin();
     audit::begin();
     deliveries::begin();
+    orders::begin();
     refusals::begin();
 }

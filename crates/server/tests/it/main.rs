@@ -24,6 +24,7 @@ mod listener;
 mod metrics;
 mod numbers;
 mod openapi;
+mod orders;
 mod outbound;
 mod privacy;
 mod quota;

@@ -367,8 +367,8 @@ pub async fn set_phone(
     Ok(updated == 1)
 }
 
-/// Notes which of the age verifications that are linked to a customer holds longest, if any does.
-/// The customer must be locked, and what is linked written, before.
+/// Notes which of the age verifications that are linked to a customer holds longest, if any does,
+/// and returns until when. The customer must be locked, and what is linked written, before.
 ///
 /// # Errors
 /// Those of the database.
@@ -376,17 +376,20 @@ pub async fn refresh_age(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
-) -> Result<bool> {
-    let updated = tx
-        .execute(
+) -> Result<Option<Timestamp>> {
+    let row = tx
+        .find(
             "UPDATE customer_verification SET (age_verification_id, age_verified_until) = \
              (SELECT verification_id, expires_at FROM age_customers \
              WHERE company_id = $1 AND email_index = $2 AND verification_id IS NOT NULL \
-             ORDER BY expires_at DESC LIMIT 1) WHERE company_id = $1 AND email_index = $2",
+             ORDER BY expires_at DESC LIMIT 1) WHERE company_id = $1 AND email_index = $2 \
+             RETURNING age_verified_until",
             &[company_id.into(), email_index.as_bytes().into()],
         )
         .await?;
-    Ok(updated == 1)
+    row.map_or(Ok(None), |row| {
+        row.find_time(0, "customer_verification.age_verified_until")
+    })
 }
 
 /// How many customers a company has.
