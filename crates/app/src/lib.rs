@@ -21,6 +21,7 @@ pub mod lightspeed;
 pub mod limits;
 pub mod mail;
 pub mod numbers;
+pub mod orders;
 mod people;
 pub mod quota;
 
@@ -56,6 +57,8 @@ pub struct App {
     pub ages: ages::Policy,
     /// The operator's rules about numbers.
     pub numbers: numbers::Policy,
+    /// The operator's rules about orders.
+    pub orders: orders::Policy,
     /// Tells the worker of this process that something is to be delivered.
     pub outbox: deliveries::Outbox,
     /// Tells the worker of this process that an event came in.
@@ -84,6 +87,8 @@ pub struct Parts {
     pub ages: ages::Policy,
     /// `SESSION_TTL` and `API_BASE_URL`.
     pub numbers: numbers::Policy,
+    /// `HOLD_DEADLINE` and `REMINDERS`.
+    pub orders: orders::Policy,
 }
 
 impl App {
@@ -100,6 +105,7 @@ impl App {
             key_ring,
             ages,
             numbers,
+            orders,
         } = parts;
         let (index_key, key_ring) = (Arc::new(index_key), Arc::new(key_ring));
         let keys = Arc::new(KeysAtHand::new(
@@ -124,6 +130,7 @@ impl App {
             keys,
             ages,
             numbers,
+            orders,
             outbox: deliveries::Outbox::default(),
             inbox: inbox::Bell::default(),
         })

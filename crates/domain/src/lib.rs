@@ -15,6 +15,7 @@ pub mod hook;
 pub mod link;
 pub mod mail;
 pub mod number;
+pub mod order;
 pub mod random;
 pub mod rate;
 pub mod seal;

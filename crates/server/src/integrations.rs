@@ -6,8 +6,11 @@
 use std::sync::Arc;
 
 use app::App;
+use app::deliveries::Channels;
 use app::inbox::{self, Handler, Worker};
-use app::lightspeed::{Gate, LightspeedHooks, OrderGate, Statuses, WriteBack};
+use app::lightspeed::{
+    Gate, LIGHTSPEED, LightspeedHooks, OrderGate, Statuses, WriteBack, WriteBacks,
+};
 use domain::clock::Clock;
 use domain::hook::{HookKey, Source};
 
@@ -56,6 +59,18 @@ impl Integrations {
             worker = with(worker, Source::Lightspeed, hooks);
         }
         worker
+    }
+
+    /// These ways out, and those to the services we work with.
+    #[must_use]
+    pub fn channels(&self, channels: Channels, config: &Config, gate: &Arc<dyn Gate>) -> Channels {
+        match &self.lightspeed {
+            None => channels,
+            Some(shop) => {
+                let write_back = self.write_back(config, shop);
+                channels.with(LIGHTSPEED, WriteBacks::new(gate.clone(), write_back))
+            }
+        }
     }
 
     /// What writes to the shop.

@@ -8,7 +8,7 @@ use app::deliveries::{self, Channels, Dispatcher, WEBHOOK, Webhooks};
 use app::limits::{Limiter, Limits};
 use app::mail::{Letters, Mailer, Mails};
 use app::quota::Quota;
-use app::{App, Parts, ages, idempotency, inbox, numbers};
+use app::{App, Parts, ages, idempotency, inbox, numbers, orders};
 use domain::age::{AgePolicy, AttemptPolicy};
 use domain::clock::Clock;
 use domain::delivery::Schedule;
@@ -26,7 +26,7 @@ use crate::config::{self, Ages, Config, DatabaseUrl, IdentityProofs};
 use crate::http;
 use crate::http::conventions::edge;
 use crate::http::{Server, Shared};
-use crate::integrations;
+use crate::integrations::{self, Integrations, gate};
 use crate::mail::{self, MailServer, PrintedMail, SmtpMailer};
 use crate::metrics;
 use crate::outbound::HttpSender;
@@ -47,10 +47,10 @@ const CHECKPOINTS: Duration = Duration::from_secs(60);
 /// How often idempotency keys whose time is over are cleared.
 const CLEARING: Duration = Duration::from_secs(60);
 
-/// How often companies are told of sessions whose time is over.
+/// How often sessions and orders are looked for whose time has come.
 const SWEEPING: Duration = Duration::from_secs(1);
 
-/// How often the metrics learn how many deliveries wait.
+/// How often the metrics learn how many deliveries wait and orders are held.
 const DEPTH: Duration = Duration::from_secs(10);
 
 /// How often what was observed is taken into the histograms.
@@ -138,6 +138,12 @@ pub async fn open(
             lifetime: config.session_ttl,
             base_url: config.http.base_url.as_str().into(),
             render_event: http::numbers::event,
+        },
+        orders: orders::Policy {
+            schedule: config.orders.schedule.clone(),
+            render_event: http::orders::event,
+            writes_back: config.lightspeed.is_some(),
+            count: metrics::orders::count,
         },
     };
     let app = App::open(parts).await.map_err(|error| {
@@ -268,6 +274,15 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
         "sessions whose time is over are not swept",
         |app| Box::pin(async { numbers::sweep(app).await.map(drop) }),
     );
+    every(SWEEPING, "held orders are not swept", |app| {
+        Box::pin(async { orders::sweep(app).await.map(drop) })
+    });
+    every(DEPTH, "it is not known how many orders are held", |app| {
+        Box::pin(async {
+            metrics::orders::note_held(orders::held(app).await?);
+            Ok(())
+        })
+    });
     every(DEPTH, "it is not known how many deliveries wait", |app| {
         Box::pin(async {
             let depth = deliveries::depth(app).await?;
@@ -297,7 +312,11 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
 ///
 /// # Errors
 /// When the system's certificates cannot be used.
-pub fn dispatcher(config: &Config, app: &Arc<App>) -> Result<Dispatcher, Failure> {
+pub fn dispatcher(
+    config: &Config,
+    app: &Arc<App>,
+    integrations: &Integrations,
+) -> Result<Dispatcher, Failure> {
     let sender = HttpSender::new((&config.webhooks).into(), app.clock.clone())
         .map_err(|error| Failure::failed(format!("webhooks cannot be sent: {error}")))?;
     let settings = deliveries::Settings {
@@ -306,6 +325,7 @@ pub fn dispatcher(config: &Config, app: &Arc<App>) -> Result<Dispatcher, Failure
     };
     let sender = Arc::new(metrics::deliveries::Counted(sender));
     let channels = Channels::default().with(WEBHOOK, Webhooks::new(app.clone(), sender));
+    let channels = integrations.channels(channels, config, &gate(app));
     Ok(Dispatcher::new(app.clone(), channels, settings))
 }
 

@@ -4,12 +4,10 @@
 //! decision with its evidence, the attempt, the link to the customer, the counts, the audit record
 //! and the stored answer are committed together or not at all.
 
-use std::sync::Arc;
-
 use domain::age::{Assurance, Decision, Validity, VerificationId};
 use domain::contact::Email;
-use domain::random::{Random, uuid_v7};
-use domain::seal::{BlindIndex, DataKey, KeyRing, Place};
+use domain::random::uuid_v7;
+use domain::seal::{BlindIndex, DataKey, Place};
 use store::tables::age_customers::{self, AgeCustomer, ForUpdate, Found, Verification};
 use store::tables::age_decisions::{self, AgeDecision};
 use store::tables::age_statistics::{Tally, day_of};
@@ -20,6 +18,7 @@ use super::link::{Link, lock_in_order, look_again};
 use super::verify::{Answer, Claimed, Looked, Outcome, Question, Request};
 use crate::audit::Draft;
 use crate::idempotency::Reply;
+use crate::orders::{News, Pen};
 use crate::people::sealing;
 use crate::{App, Ctx, Error, Result};
 
@@ -31,11 +30,12 @@ pub(super) struct Decide {
     evidence: Vec<u8>,
     source: String,
     request_id: String,
-    ring: Arc<KeyRing>,
-    random: Arc<dyn Random>,
+    pen: Pen,
     draft: Draft,
     reply: Reply<Answer>,
     tally: Option<Tally>,
+    /// What became of the orders of the customers that it was linked to.
+    news: News,
     /// Whether the customer was not known a moment ago.
     looks_new: bool,
     /// The address that the customer was linked to a moment ago.
@@ -71,11 +71,11 @@ impl Decide {
             email: request.email,
             source: ctx.caller.credential().to_owned(),
             request_id: ctx.exchange.request_id.clone(),
-            ring: app.key_ring.clone(),
-            random: app.random.clone(),
+            pen: Pen::of(app),
             draft,
             reply,
             tally: None,
+            news: News::default(),
             looks_new: looked.new,
             linked: looked.linked,
         })
@@ -83,7 +83,7 @@ impl Decide {
 }
 
 impl Unit for Decide {
-    type Output = Answer;
+    type Output = (Answer, News);
 
     fn lane(&self) -> Lane {
         Lane::of(self.question.key.index.as_bytes())
@@ -100,8 +100,9 @@ impl Unit for Decide {
         self.tally.clone()
     }
 
-    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Answer>> {
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         self.tally = None;
+        self.news = News::default();
         let outcome = match self.newcomer(tx).await? {
             Some(outcome) => outcome,
             None => self.known(tx).await?,
@@ -116,9 +117,12 @@ impl Unit for Decide {
         if !matches!(output.outcome, Outcome::UsedUp(_)) {
             self.reply.store(tx, &output).await?;
         }
+        let mut news = std::mem::take(&mut self.news);
+        let mut records = vec![record];
+        records.extend(news.take_records());
         Ok(Written {
-            output,
-            records: vec![record],
+            output: (output, news),
+            records,
         })
     }
 }
@@ -141,9 +145,9 @@ impl Decide {
         if !self.looks_new {
             return Ok(None);
         }
-        let (random, now) = (self.random.as_ref(), self.question.now);
+        let (random, now) = (self.pen.random.as_ref(), self.question.now);
         let key = DataKey::generate(uuid_v7(now, random), random).map_err(sealing)?;
-        let wrapped = self.ring.wrap(&key, random).map_err(sealing)?;
+        let wrapped = self.pen.ring.wrap(&key, random).map_err(sealing)?;
         let decided = self.decide(&key, None)?;
         let customer = self.customer(key.id(), &decided);
         let row = self.row(key.id(), &decided, None);
@@ -190,7 +194,7 @@ impl Decide {
     }
 
     async fn decide_again(&mut self, tx: &mut Tx<'_>, known: &ForUpdate) -> store::Result<Outcome> {
-        let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
+        let key = self.pen.ring.unwrap(&known.data_key).map_err(sealing)?;
         let decided = self.decide(&key, Some(&known.found))?;
         let row = self.row(key.id(), &decided, Some(&known.last_decision));
         age_decisions::insert(tx, &row).await?;
@@ -223,16 +227,24 @@ impl Decide {
     }
 
     /// What was linked and is no longer, or to somebody else, proves nothing of that customer.
-    async fn forget(&self, tx: &mut Tx<'_>, before: &Found, after: &Found) -> store::Result<()> {
+    async fn forget(
+        &mut self,
+        tx: &mut Tx<'_>,
+        before: &Found,
+        after: &Found,
+    ) -> store::Result<()> {
         let stands = after.verification.is_some() && after.email_index == before.email_index;
         match before.email_index {
             Some(email_index) if !stands && before.verification.is_some() => {
                 let company = self.question.key.company.as_str();
                 lock_in_order(tx, company, email_index, after.email_index).await?;
-                look_again(tx, company, email_index).await
+                let (request_id, now) = (&self.request_id, self.question.now);
+                let news = look_again(&self.pen, tx, company, email_index, request_id, now).await?;
+                self.news.extend(news);
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     }
 
     /// Lets the checks decide, and seals the claim.
@@ -241,14 +253,14 @@ impl Decide {
             policy, now, anew, ..
         } = self.question;
         let decision = policy.age.decide(&self.claimed.as_claim(), now);
-        let id = VerificationId::generate(now, self.random.as_ref());
+        let id = VerificationId::generate(now, self.pen.random.as_ref());
         let place = Place {
             table: "age_decisions",
             column: "claim",
             row: id.as_str().as_bytes(),
         };
         let claim = key
-            .seal(place, &self.evidence, self.random.as_ref())
+            .seal(place, &self.evidence, self.pen.random.as_ref())
             .map_err(sealing)?;
         let attempts = earlier.map(|found| found.attempts).unwrap_or_default();
         let linked = earlier.and_then(|found| found.email_index);
@@ -331,7 +343,7 @@ impl Decide {
 
     /// A verification that holds, asked about with an address that it is not linked to yet.
     async fn link_again(
-        &self,
+        &mut self,
         tx: &mut Tx<'_>,
         known: &ForUpdate,
         verification: &Verification,
@@ -364,7 +376,7 @@ impl Decide {
     }
 
     async fn link(
-        &self,
+        &mut self,
         tx: &mut Tx<'_>,
         found: &Found,
         verification: &Verification,
@@ -373,8 +385,7 @@ impl Decide {
             return Ok(());
         };
         let link = Link {
-            ring: &self.ring,
-            random: self.random.as_ref(),
+            pen: &self.pen,
             company: self.question.key.company.as_str(),
             email_index,
             email: self.email.as_ref(),
@@ -383,6 +394,8 @@ impl Decide {
             request_id: &self.request_id,
             now: self.question.now,
         };
-        link.make(tx).await
+        let news = link.make(tx).await?;
+        self.news.extend(news);
+        Ok(())
     }
 }

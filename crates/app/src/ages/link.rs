@@ -4,22 +4,18 @@
 
 use domain::age::Assurance;
 use domain::contact::Email;
-use domain::random::{Random, uuid_v7};
-use domain::seal::{BlindIndex, DataKey, KeyRing, Place};
-use domain::standing::Standing;
+use domain::seal::BlindIndex;
 use jiff::Timestamp;
 use store::Tx;
 use store::tables::age_customers::Verification;
-use store::tables::customers::{self, Customer};
-use store::tables::evidence::{self, Evidence};
-use uuid::Uuid;
+use store::tables::customers;
 
-use crate::customers::place;
-use crate::people::{self, sealing};
+use crate::customers::Piece;
+use crate::orders::{self, News, Pen, Proofs};
+use crate::people::sealing;
 
 pub(super) struct Link<'a> {
-    pub ring: &'a KeyRing,
-    pub random: &'a dyn Random,
+    pub pen: &'a Pen,
     pub company: &'a str,
     pub email_index: BlindIndex,
     /// The address, when it came with the request: a customer is made only then.
@@ -37,108 +33,86 @@ struct Metadata<'a> {
 }
 
 impl Link<'_> {
-    /// Links what was just written, and leaves evidence of it.
-    pub async fn make(&self, tx: &mut Tx<'_>) -> store::Result<()> {
+    /// Links what was just written, leaves evidence of it, and looks at the customer's orders.
+    pub async fn make(&self, tx: &mut Tx<'_>) -> store::Result<News> {
         let known = customers::find_for_update(tx, self.company, self.email_index).await?;
-        let evidence = match (known, self.email) {
+        let piece = self.piece()?;
+        let (ring, random) = (&*self.pen.ring, &*self.pen.random);
+        match (known, self.email) {
             (Some(known), _) => {
-                let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
-                self.keep_evidence(tx, &key, Some(known.last_evidence))
-                    .await?
+                let key = ring.unwrap(&known.data_key).map_err(sealing)?;
+                let previous = Some(known.last_evidence);
+                let evidence = piece.keep(tx, random, &key, previous).await?;
+                customers::set_last_evidence(tx, self.company, self.email_index, evidence).await?;
             }
-            (None, Some(email)) => self.create(tx, email).await?,
+            (None, Some(email)) => {
+                piece.make_customer(tx, ring, random, email, None).await?;
+            }
             // Whoever was linked before is no longer known.
-            (None, None) => return Ok(()),
-        };
-        let named =
-            customers::set_last_evidence(tx, self.company, self.email_index, evidence).await?;
-        if named && customers::refresh_age(tx, self.company, self.email_index).await? {
-            return Ok(());
+            (None, None) => return Ok(News::default()),
         }
-        Err(store::Error::Conflict("customer erased elsewhere".into()))
+        let (company, request_id) = (self.company, self.request_id);
+        look_again(
+            self.pen,
+            tx,
+            company,
+            self.email_index,
+            request_id,
+            self.now,
+        )
+        .await
     }
 
-    async fn create(&self, tx: &mut Tx<'_>, email: &Email) -> store::Result<Uuid> {
-        let key = people::insert_key(tx, self.ring, self.random, self.company, self.now).await?;
-        let evidence = self.keep_evidence(tx, &key, None).await?;
-        let sealed = key
-            .seal(
-                place(&self.email_index, "email"),
-                email.as_str().as_bytes(),
-                self.random,
-            )
-            .map_err(sealing)?;
-        let customer = Customer {
-            company_id: self.company,
-            email_index: self.email_index,
-            data_key: key.id(),
-            last_evidence: evidence,
-            email: &sealed,
-            phone: None,
-            phone_changed_at: None,
-            standing: &Standing::default(),
-            created_at: self.now,
-            updated_at: self.now,
-        };
-        if customers::insert(tx, &customer).await? {
-            return Ok(evidence);
-        }
-        Err(store::Error::Conflict("customer created elsewhere".into()))
-    }
-
-    async fn keep_evidence(
-        &self,
-        tx: &mut Tx<'_>,
-        key: &DataKey,
-        previous: Option<Uuid>,
-    ) -> store::Result<Uuid> {
-        let id = uuid_v7(self.now, self.random);
+    fn piece(&self) -> store::Result<Piece<'_>> {
         let metadata = serde_json::to_vec(&Metadata {
             verification_id: &self.verification.id,
         })
         .map_err(|error| store::Error::Refused(error.to_string()))?;
-        let at = Place {
-            table: "evidence",
-            column: "metadata",
-            row: id.as_bytes(),
-        };
-        let metadata = key.seal(at, &metadata, self.random).map_err(sealing)?;
-        let evidence = Evidence {
-            company_id: self.company,
+        Ok(Piece {
+            company: self.company,
             email_index: self.email_index,
-            id,
-            previous,
             proof: "age",
-            status: true,
-            applied: true,
             assurance: Assurance::SelfDeclared.as_str(),
             source: self.source,
-            occurred_at: self.verification.validity.verified_at,
-            recorded_at: self.now,
             request_id: self.request_id,
-            data_key: key.id(),
-            metadata: &metadata,
-        };
-        evidence::insert(tx, &evidence).await?;
-        Ok(id)
+            occurred_at: self.verification.validity.verified_at,
+            now: self.now,
+            metadata,
+        })
     }
 }
 
-/// What is left of a customer's proof of age when a verification that is linked no longer counts,
-/// or is linked to somebody else. To be called when that is written.
+/// What is left of a customer's proof of age, and what that means for the customer's orders. To be
+/// called when a verification was linked, no longer counts, or is linked to somebody else.
 pub(super) async fn look_again(
+    pen: &Pen,
     tx: &mut Tx<'_>,
     company: &str,
     email_index: BlindIndex,
-) -> store::Result<()> {
+    request_id: &str,
+    now: Timestamp,
+) -> store::Result<News> {
     // Locked first: what other transactions have linked meanwhile must be seen.
-    if customers::find_for_update(tx, company, email_index)
-        .await?
-        .is_some()
-    {
-        customers::refresh_age(tx, company, email_index).await?;
+    let Some(known) = customers::find_for_update(tx, company, email_index).await? else {
+        return Ok(News::default());
+    };
+    let age_until = customers::refresh_age(tx, company, email_index).await?;
+    let missing = |age_until| pen.missing(&known.standing, age_until, now);
+    let (before, after) = (missing(known.age_verified_until), missing(age_until));
+    if before == after {
+        return Ok(News::default());
     }
-    Ok(())
+    let key = pen.ring.unwrap(&known.data_key).map_err(sealing)?;
+    let proofs = Proofs {
+        company,
+        email_index,
+        key: &key,
+        before,
+        after,
+        request_id,
+        now,
+    };
+    orders::look_again(pen, tx, &proofs).await
 }
 
 /// Locks two customers in the order in which everybody does, so that nobody waits for each other.

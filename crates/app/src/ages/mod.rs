@@ -23,6 +23,7 @@ use domain::access::CompanyId;
 use domain::age::{AgePolicy, AttemptPolicy};
 use domain::seal::IndexKey;
 use domain::span::Span;
+use jiff::Timestamp;
 use store::tables::customers::Key;
 
 /// The operator's rules.
@@ -36,6 +37,14 @@ pub struct Policy {
     pub lifetime: Span,
     /// Whether a verification that is linked to a customer proves the customer's identity.
     pub proves_identity: bool,
+}
+
+impl Policy {
+    /// Whether a customer's identity is proven at `now` by an age verification that holds until
+    /// then, if one is linked.
+    pub(crate) fn identity_by_age(&self, age_until: Option<Timestamp>, now: Timestamp) -> bool {
+        self.proves_identity && age_until.is_some_and(|until| now < until)
+    }
 }
 
 impl Default for Policy {

@@ -170,8 +170,9 @@ pub async fn verify(
         Look::Open(looked) => looked,
     };
     let unit = Decide::new(app, ctx, question, request, draft, reply, looked)?;
-    let answer = app.store.write(unit).await?;
+    let (answer, news) = app.store.write(unit).await?;
     ctx.exchange.mark_recorded();
+    news.announce(app);
     Ok(answer)
 }
 

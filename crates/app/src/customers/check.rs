@@ -2,9 +2,11 @@
 
 use domain::contact::{E164, Email};
 use domain::standing::{Completeness, Standing};
+use jiff::Timestamp;
 use store::tables::customers::{Found, Key, Wanted};
 
 use super::{email_index, phone_index};
+use crate::ages::Policy;
 use crate::{App, Ctx, Result};
 
 /// Whom to look for: by e-mail first, then by phone.
@@ -33,10 +35,14 @@ pub struct Checked {
 
 impl Checked {
     pub(super) fn of(found: Option<&Found>, app: &App) -> Self {
+        Self::at(found, &app.ages, app.clock.now())
+    }
+
+    /// What is known at `now`.
+    pub(crate) fn at(found: Option<&Found>, policy: &Policy, now: Timestamp) -> Self {
         let standing = found.map(|found| found.standing).unwrap_or_default();
         let age_until = found.and_then(|found| found.age_verified_until);
-        let identity_by_age =
-            app.ages.proves_identity && age_until.is_some_and(|until| app.clock.now() < until);
+        let identity_by_age = policy.identity_by_age(age_until, now);
         Self {
             found: found.is_some(),
             standing,

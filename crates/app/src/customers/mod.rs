@@ -3,11 +3,13 @@
 mod bulk;
 mod check;
 mod keys_fit;
+mod newcomer;
 mod update;
 
 pub use bulk::{BulkChecked, bulk_check};
 pub use check::{Checked, Question, check};
 pub use keys_fit::{Fit, keys_fit};
+pub(crate) use newcomer::Piece;
 pub(crate) use update::place;
 pub use update::{Metadata, Update, Updated, update};
 

@@ -3,13 +3,11 @@
 //! The customer, the evidence, the audit record and (when the caller sent an
 //! idempotency key) the stored answer are committed together or not at all.
 
-use std::sync::Arc;
-
 use domain::access::CompanyId;
 use domain::age::Assurance;
 use domain::contact::{E164, Email};
-use domain::random::{Random, uuid_v7};
-use domain::seal::{BlindIndex, DataKey, KeyRing, Place};
+use domain::random::uuid_v7;
+use domain::seal::{BlindIndex, DataKey, Place};
 use domain::standing::{Applied, Change, Proof, Standing};
 use jiff::Timestamp;
 use store::tables::customers::{self, Customer, ForUpdate, Phone};
@@ -20,6 +18,7 @@ use uuid::Uuid;
 use super::{email_index, phone_index};
 use crate::audit::Draft;
 use crate::idempotency::Reply;
+use crate::orders::{self, News, Pen, Proofs};
 use crate::people::{self, sealing};
 use crate::{App, Ctx, Result};
 
@@ -87,8 +86,7 @@ pub async fn update(
     let index = email_index(&app.index_key, &company, &update.email);
     ctx.exchange.note_subject(index);
     let unit = Apply {
-        ring: app.key_ring.clone(),
-        random: app.random.clone(),
+        pen: Pen::of(app),
         email_index: index,
         phone_index: update
             .phone
@@ -103,14 +101,14 @@ pub async fn update(
         update,
         reply,
     };
-    let updated = app.store.write(unit).await?;
+    let (updated, news) = app.store.write(unit).await?;
     ctx.exchange.mark_recorded();
+    news.announce(app);
     Ok(updated)
 }
 
 struct Apply {
-    ring: Arc<KeyRing>,
-    random: Arc<dyn Random>,
+    pen: Pen,
     company: CompanyId,
     email_index: BlindIndex,
     phone_index: Option<BlindIndex>,
@@ -124,17 +122,17 @@ struct Apply {
 }
 
 impl Unit for Apply {
-    type Output = Updated;
+    type Output = (Updated, News);
 
     fn lane(&self) -> Lane {
         Lane::of(self.email_index.as_bytes())
     }
 
-    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Updated>> {
-        let applied =
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
+        let (applied, mut news) =
             match customers::find_for_update(tx, self.company.as_str(), self.email_index).await? {
                 Some(known) => self.change(tx, known).await?,
-                None => self.create(tx).await?,
+                None => (self.create(tx).await?, News::default()),
             };
         let output = Updated {
             email: self.update.email.clone(),
@@ -143,13 +141,12 @@ impl Unit for Apply {
             at: self.now,
         };
         self.reply.store(tx, &output).await?;
-        let record = self
-            .draft
-            .clone()
-            .finish("ok", 200, Some(self.detail(applied)));
+        let detail = Some(self.detail(applied));
+        let mut records = vec![self.draft.clone().finish("ok", 200, detail)];
+        records.extend(news.take_records());
         Ok(Written {
-            output,
-            records: vec![record],
+            output: (output, news),
+            records,
         })
     }
 }
@@ -157,7 +154,8 @@ impl Unit for Apply {
 impl Apply {
     async fn create(&self, tx: &mut Tx<'_>) -> store::Result<Applied> {
         let (company, now) = (self.company.as_str(), self.now);
-        let key = people::insert_key(tx, &self.ring, self.random.as_ref(), company, now).await?;
+        let (ring, random) = (&self.pen.ring, self.pen.random.as_ref());
+        let key = people::insert_key(tx, ring, random, company, now).await?;
         let mut standing = Standing::default();
         let applied = standing.apply(self.update.proof, self.as_change());
         let evidence = self.keep_evidence(tx, &key, None, applied).await?;
@@ -179,8 +177,15 @@ impl Apply {
         Err(store::Error::Conflict("customer created elsewhere".into()))
     }
 
-    async fn change(&self, tx: &mut Tx<'_>, mut known: ForUpdate) -> store::Result<Applied> {
-        let key = self.ring.unwrap(&known.data_key).map_err(sealing)?;
+    async fn change(
+        &self,
+        tx: &mut Tx<'_>,
+        mut known: ForUpdate,
+    ) -> store::Result<(Applied, News)> {
+        let key = self.pen.ring.unwrap(&known.data_key).map_err(sealing)?;
+        let age_until = known.age_verified_until;
+        let missing = |standing: &Standing| self.pen.missing(standing, age_until, self.now);
+        let before = missing(&known.standing);
         let applied = known.standing.apply(self.update.proof, self.as_change());
         let previous = Some(known.last_evidence);
         let evidence = self.keep_evidence(tx, &key, previous, applied).await?;
@@ -197,10 +202,19 @@ impl Apply {
                 customers::set_last_evidence(tx, company, self.email_index, evidence).await?
             }
         };
-        if written {
-            return Ok(applied);
+        if !written {
+            return Err(store::Error::Conflict("customer erased elsewhere".into()));
         }
-        Err(store::Error::Conflict("customer erased elsewhere".into()))
+        let proofs = Proofs {
+            company: self.company.as_str(),
+            email_index: self.email_index,
+            key: &key,
+            before,
+            after: missing(&known.standing),
+            request_id: &self.request_id,
+            now: self.now,
+        };
+        Ok((applied, orders::look_again(&self.pen, tx, &proofs).await?))
     }
 
     /// Writes the phone number if it is another one and newer; returns when the
@@ -256,14 +270,14 @@ impl Apply {
         previous: Option<Uuid>,
         applied: Applied,
     ) -> store::Result<Uuid> {
-        let id = uuid_v7(self.now, self.random.as_ref());
+        let id = uuid_v7(self.now, self.pen.random.as_ref());
         let place = Place {
             table: "evidence",
             column: "metadata",
             row: id.as_bytes(),
         };
         let metadata = key
-            .seal(place, &self.metadata, self.random.as_ref())
+            .seal(place, &self.metadata, self.pen.random.as_ref())
             .map_err(sealing)?;
         let evidence = Evidence {
             company_id: self.company.as_str(),
@@ -305,7 +319,7 @@ impl Apply {
 
     fn seal(&self, key: &DataKey, column: &'static str, value: &str) -> store::Result<Vec<u8>> {
         let place = place(&self.email_index, column);
-        key.seal(place, value.as_bytes(), self.random.as_ref())
+        key.seal(place, value.as_bytes(), self.pen.random.as_ref())
             .map_err(sealing)
     }
 

@@ -4,17 +4,47 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::random::Random;
+use domain::seal::DataKey;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use store::Tx;
+use store::tables::deliveries;
+use store::tables::orders::Order;
 
 use super::shop::ShopProblem;
 use super::{Gate, OrderName, WriteBack, Wrote};
 use crate::Result;
 use crate::deliveries::channel::{Channel, Fared, Fate, Line, Parcel, Sent, Tried};
+use crate::deliveries::{Outgoing, Sealed};
+use crate::people::sealing;
 
 /// The name of the channel.
 pub const LIGHTSPEED: &str = "lightspeed";
+
+/// Enqueues a write-back, in the transaction of what there is to show.
+pub(crate) async fn enqueue(
+    tx: &mut Tx<'_>,
+    random: &dyn Random,
+    order: &Order,
+    key: &DataKey,
+    now: Timestamp,
+) -> store::Result<()> {
+    // One at a time: of two that are under way together, the one that looked first may write last.
+    let stream = [LIGHTSPEED.as_bytes(), order.id.as_bytes()].concat();
+    let outgoing = Outgoing {
+        channel: LIGHTSPEED,
+        company: &order.company_id,
+        topic: "order.shown",
+        stream: Some(&stream),
+        key,
+        body: order.order_id.as_bytes(),
+        at: now,
+    };
+    let sealed = Sealed::new(random, &outgoing).map_err(sealing)?;
+    deliveries::insert(tx, LIGHTSPEED, &sealed.row()).await
+}
 
 /// Write-backs to the shop.
 #[derive(Clone)]

@@ -14,6 +14,7 @@ mod shop;
 mod sync;
 mod write_back;
 
+pub(crate) use channel::enqueue;
 pub use channel::{LIGHTSPEED, WriteBacks};
 pub use envelope::{Envelope, OrderName};
 pub use gate::{Gate, Placement, Standing};

@@ -1,28 +1,126 @@
-//! TEMP
-use super::{Gate, Placement, Standing};
-use crate::{App, Result};
-use domain::seal::BlindIndex;
-use futures_util::future::BoxFuture;
+//! The gate over the orders that the server keeps.
+
 use std::sync::Arc;
-pub struct OrderGate(#[allow(dead_code)] Arc<App>);
+
+use domain::access::{CompanyId, Credential, Principal, Scopes};
+use domain::order::Status;
+use domain::random::uuid_v7;
+use domain::seal::BlindIndex;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::{Gate, Placement, SOURCE, Standing};
+use crate::credentials::{Caller, KeyLimits};
+use crate::exchange::Exchange;
+use crate::idempotency::Reply;
+use crate::orders::{self, Decision, Request, Settlement, Shown};
+use crate::{App, Code, Ctx, Error, Result};
+
+/// Gates the shop's orders like those of any other shop.
+pub struct OrderGate(Arc<App>);
+
 impl OrderGate {
+    /// Over the use cases.
     pub fn new(app: Arc<App>) -> Self {
         Self(app)
     }
-}
-impl Gate for OrderGate {
-    fn place<'a>(&'a self, _: &'a str, _: Placement) -> BoxFuture<'a, Result<BlindIndex>> {
-        unimplemented!()
+
+    /// What is done because of a hook is done on its company's behalf, and recorded like a request.
+    fn ctx(&self, company: &str, action: &'static str) -> Result<Ctx> {
+        let now = self.0.clock.now();
+        let principal = Principal {
+            company: CompanyId::parse(company).map_err(Error::internal)?,
+            credential: Credential::Hook,
+            scopes: Scopes::NONE,
+            role_admin: false,
+        };
+        let caller = Caller::new(principal, KeyLimits::new(), &self.0.index_key);
+        let request_id = uuid_v7(now, &*self.0.random).to_string();
+        let exchange = Exchange::new(request_id, now, None, None);
+        exchange.note_action(action);
+        exchange.note_caller(caller.clone());
+        Ok(Ctx {
+            caller,
+            exchange: Arc::new(exchange),
+        })
     }
+
+    async fn take_in(&self, company: &str, order: Placement) -> Result<BlindIndex> {
+        let ctx = self.ctx(company, "order.create")?;
+        let request = Request {
+            order_id: order.order_id,
+            source: Some(SOURCE.as_str().to_owned()),
+            email: order.email,
+            phone: order.phone,
+            placed_at: Some(order.placed_at),
+        };
+        orders::place(&self.0, &ctx, request, Reply::unkept()).await?;
+        let subject = ctx.exchange.subject();
+        subject.ok_or_else(|| Error::internal("an order is nobody's"))
+    }
+
+    /// The order, if it is one of this shop: another shop of the company may number alike.
+    async fn find(&self, company: &str, order_id: &str) -> Result<Option<Shown>> {
+        let ctx = self.ctx(company, "order.show")?;
+        match orders::show(&self.0, &ctx, order_id).await {
+            Ok(story) => Ok(Some(story.order).filter(|order| order.source == SOURCE.as_str())),
+            Err(error) if error.problem().code == Code::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn end(&self, company: &str, order_id: &str, reason: &str) -> Result<bool> {
+        let found = self.find(company, order_id).await?;
+        if found.is_none_or(|order| order.status == Status::Cancelled) {
+            return Ok(false);
+        }
+        let ctx = self.ctx(company, "order.cancel")?;
+        let settlement = Settlement {
+            decision: Decision::Cancel,
+            reason: reason.to_owned(),
+        };
+        orders::settle(&self.0, &ctx, order_id, settlement, Reply::unkept()).await?;
+        Ok(true)
+    }
+}
+
+fn standing(order: &Shown) -> Standing {
+    match order.status {
+        Status::Held => Standing::Held(order.missing.proofs().collect()),
+        Status::Released => Standing::Released,
+        Status::Expired => Standing::Expired,
+        Status::Late => Standing::Late,
+        Status::Cancelled => Standing::Cancelled,
+    }
+}
+
+impl Gate for OrderGate {
+    fn place<'a>(
+        &'a self,
+        company: &'a str,
+        order: Placement,
+    ) -> BoxFuture<'a, Result<BlindIndex>> {
+        self.take_in(company, order).boxed()
+    }
+
     fn cancel<'a>(
         &'a self,
-        _: &'a str,
-        _: &'a str,
-        _: &'static str,
+        company: &'a str,
+        order_id: &'a str,
+        reason: &'static str,
     ) -> BoxFuture<'a, Result<bool>> {
-        unimplemented!()
+        self.end(company, order_id, reason).boxed()
     }
-    fn standing<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Option<Standing>>> {
-        unimplemented!()
+
+    fn standing<'a>(
+        &'a self,
+        company: &'a str,
+        order_id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Standing>>> {
+        async move {
+            let found = self.find(company, order_id).await?;
+            Ok(found.as_ref().map(standing))
+        }
+        .boxed()
     }
 }

@@ -49,6 +49,15 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The address with all of the mailbox's name hidden but its first letter: `a***@example.com`.
+    /// The stars are always three, so that they do not tell its length.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let (mailbox, domain) = self.0.rsplit_once('@').unwrap_or_default();
+        let first: String = mailbox.chars().take(1).collect();
+        format!("{first}***@{domain}")
+    }
 }
 
 impl fmt::Debug for Email {
@@ -180,6 +189,17 @@ mod tests {
             parsed(&"m".repeat(1 << 20)),
             Err(ContactError::EmailTooLong)
         );
+    }
+
+    #[test]
+    fn a_mask_leaves_the_first_letter_and_the_domain() {
+        for (address, masked) in [
+            ("ada@example.com", "a***@example.com"),
+            ("a@example.com", "a***@example.com"),
+            ("änne.long-name@example.com", "ä***@example.com"),
+        ] {
+            assert_eq!(Email::parse(address).unwrap().masked(), masked);
+        }
     }
 
     #[test]

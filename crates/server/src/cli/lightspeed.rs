@@ -111,8 +111,9 @@ async fn sync(
     config: &Config,
 ) -> Result<(), Failure> {
     let now = app.clock.now();
-    let held = config.orders.deadline.as_duration().unwrap_or_default();
-    let first = Since::Ago(SignedDuration::try_from(held).unwrap_or_default()).before(now);
+    // What was placed before that would have expired by now.
+    let held = config.orders.schedule.deadline(now).duration_since(now);
+    let first = Since::Ago(held).before(now);
     let request = Request {
         company: config.integration_company.clone(),
         since: arguments.since.as_ref().map(|since| since.before(now)),

@@ -85,7 +85,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
             options(&config).shutdown_timeout,
             stop.clone(),
         ));
-        let dispatcher = runtime::dispatcher(&config, &app)?;
+        let dispatcher = runtime::dispatcher(&config, &app, &integrations)?;
         tasks.spawn(deliver(
             dispatcher,
             options(&config).shutdown_timeout,

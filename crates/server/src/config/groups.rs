@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::order::Schedule;
 use domain::rate::Limit;
 use domain::span::Span;
 use ipnet::IpNet;
@@ -177,19 +178,21 @@ impl Ages {
 /// Held orders.
 #[derive(Clone, Debug)]
 pub struct Orders {
-    /// How long an order is held.
-    pub deadline: Span,
-    /// When its customer is reminded, from the order on.
-    pub reminders: Vec<Span>,
+    /// How long an order is held, and when its customer is reminded.
+    pub schedule: Schedule,
 }
 
 impl Orders {
     pub(super) fn read(read: &mut Reader<'_>) -> Option<Self> {
         let deadline = read.value(&settings::HOLD_DEADLINE);
         let reminders = read.value(&settings::REMINDERS);
+        let schedule = Schedule::new(deadline?, reminders?).map_err(|error| {
+            let about = &settings::REMINDERS.about;
+            let text = format!("do not go with HOLD_DEADLINE: {error}");
+            read.problems.add(about.name, text);
+        });
         Some(Self {
-            deadline: deadline?,
-            reminders: reminders?,
+            schedule: schedule.ok()?,
         })
     }
 }

@@ -225,7 +225,8 @@ settings! {
         SESSION_TTL: Span = kinds::SPAN, Default("10m");
         /// How long an order is held for what is missing.
         HOLD_DEADLINE: Span = kinds::SPAN, Default("72h");
-        /// When the customer of a held order is reminded, counted from the order.
+        /// When the customer of a held order is reminded, counted from the order: ascending, and all before
+        /// the deadline.
         REMINDERS: Vec<Span> = kinds::SPANS, Default("0h,24h,48h,68h");
         /// The company that the integrations below work for.
         INTEGRATION_COMPANY: String = kinds::TEXT, Default("default");

@@ -12,6 +12,7 @@ pub mod listener;
 mod mail;
 pub mod numbers;
 pub mod openapi;
+pub mod orders;
 mod pages;
 pub mod scrape;
 pub mod tls;
@@ -58,6 +59,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .merge(customers::routes())
         .merge(ages::routes())
         .merge(numbers::routes())
+        .merge(orders::routes())
         .merge(tokens::routes())
         .merge(admin::routes())
         .merge(health::routes())

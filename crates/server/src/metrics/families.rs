@@ -125,6 +125,20 @@ pub(super) const AGE_PROCESSING: Family = Family {
     help: "Time an age verification took to decide.",
 };
 
+pub(super) const ORDERS: Family = Family {
+    name: "bonafide_orders_total",
+    kind: Kind::Counter,
+    labels: &["status"],
+    help: "Orders that came to stand somewhere, by where; counted by the instance that wrote it.",
+};
+
+pub(super) const ORDERS_HELD: Family = Family {
+    name: "bonafide_orders_held",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Orders that are held, of all companies; told by instances that work.",
+};
+
 pub(super) const DELIVERY_ATTEMPTS: Family = Family {
     name: "bonafide_delivery_attempts_total",
     kind: Kind::Counter,
@@ -196,7 +210,7 @@ pub(super) const START_TIME: Family = Family {
 };
 
 /// All families.
-pub const ALL: [&Family; 21] = [
+pub const ALL: [&Family; 23] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &LIMIT_REFUSALS,
@@ -208,6 +222,8 @@ pub const ALL: [&Family; 21] = [
     &AUDIT_BATCH,
     &AGE_VERIFICATIONS,
     &AGE_PROCESSING,
+    &ORDERS,
+    &ORDERS_HELD,
     &DELIVERY_ATTEMPTS,
     &DELIVERY_DURATION,
     &QUEUE_DEPTH,

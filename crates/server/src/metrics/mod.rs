@@ -14,6 +14,7 @@ pub mod audit;
 pub mod deliveries;
 mod families;
 pub mod inbox;
+pub mod orders;
 mod page;
 mod process;
 pub mod refusals;

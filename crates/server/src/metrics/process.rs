@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::families::{BUILD_INFO, START_TIME};
-use super::{ages, audit, deliveries, inbox, refusals};
+use super::{ages, audit, deliveries, inbox, orders, refusals};
 
 /// The process has started: notes when, and lets every counter whose labels are known begin at 0.
 pub fn started(at: Timestamp) {
@@ -15,5 +15,6 @@ pub fn started(at: Timestamp) {
     audit::begin();
     deliveries::begin();
     inbox::begin();
+    orders::begin();
     refusals::begin();
 }

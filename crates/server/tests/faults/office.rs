@@ -16,9 +16,11 @@ use app::{App, Parts};
 use bonafide::ambient::{SystemClock, SystemRandom};
 use domain::access::{CompanyId, Scope, Scopes};
 use domain::clock::Clock as _;
+use domain::order::Schedule;
 use domain::random::uuid_v7;
 use domain::rate::Limit;
 use domain::seal::{IndexKey, KeyRing};
+use domain::span::Span;
 use domain::webhook::WebhookSecret;
 use store::postgres::Target;
 use store::tables::age_statistics;
@@ -68,9 +70,15 @@ impl Office {
             key_ring: KeyRing::new([("k1", &[b'B'; 32])]).unwrap(),
             ages: app::ages::Policy::default(),
             numbers: app::numbers::Policy {
-                lifetime: domain::span::Span::seconds(600),
+                lifetime: Span::seconds(600),
                 base_url: "http://localhost:3000".into(),
                 render_event: bonafide::http::numbers::event,
+            },
+            orders: app::orders::Policy {
+                schedule: Schedule::new(Span::seconds(3600), vec![Span::seconds(0)]).unwrap(),
+                render_event: bonafide::http::orders::event,
+                writes_back: false,
+                count: bonafide::metrics::orders::count,
             },
         });
         Self(Arc::new(app.await.unwrap()))

@@ -53,7 +53,7 @@ pub use client::{Answer, Call};
 pub use database::Database;
 pub use log::{capture, logged};
 pub use receivers::Receivers;
-pub use settings::{BASE_URL, JWT_SECRET, Settings, deliveries as deliveries_settings};
+pub use settings::{BASE_URL, JWT_SECRET, Settings, deliveries as deliveries_settings, schedule};
 
 /// Runs each of the named tests (`async fn name(app: TestApp)`) on both databases.
 macro_rules! flows {
@@ -189,6 +189,7 @@ impl TestApp {
             key_ring: key_ring(),
             ages: settings.ages,
             numbers: settings.numbers,
+            orders: settings.orders,
         };
         let app = Arc::new(App::open(parts).await.unwrap());
         let quota = quota(&ground).await;
@@ -270,6 +271,7 @@ impl TestApp {
         app::numbers::sweep(&self.app).await.unwrap();
         app::inbox::clear(&self.app).await.unwrap();
         app::mail::clean_up(&self.app).await.unwrap();
+        app::orders::sweep(&self.app).await.unwrap();
     }
 
     /// Creates a company.

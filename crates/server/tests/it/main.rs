@@ -27,6 +27,7 @@ mod mail;
 mod metrics;
 mod numbers;
 mod openapi;
+mod orders;
 mod outbound;
 mod privacy;
 mod quota;

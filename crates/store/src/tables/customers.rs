@@ -86,8 +86,11 @@ pub struct ForUpdate {
     pub last_evidence: Uuid,
     /// The keyed hash of the phone number.
     pub phone_index: Option<BlindIndex>,
+    /// Until when the age verification holds that is linked to the customer.
+    pub age_verified_until: Option<Timestamp>,
 }
 
+/// The columns of a standing.
 macro_rules! standing_columns {
     () => {
         "c.veriff_approved, c.veriff_date, c.veriff_changed_at, c.membership_signed, \
@@ -96,12 +99,19 @@ macro_rules! standing_columns {
     };
 }
 
+pub(super) use standing_columns;
+
 /// How many columns a standing has, and how many a look-up.
 const STANDING: usize = 9;
-const FOUND: usize = STANDING + 2;
+pub(super) const FOUND: usize = STANDING + 2;
 
 fn standing(row: &Row) -> Result<Standing> {
+    standing_at(row, 0)
+}
+
+fn standing_at(row: &Row, first: usize) -> Result<Standing> {
     let proof = |at: usize, name: &str| -> Result<ProofState> {
+        let at = first + at;
         Ok(ProofState {
             given: row.bool(at, name)?,
             date: row.find_time(at + 1, name)?,
@@ -116,11 +126,16 @@ fn standing(row: &Row) -> Result<Standing> {
 }
 
 fn found(row: &Row) -> Result<Found> {
+    found_at(row, 0)
+}
+
+/// Reads the columns of a look-up from `first` on.
+pub(super) fn found_at(row: &Row, first: usize) -> Result<Found> {
+    let after = first + STANDING;
     Ok(Found {
-        standing: standing(row)?,
-        updated_at: row.time(STANDING, "customer_verification.updated_at")?,
-        age_verified_until: row
-            .find_time(STANDING + 1, "customer_verification.age_verified_until")?,
+        standing: standing_at(row, first)?,
+        updated_at: row.time(after, "customer_verification.updated_at")?,
+        age_verified_until: row.find_time(after + 1, "customer_verification.age_verified_until")?,
     })
 }
 
@@ -137,29 +152,47 @@ pub struct SealedAddress {
     pub data_key: WrappedKey,
 }
 
+macro_rules! address {
+    () => {
+        "SELECT c.company_id, c.email_index, c.email, k.id, k.master_key, k.wrapped \
+         FROM customer_verification c JOIN data_keys k ON k.id = c.data_key "
+    };
+}
+
+fn address(row: &Row) -> Result<SealedAddress> {
+    const INDEX: &str = "customer_verification.email_index";
+    Ok(SealedAddress {
+        company_id: row.text(0, "customer_verification.company_id")?,
+        email_index: BlindIndex::from_bytes(&row.bytes(1, INDEX)?)
+            .ok_or_else(|| Error::corrupt(INDEX, "wrong length"))?,
+        email: row.bytes(2, "customer_verification.email")?,
+        data_key: data_keys::from_row_at(row, 3)?,
+    })
+}
+
 /// Any one customer, to try keys on; `None` while there is none.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn any_address(tx: &mut Tx<'_>) -> Result<Option<SealedAddress>> {
-    tx.find(
-        "SELECT c.company_id, c.email_index, c.email, k.id, k.master_key, k.wrapped \
-         FROM customer_verification c JOIN data_keys k ON k.id = c.data_key LIMIT 1",
-        &[],
-    )
-    .await?
-    .map(|row| {
-        let index = row.bytes(1, "customer_verification.email_index")?;
-        Ok(SealedAddress {
-            company_id: row.text(0, "customer_verification.company_id")?,
-            email_index: BlindIndex::from_bytes(&index).ok_or_else(|| {
-                Error::corrupt("customer_verification.email_index", "wrong length")
-            })?,
-            email: row.bytes(2, "customer_verification.email")?,
-            data_key: data_keys::from_row_at(&row, 3)?,
-        })
-    })
-    .transpose()
+    let row = tx.find(concat!(address!(), "LIMIT 1"), &[]).await?;
+    row.as_ref().map(address).transpose()
+}
+
+/// A customer's address; `None` when there is no such customer, or no key to open it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_address(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+) -> Result<Option<SealedAddress>> {
+    let sql = concat!(address!(), "WHERE c.company_id = $1 AND c.email_index = $2");
+    let row = tx
+        .find(sql, &[company_id.into(), email_index.as_bytes().into()])
+        .await?;
+    row.as_ref().map(address).transpose()
 }
 
 /// Finds a customer and locks the row.
@@ -176,7 +209,7 @@ pub async fn find_for_update(
             "SELECT ",
             standing_columns!(),
             ", c.phone_changed_at, k.id, k.master_key, k.wrapped, c.last_evidence, \
-             c.phone_index FROM customer_verification c \
+             c.phone_index, c.age_verified_until FROM customer_verification c \
              JOIN data_keys k ON k.id = c.data_key \
              WHERE c.company_id = $1 AND c.email_index = $2 FOR UPDATE"
         ),
@@ -192,6 +225,8 @@ pub async fn find_for_update(
             phone_index: row
                 .find_bytes(STANDING + 5, "customer_verification.phone_index")?
                 .and_then(|bytes| BlindIndex::from_bytes(&bytes)),
+            age_verified_until: row
+                .find_time(STANDING + 6, "customer_verification.age_verified_until")?,
         })
     })
     .transpose()
@@ -332,8 +367,8 @@ pub async fn set_phone(
     Ok(updated == 1)
 }
 
-/// Notes which of the age verifications that are linked to a customer holds longest, if any does.
-/// The customer must be locked, and what is linked written, before.
+/// Notes which of the age verifications that are linked to a customer holds longest, if any does,
+/// and returns until when. The customer must be locked, and what is linked written, before.
 ///
 /// # Errors
 /// Those of the database.
@@ -341,17 +376,20 @@ pub async fn refresh_age(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
-) -> Result<bool> {
-    let updated = tx
-        .execute(
+) -> Result<Option<Timestamp>> {
+    let row = tx
+        .find(
             "UPDATE customer_verification SET (age_verification_id, age_verified_until) = \
              (SELECT verification_id, expires_at FROM age_customers \
              WHERE company_id = $1 AND email_index = $2 AND verification_id IS NOT NULL \
-             ORDER BY expires_at DESC LIMIT 1) WHERE company_id = $1 AND email_index = $2",
+             ORDER BY expires_at DESC LIMIT 1) WHERE company_id = $1 AND email_index = $2 \
+             RETURNING age_verified_until",
             &[company_id.into(), email_index.as_bytes().into()],
         )
         .await?;
-    Ok(updated == 1)
+    row.map_or(Ok(None), |row| {
+        row.find_time(0, "customer_verification.age_verified_until")
+    })
 }
 
 /// How many customers a company has.

@@ -19,6 +19,8 @@ pub mod idempotency;
 pub mod inbox;
 pub mod mail_stops;
 pub mod mail_suppressions;
+pub mod order_events;
+pub mod orders;
 pub mod signing_keys;
 pub mod sync_positions;
 pub mod verification_sessions;

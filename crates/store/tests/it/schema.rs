@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use crate::ground::{Ground, contract, run};
 
 /// How many migrations there are.
-const MIGRATIONS: usize = 3;
+const MIGRATIONS: usize = 4;
 
 contract!(
     migrating_again_changes_nothing,

@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod cors;
+pub mod customer;
 pub mod edge;
 pub mod failure;
 pub mod fields;

@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use super::wire;
 use crate::http::Shared;
 use crate::http::conventions::body::{Body, LARGE};
+use crate::http::conventions::customer::CheckAnswer;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::once::{self, answer, once};
 use crate::http::conventions::permit::{Operation, Permit};
@@ -41,7 +42,7 @@ impl Operation for Check {
     path = "/api/v1/customer/check-verification",
     tag = "Customers",
     request_body = wire::CheckRequest,
-    responses((status = 200, description = "What is proven", body = wire::CheckAnswer))
+    responses((status = 200, description = "What is proven", body = CheckAnswer))
 )]
 async fn check(
     State(server): State<Shared>,

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use app::customers::{BulkChecked, Checked, Metadata, Question, Update, Updated};
 use domain::contact::Email;
-use domain::standing::{Proof, ProofState};
+use domain::standing::Proof;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::http::conventions::customer::CheckAnswer;
 use crate::http::conventions::fields::{Fields, Raw};
 use crate::http::conventions::json::{Seconds, render};
 
@@ -175,52 +176,6 @@ impl BulkRequest<'_> {
             parsed.extend(fields.indexed_email("emails", at, raw));
         }
         Some(parsed)
-    }
-}
-
-/// What is proven about a customer.
-#[derive(Serialize, ToSchema)]
-pub struct CheckAnswer {
-    /// Whether the customer is known.
-    #[schema(examples(true))]
-    customer_found: bool,
-    /// Whether the identity was approved.
-    #[schema(examples(true))]
-    veriff_approved: bool,
-    /// Since when; null without it.
-    #[schema(value_type = Option<String>, required, format = DateTime, examples("2024-09-15T14:32:00Z"))]
-    veriff_date: Option<Seconds>,
-    /// Whether the membership agreement was signed.
-    #[schema(examples(true))]
-    membership_signed: bool,
-    /// Since when; null without it.
-    #[schema(value_type = Option<String>, required, format = DateTime, examples("2024-09-15T14:32:00Z"))]
-    membership_date: Option<Seconds>,
-    /// Whether mail was agreed to.
-    #[schema(examples(true))]
-    email_optin: bool,
-    /// Since when; null without it.
-    #[schema(value_type = Option<String>, required, format = DateTime, examples("2024-09-15T14:32:00Z"))]
-    optin_date: Option<Seconds>,
-    /// Whether everything is proven.
-    #[schema(examples(true))]
-    all_verified: bool,
-}
-
-impl CheckAnswer {
-    fn of(checked: &Checked) -> Self {
-        let standing = &checked.standing;
-        let date = |proof: &ProofState| proof.date.map(Seconds);
-        Self {
-            customer_found: checked.found,
-            veriff_approved: standing.veriff.given,
-            veriff_date: date(&standing.veriff),
-            membership_signed: standing.membership.given,
-            membership_date: date(&standing.membership),
-            email_optin: standing.email_optin.given,
-            optin_date: date(&standing.email_optin),
-            all_verified: checked.all_verified,
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use utoipa::{Modify, OpenApi as _};
 
 use crate::http::conventions::surface::{Envelope, NumberFailure, TokenFailure};
 use crate::http::numbers::EventMessage;
+use crate::http::orders::{CustomerEventMessage, OrderEventMessage};
 
 /// The document without its paths.
 pub fn description() -> OpenApi {
@@ -32,6 +33,9 @@ pub fn description() -> OpenApi {
     servers((url = "/", description = "This server")),
     tags(
         (name = "Customers", description = "What is proven about a customer."),
+        (name = "Orders", description = "May this order ship? What happens to an order is told to the \
+            company's webhook as a signed `OrderEvent`, and that a customer has proven everything \
+            as a `CustomerEvent` (Standard Webhooks)."),
         (name = "Numbers", description = "Does this person hold this mobile number? The end of a \
             session is told to the company's webhook as a signed `NumberEvent` \
             (Standard Webhooks)."),
@@ -41,7 +45,7 @@ pub fn description() -> OpenApi {
             do, over HTTP. The scope `admin` is the operator's: it reaches every company."),
         (name = "Health", description = "Whether the server is well; public. Its metrics are for administrators.")
     ),
-    components(schemas(Envelope, NumberFailure, TokenFailure, EventMessage)),
+    components(schemas(Envelope, NumberFailure, TokenFailure, EventMessage, OrderEventMessage, CustomerEventMessage)),
     modifiers(&Schemes)
 )]
 struct Description;

@@ -4,6 +4,7 @@ mod credentials;
 mod deliveries;
 mod doctor;
 mod first_steps;
+mod inbox;
 
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};

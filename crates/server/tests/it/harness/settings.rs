@@ -7,6 +7,7 @@ use app::limits::Limits;
 use bonafide::http::conventions::edge;
 use bonafide::http::hooks::Hooks;
 use bonafide::tokens::{Expected, Tokens};
+use domain::order::Schedule;
 use domain::rate::Limit;
 use domain::span::Span;
 
@@ -25,6 +26,8 @@ pub struct Settings {
     pub ages: app::ages::Policy,
     /// The rules about numbers.
     pub numbers: app::numbers::Policy,
+    /// The rules about orders.
+    pub orders: app::orders::Policy,
     /// What tokens are accepted.
     pub tokens: Arc<Tokens>,
     /// Whose hooks are taken.
@@ -48,6 +51,12 @@ impl Default for Settings {
                 base_url: BASE_URL.into(),
                 render_event: bonafide::http::numbers::event,
             },
+            orders: app::orders::Policy {
+                schedule: schedule(72, &[0, 24, 48, 68]),
+                render_event: bonafide::http::orders::event,
+                writes_back: false,
+                count: bonafide::metrics::orders::count,
+            },
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
             hooks: Hooks::default(),
             edge: edge::Settings {
@@ -66,6 +75,13 @@ impl Settings {
         self.limits.customers = limit(text);
         self
     }
+}
+
+/// A schedule in hours.
+pub fn schedule(deadline: u64, reminders: &[u64]) -> Schedule {
+    let hours = |hours: u64| Span::seconds(3600 * hours);
+    let reminders = reminders.iter().map(|step| hours(*step)).collect();
+    Schedule::new(hours(deadline), reminders).unwrap()
 }
 
 fn limit(text: &str) -> Limit {

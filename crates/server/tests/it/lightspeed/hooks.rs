@@ -78,7 +78,7 @@ async fn a_captured_signature_is_good_for_one_event(app: TestApp) {
         .await;
     assert_eq!(stored(&stage.app).await, 1);
     stage.work().await;
-    assert!(stage.gate.find("XJ12H").is_some() && stage.gate.find("OTHER").is_none());
+    assert!(stage.standing("XJ12H").await.is_some() && stage.standing("OTHER").await.is_none());
 }
 
 async fn another_store_is_refused_and_uses_up_nothing(app: TestApp) {
@@ -107,7 +107,7 @@ async fn a_late_retry_is_taken(app: TestApp) {
         .expect(200)
         .await;
     stage.work().await;
-    assert!(stage.gate.find("XJ12H").is_some());
+    assert!(stage.standing("XJ12H").await.is_some());
 }
 
 async fn a_replay_changes_nothing(app: TestApp) {

@@ -2,24 +2,26 @@
 
 mod client;
 mod hooks;
-mod ledger;
 mod orders;
 pub mod shop;
 mod sync;
 
 use std::sync::Arc;
 
+use app::deliveries::{Channels, Dispatcher};
 use app::inbox::{self, Settings, Worker};
-use app::lightspeed::{LightspeedHooks, Statuses, WriteBack};
+use app::lightspeed::{
+    Gate, LIGHTSPEED, LightspeedHooks, OrderGate, Standing, Statuses, WriteBack, WriteBacks,
+};
 use bonafide::config::{BaseUrl, Lightspeed, Secret, kinds};
 use bonafide::http::hooks::{Hooks, LightspeedReception};
 use bonafide::outbound::LightspeedClient;
 use domain::hook::lightspeed::{Stamp, sign};
 use domain::hook::{HookKey, Source};
+use domain::standing::Proof;
 use serde_json::{Value, json};
 
 use crate::harness::{self, Call, TestApp};
-use ledger::Ledger;
 use shop::Shop;
 
 /// The store.
@@ -29,12 +31,12 @@ pub const TOKEN: &str = "secret_token";
 /// What it signs with.
 pub const CLIENT_SECRET: &str = "test_client_secret";
 
-/// An instance that works with a shop, over a gate of the test's own.
+/// An instance that works with a shop.
 pub struct Stage {
     pub app: TestApp,
     pub shop: Shop,
     pub client: Arc<LightspeedClient>,
-    pub gate: Arc<Ledger>,
+    pub gate: Arc<dyn Gate>,
     statuses: Statuses,
 }
 
@@ -50,16 +52,19 @@ impl Stage {
             store_id: STORE.to_owned(),
             keys: vec![HookKey::new(CLIENT_SECRET).unwrap()],
         };
-        let settings = harness::Settings {
+        let mut settings = harness::Settings {
             hooks: Hooks::default().with(Source::Lightspeed, reception),
             ..harness::Settings::default()
         };
+        settings.orders.writes_back = true;
+        // Mails are enqueued, and sent elsewhere.
+        app.leaves_deliveries();
         let app = app.another(settings).await;
         Self {
             client: client(&app, &shop.url()),
+            gate: Arc::new(OrderGate::new(app.app.clone())),
             app,
             shop,
-            gate: Arc::default(),
             statuses,
         }
     }
@@ -78,10 +83,29 @@ impl Stage {
         Worker::new(self.app.app.clone(), settings).with(Source::Lightspeed, Arc::new(hooks))
     }
 
+    /// Writes back what is due now.
+    pub async fn deliver(&self) {
+        let write_backs = WriteBacks::new(self.gate.clone(), self.write_back());
+        let channels = Channels::default().with(LIGHTSPEED, write_backs);
+        let settings = harness::deliveries_settings();
+        let mut dispatcher = Dispatcher::new(self.app.app.clone(), channels, settings);
+        dispatcher.run_due().await.unwrap();
+    }
+
+    /// Where an order stands; `None` when it never came to the gate.
+    pub async fn standing(&self, order: &str) -> Option<Standing> {
+        self.gate.standing("default", order).await.unwrap()
+    }
+
     /// Processes every event that is due now.
     pub async fn work(&self) {
         self.worker().run_due().await.unwrap();
     }
+}
+
+/// Everything is missing.
+pub fn held() -> Standing {
+    Standing::Held(Proof::ALL.to_vec())
 }
 
 pub fn client(app: &TestApp, url: &str) -> Arc<LightspeedClient> {
@@ -121,6 +145,8 @@ pub fn signature(event: &Value) -> String {
 
 /// A hook, signed, with the query that the shop appends.
 pub fn hook(app: &TestApp, event: &Value) -> Call {
+    // What comes at one instant has no order.
+    app.advance(std::time::Duration::from_millis(1));
     app.post("/hooks/lightspeed?eventtype=order.updated")
         .header("x-ecwid-webhook-signature", &signature(event))
         .body("application/json; charset=UTF-8", event.to_string())

@@ -8,9 +8,8 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 
-use super::ledger::held;
 use super::shop::Mood;
-use super::{Stage, event, hook};
+use super::{Stage, event, held, hook};
 use crate::harness::{TestApp, flows};
 
 flows!(
@@ -23,6 +22,8 @@ flows!(
     a_busy_shop_is_left_alone_and_no_event_is_lost,
     any_order_of_events_ends_in_the_same_state,
     what_the_shop_shows_is_written_once,
+    from_the_hook_to_the_field_and_back_without_an_echo,
+    a_write_back_waits_for_a_shop_that_is_away,
     a_status_is_changed_only_where_nobody_else_has_decided,
 );
 
@@ -56,10 +57,7 @@ async fn an_order_is_fetched_and_held(app: TestApp) {
         (done.status, done.outcome.as_deref()),
         (Status::Done, Some("gated"))
     );
-    assert_eq!(
-        stage.gate.find("XJ12H"),
-        Some(("ann@example.com".to_owned(), held()))
-    );
+    assert_eq!(stage.standing("XJ12H").await, Some(held()));
     let subjects = stage
         .app
         .database()
@@ -75,7 +73,7 @@ async fn an_older_hook_names_only_the_internal_number(app: TestApp) {
     older["data"] = json!(null);
     hook(&stage.app, &older).expect(200).await;
     stage.work().await;
-    assert!(stage.gate.find("XJ12H").is_some() && stage.gate.find("OTHER").is_none());
+    assert!(stage.standing("XJ12H").await.is_some() && stage.standing("OTHER").await.is_none());
     assert_eq!(stage.shop.asked()[0].query, "ids=103878161");
 }
 
@@ -96,18 +94,18 @@ async fn whatever_will_not_ship_is_let_go(app: TestApp) {
         stage.shop.order(&order, change);
         let done = happen(&stage, &format!("u-{at}"), "order.updated", &order).await;
         assert_eq!(done.outcome.as_deref(), Some("ended"));
-        assert_eq!(stage.gate.find(&order).unwrap().1, Standing::Cancelled);
+        assert_eq!(stage.standing(&order).await.unwrap(), Standing::Cancelled);
     }
     stage.shop.order("O-9", json!({}));
     happen(&stage, "c-9", "order.created", "O-9").await;
     stage.shop.delete("O-9");
     let done = happen(&stage, "d-9", "order.deleted", "O-9").await;
     assert_eq!(done.outcome.as_deref(), Some("ended"));
-    assert_eq!(stage.gate.find("O-9").unwrap().1, Standing::Cancelled);
+    assert_eq!(stage.standing("O-9").await.unwrap(), Standing::Cancelled);
     // That an order is deleted is for the shop to say, and it says otherwise.
     stage.shop.order("O-8", json!({}));
     happen(&stage, "d-8", "order.deleted", "O-8").await;
-    assert_eq!(stage.gate.find("O-8").unwrap().1, held());
+    assert_eq!(stage.standing("O-8").await.unwrap(), held());
 }
 
 async fn carts_and_parcels_on_their_way_are_left_alone(app: TestApp) {
@@ -124,7 +122,7 @@ async fn carts_and_parcels_on_their_way_are_left_alone(app: TestApp) {
         stage.shop.order(&order, change);
         let done = happen(&stage, &format!("e-{at}"), "order.created", &order).await;
         assert_eq!((done.status, done.is_kept), (Status::Ignored, false));
-        assert_eq!(stage.gate.find(&order), None);
+        assert_eq!(stage.standing(&order).await, None);
     }
     hook(
         &stage.app,
@@ -165,7 +163,7 @@ async fn an_order_without_an_address_is_marked_in_the_shop(app: TestApp) {
     }
     stage.shop.order("O-0", json!({"email": "ann@example.com"}));
     happen(&stage, "e-9", "order.updated", "O-0").await;
-    assert_eq!(stage.gate.find("O-0").unwrap().1, held());
+    assert_eq!(stage.standing("O-0").await.unwrap(), held());
 }
 
 async fn an_order_that_is_not_there_yet_is_asked_for_again(app: TestApp) {
@@ -178,7 +176,7 @@ async fn an_order_that_is_not_there_yet_is_asked_for_again(app: TestApp) {
     stage.shop.order("XJ12H", json!({}));
     stage.app.advance(std::time::Duration::from_secs(6));
     stage.work().await;
-    assert_eq!(stage.gate.find("XJ12H").unwrap().1, held());
+    assert_eq!(stage.standing("XJ12H").await.unwrap(), held());
 }
 
 async fn a_busy_shop_is_left_alone_and_no_event_is_lost(app: TestApp) {
@@ -189,25 +187,18 @@ async fn a_busy_shop_is_left_alone_and_no_event_is_lost(app: TestApp) {
         let sent = event(&format!("e-{number}"), "order.created", &order);
         hook(&stage.app, &sent).expect(200).await;
     }
-    // Asked together, all that are under way may hear it; from then on nobody asks.
-    for _ in 0..16 {
-        stage.shop.be(Mood::RetryAfter(20));
-    }
+    stage.shop.be(Mood::RetryAfter(20));
     stage.work().await;
+    // Those that were under way together may still ask; from then on nobody does.
     let asked = stage.shop.asked().len();
     assert!((1..=16).contains(&asked), "{asked}");
     stage.app.advance(std::time::Duration::from_secs(19));
     stage.work().await;
     assert!(stage.shop.asked().is_empty());
-    for _ in 0..16 - asked {
-        // What nobody heard.
-        drop(stage.client.check().await);
-        stage.app.advance(std::time::Duration::from_secs(21));
-    }
-    stage.app.advance(std::time::Duration::from_secs(21));
+    stage.app.advance(std::time::Duration::from_secs(2));
     stage.work().await;
     for number in 0..30 {
-        assert!(stage.gate.find(&format!("O-{number}")).is_some());
+        assert!(stage.standing(&format!("O-{number}")).await.is_some());
     }
 }
 
@@ -240,7 +231,7 @@ async fn any_order_of_events_ends_in_the_same_state(app: TestApp) {
             }
         }
         stage.work().await;
-        let standing = stage.gate.find(&order).map(|(_, standing)| standing);
+        let standing = stage.standing(&order).await;
         assert_eq!(standing, *expected, "{order}");
         // 590 requests a minute.
         stage.app.advance(std::time::Duration::from_secs(30));
@@ -327,4 +318,88 @@ async fn a_status_is_changed_only_where_nobody_else_has_decided(app: TestApp) {
         assert_eq!(after(others, held()).await, others);
         assert_eq!(after(others, Standing::Released).await, others);
     }
+}
+
+/// Has a customer prove something.
+async fn prove(stage: &Stage, key: &str, proof: &str) {
+    stage.app.advance(std::time::Duration::from_secs(1));
+    let body = json!({"email": "ann@example.com", "verification_type": proof, "status": true});
+    let call = stage.app.post("/api/v1/customer/update-verification");
+    call.key(key).json(&body).expect(200).await;
+}
+
+async fn from_the_hook_to_the_field_and_back_without_an_echo(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let key = stage
+        .app
+        .key("default", "customers:write orders:read")
+        .await;
+    stage.app.app.directory.refresh().await.unwrap();
+    stage.shop.order("XJ12H", json!({}));
+    let mut echoes = 0;
+    let mut settle = async |shown: &str| {
+        stage.deliver().await;
+        assert_eq!(stage.shop.field("XJ12H").as_deref(), Some(shown));
+        let writes = stage.shop.written().len();
+        // The shop tells of our own change; nothing is written because of that.
+        echoes += 1;
+        let echo = event(&format!("echo-{echoes}"), "order.updated", "XJ12H");
+        hook(&stage.app, &echo).expect(200).await;
+        stage.work().await;
+        stage.deliver().await;
+        assert!(stage.shop.written().is_empty());
+        writes
+    };
+    hook(&stage.app, &event("e-1", "order.created", "XJ12H"))
+        .expect(200)
+        .await;
+    stage.work().await;
+    let all = "Held: waiting for ID check, membership agreement, e-mail opt-in";
+    assert_eq!(settle(all).await, 2, "a change of nothing, and a new field");
+    let answer = stage
+        .app
+        .get("/api/v1/orders/XJ12H")
+        .key(&key)
+        .expect(200)
+        .await;
+    assert_eq!(answer.json["status"], "held");
+    assert_eq!(answer.json["source"], "lightspeed");
+    assert_eq!(answer.json["customer"]["customer_found"], true);
+    prove(&stage, &key, "membership").await;
+    assert_eq!(settle("Held: waiting for ID check, e-mail opt-in").await, 1);
+    prove(&stage, &key, "veriff").await;
+    prove(&stage, &key, "email_optin").await;
+    assert_eq!(
+        settle("Verified: may ship").await,
+        1,
+        "only what is true in the end"
+    );
+    assert_eq!(stage.standing("XJ12H").await, Some(Standing::Released));
+    // Whose order comes now may ship at once.
+    stage.shop.order("XJ13H", json!({}));
+    happen(&stage, "e-2", "order.created", "XJ13H").await;
+    stage.deliver().await;
+    assert_eq!(
+        stage.shop.field("XJ13H").as_deref(),
+        Some("Verified: may ship")
+    );
+}
+
+async fn a_write_back_waits_for_a_shop_that_is_away(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    stage.shop.order("XJ12H", json!({}));
+    happen(&stage, "e-1", "order.created", "XJ12H").await;
+    stage.shop.be(Mood::Status(503));
+    stage.deliver().await;
+    assert_eq!(stage.shop.field("XJ12H"), None);
+    stage.app.advance(std::time::Duration::from_secs(6));
+    stage.shop.be(Mood::RetryAfter(300));
+    stage.deliver().await;
+    stage.app.advance(std::time::Duration::from_secs(299));
+    stage.shop.asked();
+    stage.deliver().await;
+    assert!(stage.shop.asked().is_empty());
+    stage.app.advance(std::time::Duration::from_secs(2));
+    stage.deliver().await;
+    assert!(stage.shop.field("XJ12H").is_some());
 }

@@ -54,7 +54,7 @@ async fn what_no_hook_told_is_taken_in(app: TestApp) {
     assert_eq!((progress.seen, progress.filed), (3, 3));
     stage.work().await;
     for number in 0..3 {
-        assert!(stage.gate.find(&format!("O-{number:04}")).is_some());
+        assert!(stage.standing(&format!("O-{number:04}")).await.is_some());
     }
     assert_eq!(stage.app.recorded().await["lightspeed.sync"], 1);
     // The next pass looks at what changed since, and a little more.

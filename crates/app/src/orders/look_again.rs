@@ -1,0 +1,99 @@
+//! Whenever a proof of a customer changes, the customer's orders are looked at again, in the
+//! transaction of the change.
+
+use domain::contact::Email;
+use domain::order::Missing;
+use domain::seal::{BlindIndex, DataKey, SealError};
+use jiff::Timestamp;
+use store::Tx;
+use store::tables::customers;
+use store::tables::deliveries;
+use store::tables::orders::{self, Order};
+
+use super::change::Change;
+use super::event::{CustomerVerified, Event};
+use super::news::News;
+use super::pen::Pen;
+use crate::customers::place;
+use crate::deliveries::{Outgoing, Sealed, WEBHOOK};
+use crate::people::sealing;
+
+/// A locked customer whose proofs were written anew.
+pub(crate) struct Proofs<'a> {
+    /// Whose customer.
+    pub company: &'a str,
+    /// Which customer.
+    pub email_index: BlindIndex,
+    /// The customer's key.
+    pub key: &'a DataKey,
+    /// What was missing before.
+    pub before: Missing,
+    /// What is missing now.
+    pub after: Missing,
+    /// The request that brought the change.
+    pub request_id: &'a str,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Looks at the customer's orders again; to be called whenever a proof was given or withdrawn, in
+/// the same transaction, after it was written. Units that call it stand in the lane of the
+/// customer's e-mail index, commit the records of what comes back, and announce the rest.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn look_again(
+    pen: &Pen,
+    tx: &mut Tx<'_>,
+    proofs: &Proofs<'_>,
+) -> store::Result<News> {
+    let mut news = News::default();
+    if proofs.before == proofs.after {
+        return Ok(news);
+    }
+    let open = orders::list_open_for_update(tx, proofs.company, proofs.email_index).await?;
+    if proofs.after.is_empty() {
+        proofs.tell_verified(pen, tx, &open).await?;
+        news.enqueued = true;
+    }
+    let given = proofs.before.lost_any(proofs.after);
+    for order in open {
+        // A key of another time is a key that was destroyed.
+        let key = Some(proofs.key).filter(|key| key.id() == order.data_key);
+        let mut change = Change::of(pen, order, key, proofs.now);
+        change.proofs(given, proofs.after, proofs.request_id);
+        let (_, changed) = change.write(tx).await?;
+        news.extend(changed);
+    }
+    Ok(news)
+}
+
+impl Proofs<'_> {
+    /// Tells the merchant that everything is proven.
+    async fn tell_verified(&self, pen: &Pen, tx: &mut Tx<'_>, open: &[Order]) -> store::Result<()> {
+        let address = customers::find_address(tx, self.company, self.email_index).await?;
+        let address = address.ok_or_else(|| sealing(SealError::DoesNotOpen))?;
+        let place = place(&address.email_index, "email");
+        let plain = self.key.open(place, &address.email).map_err(sealing)?;
+        let email = std::str::from_utf8(&plain).ok();
+        let email = email.and_then(|text| Email::parse(text).ok());
+        let event = Event::Verified(CustomerVerified {
+            at: self.now,
+            masked_email: email.map(|email| email.masked()).unwrap_or_default(),
+            orders: open.iter().map(|order| order.order_id.clone()).collect(),
+        });
+        let outgoing = Outgoing {
+            channel: WEBHOOK,
+            company: self.company,
+            topic: event.topic(),
+            stream: Some(self.email_index.as_bytes()),
+            key: self.key,
+            body: &(pen.policy.render_event)(&event),
+            at: self.now,
+        };
+        let sealed = Sealed::new(&*pen.random, &outgoing).map_err(sealing)?;
+        deliveries::insert_webhook(tx, &sealed.row())
+            .await
+            .map(drop)
+    }
+}

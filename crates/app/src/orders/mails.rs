@@ -1,0 +1,66 @@
+//! Mails to customers, into the queue of deliveries.
+//!
+//! What is enqueued only names the order and the step; what the mail says is decided when it is
+//! sent, by [`super::letter`]. An order counts its steps in the transaction that enqueues one, so
+//! that each is enqueued once.
+
+use domain::random::{Random, uuid_v7};
+use domain::seal::DataKey;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::Tx;
+use store::tables::deliveries;
+use store::tables::orders::Order;
+use uuid::Uuid;
+
+use crate::deliveries::{Outgoing, Sealed};
+use crate::mail::MAIL;
+use crate::people::sealing;
+
+/// A mail that is to be sent.
+pub(super) struct Mail {
+    /// `order.reminder`, or `order.expired`.
+    pub topic: &'static str,
+    /// Which step of the schedule it is; behind the last reminder stands the mail at the deadline.
+    pub step: u32,
+}
+
+/// What waits in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Payload {
+    /// The order's row.
+    pub order: Uuid,
+    /// Which step.
+    pub step: u32,
+}
+
+impl Mail {
+    pub async fn enqueue(
+        &self,
+        tx: &mut Tx<'_>,
+        random: &dyn Random,
+        order: &Order,
+        key: &DataKey,
+        now: Timestamp,
+    ) -> store::Result<()> {
+        let payload = Payload {
+            order: order.id,
+            step: self.step,
+        };
+        let body = serde_json::to_vec(&payload)
+            .map_err(|error| store::Error::Refused(error.to_string()))?;
+        let outgoing = Outgoing {
+            channel: MAIL,
+            company: &order.company_id,
+            topic: self.topic,
+            // Not that of the webhooks: neither must wait for the other.
+            stream: Some(&[b"mail".as_slice(), order.id.as_bytes()].concat()),
+            key,
+            body: &body,
+            at: now,
+        };
+        let name = uuid_v7(now, random);
+        let sealed = Sealed::named(name, random, &outgoing).map_err(sealing)?;
+        deliveries::insert(tx, MAIL, &sealed.row()).await
+    }
+}

@@ -1,0 +1,53 @@
+//! Orders: sell now, verify after.
+//!
+//! An order of a customer who has proven everything is released at once; any other is held, its
+//! customer is reminded, and the last proof releases it, wherever it comes from. At the deadline it
+//! expires. Each of these steps is one transaction: where the order stands, its timeline, the
+//! message to the merchant, the mail and the audit record are committed together or not at all.
+
+mod change;
+mod event;
+mod letter;
+mod list;
+mod look_again;
+mod mails;
+mod news;
+mod pen;
+mod place;
+mod settle;
+mod show;
+mod shown;
+mod sweep;
+
+pub use event::{CustomerVerified, Event, OrderMoved};
+pub use letter::{Letter, Purpose, letter};
+pub use list::{Cursor, Listed, list};
+pub(crate) use look_again::{Proofs, look_again};
+pub(crate) use news::News;
+pub(crate) use pen::Pen;
+pub use place::{Placed, Request, place};
+pub use settle::{Decision, Settlement, settle};
+pub use show::{Moment, Story, show};
+pub use shown::Shown;
+pub use sweep::{held, sweep};
+
+use domain::order::{Schedule, Status};
+
+use crate::{Code, Error};
+
+/// The operator's rules, and what tells of their outcome.
+#[derive(Clone)]
+pub struct Policy {
+    /// When customers are reminded, and how long orders are held.
+    pub schedule: Schedule,
+    /// How the merchant's webhook is told, in the words of the surface.
+    pub render_event: fn(&Event) -> Vec<u8>,
+    /// Whether the orders of Lightspeed are shown there as they stand here.
+    pub writes_back: bool,
+    /// Counts an order that has come to stand somewhere, once that is durable.
+    pub count: fn(Status),
+}
+
+fn not_found() -> Error {
+    Error::new(Code::NotFound, "There is no order of that order_id.")
+}

@@ -1,0 +1,146 @@
+//! Staff decide about an order.
+
+use std::sync::Arc;
+
+use domain::clock::Clock;
+use domain::order::{Next, Occasion};
+use domain::seal::BlindIndex;
+use store::tables::orders;
+use store::{Lane, Tx, Unit, Written};
+
+use super::change::Change;
+use super::news::News;
+use super::not_found;
+use super::pen::Pen;
+use super::shown::Shown;
+use crate::audit::Draft;
+use crate::idempotency::Reply;
+use crate::people::sealing;
+use crate::{App, Code, Ctx, Error, Result};
+
+/// What may be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It may ship, whatever is missing.
+    Release,
+    /// It is not to ship any more.
+    Cancel,
+}
+
+/// A decision and why.
+#[derive(Clone)]
+pub struct Settlement {
+    /// What is decided.
+    pub decision: Decision,
+    /// What staff say of it; kept sealed.
+    pub reason: String,
+}
+
+impl std::fmt::Debug for Settlement {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Settlement({:?}, …)", self.decision)
+    }
+}
+
+/// Releases or cancels an order, and answers how it stands then. Deciding the same again changes
+/// nothing.
+///
+/// # Errors
+/// [`Code::NotFound`] when the company has no order of that name, [`Code::Conflict`] when it was
+/// cancelled and is to be released.
+pub async fn settle(
+    app: &App,
+    ctx: &Ctx,
+    order_id: &str,
+    settlement: Settlement,
+    reply: Reply<Shown>,
+) -> Result<Shown> {
+    let email_index = whose(app, ctx, order_id).await?;
+    ctx.exchange.note_subject(email_index);
+    let unit = Settle {
+        pen: Pen::of(app),
+        clock: app.clock.clone(),
+        company: ctx.caller.company().to_owned(),
+        order_id: order_id.to_owned(),
+        email_index,
+        settlement,
+        draft: app.recorder.draft(&ctx.exchange).await?,
+        reply,
+    };
+    let (shown, news) = app.store.write(unit).await?.ok_or_else(|| {
+        let problem = "The order is cancelled; it cannot be released any more.";
+        Error::new(Code::Conflict, problem)
+    })?;
+    ctx.exchange.mark_recorded();
+    news.announce(app);
+    Ok(shown)
+}
+
+/// Whose order it is, which never changes.
+async fn whose(app: &App, ctx: &Ctx, order_id: &str) -> Result<BlindIndex> {
+    let (company, order_id) = (ctx.caller.company().to_owned(), order_id.to_owned());
+    let found = app.store.read(move |mut tx| {
+        let (company, order_id) = (company.clone(), order_id.clone());
+        Box::pin(async move { orders::find(&mut tx, &company, &order_id).await })
+    });
+    let found = found.await?.ok_or_else(not_found)?;
+    Ok(found.order.email_index)
+}
+
+struct Settle {
+    pen: Pen,
+    /// What is decided about a locked order is decided as of then.
+    clock: Arc<dyn Clock>,
+    company: String,
+    order_id: String,
+    email_index: BlindIndex,
+    settlement: Settlement,
+    draft: Draft,
+    reply: Reply<Shown>,
+}
+
+impl Unit for Settle {
+    type Output = Option<(Shown, News)>;
+
+    fn lane(&self) -> Lane {
+        Lane::of(self.email_index.as_bytes())
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
+        let order = orders::find_for_update(tx, &self.company, &self.order_id)
+            .await?
+            .ok_or_else(|| store::Error::Conflict("order erased elsewhere".into()))?;
+        let key = self.pen.key_of(tx, &order).await?;
+        let now = self.clock.now();
+        let mut change = Change::of(&self.pen, order, key.as_ref(), now);
+        let occasion = match self.settlement.decision {
+            Decision::Release => Occasion::Release,
+            Decision::Cancel => Occasion::Cancel,
+        };
+        let next = change
+            .decided(occasion, &self.settlement.reason)
+            .map_err(sealing)?;
+        if next == Next::Contradicts {
+            return Ok(Written {
+                output: None,
+                records: Vec::new(),
+            });
+        }
+        let (_, mut news) = change.write(tx).await?;
+        let found = orders::find(tx, &self.company, &self.order_id)
+            .await?
+            .ok_or_else(|| store::Error::Conflict("order erased elsewhere".into()))?;
+        let shown = Shown::of(&self.pen, found, now);
+        self.reply.store(tx, &shown).await?;
+        let mut records = news.take_records();
+        let word = match next {
+            Next::Becomes(status) => status.as_str(),
+            Next::Stays | Next::Contradicts => "unchanged",
+        };
+        records.push(self.draft.clone().finish("ok", 200, Some(word.to_owned())));
+        Ok(Written {
+            output: Some((shown, news)),
+            records,
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! Orders: may this one ship, which are held, what has happened to one, and what staff decide.
+
+mod routes;
+mod wire;
+
+pub use routes::routes;
+pub use wire::{CustomerEventMessage, OrderEventMessage, event};
