@@ -47,7 +47,7 @@ impl Manners {
     /// Nothing was asked yet.
     ///
     /// # Errors
-    /// None: the rate is a constant.
+    /// Were the budget no rate; it is one, as the tests below show.
     pub fn new() -> Result<Self, RateError> {
         Ok(Self {
             rate: Rate::new(REQUESTS, Duration::from_secs(60))?,
