@@ -26,6 +26,9 @@ pub struct Asked {
     pub body: Value,
 }
 
+/// Something that happens to the orders.
+type Happening = Box<dyn FnMut(&mut BTreeMap<String, Value>) + Send>;
+
 #[derive(Default)]
 struct Desk {
     orders: BTreeMap<String, Value>,
@@ -35,7 +38,7 @@ struct Desk {
     /// The answer to whatever comes after the next list of orders.
     later: Option<Mood>,
     /// What is to happen to a page of orders before it is written.
-    between_pages: Option<Box<dyn FnMut(&mut BTreeMap<String, Value>) + Send>>,
+    between_pages: Option<Happening>,
 }
 
 /// An answer that says no.
@@ -92,8 +95,11 @@ impl Shop {
                 "extraFields": {}, "orderExtraFields": [],
             })
         });
-        for (name, value) in fields.as_object().unwrap() {
-            order[name] = value.clone();
+        let Value::Object(fields) = fields else {
+            panic!("an order has fields");
+        };
+        for (name, value) in fields {
+            order[name] = value;
         }
     }
 
@@ -232,7 +238,7 @@ impl Desk {
         let wanted = |order: &&Value| {
             let ids = query
                 .get("ids")
-                .is_none_or(|ids| order["internalId"].to_string() == *ids);
+                .is_none_or(|ids| order["internalId"].as_u64() == ids.parse().ok());
             ids && order["updateTimestamp"].as_i64().unwrap() >= from
         };
         let offset = usize::try_from(number("offset").unwrap_or_default()).unwrap();
