@@ -12,6 +12,7 @@ pub mod clock;
 pub mod contact;
 pub mod delivery;
 pub mod link;
+pub mod mail;
 pub mod number;
 pub mod random;
 pub mod rate;

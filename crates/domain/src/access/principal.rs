@@ -81,6 +81,8 @@ pub enum Credential {
     },
     /// The one-time token of a number verification: it speaks for that session and nothing else.
     Session,
+    /// The signed link of a mail: it speaks for what the mail was about and nothing else.
+    Link,
 }
 
 impl Credential {
@@ -90,7 +92,7 @@ impl Credential {
         match self {
             Self::Key(key) => Some(*key),
             Self::Token { key, .. } => *key,
-            Self::Session => None,
+            Self::Session | Self::Link => None,
         }
     }
 }
@@ -101,6 +103,7 @@ impl fmt::Debug for Credential {
             Self::Key(key) => write!(formatter, "Key({key})"),
             Self::Token { key, .. } => write!(formatter, "Token(…, {key:?})"),
             Self::Session => formatter.write_str("Session"),
+            Self::Link => formatter.write_str("Link"),
         }
     }
 }
