@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod keys;
 mod keys_at_hand;
 pub mod limits;
+pub mod mail;
 pub mod numbers;
 mod people;
 pub mod quota;

@@ -93,7 +93,7 @@ impl Caller {
     pub fn token_subject(&self) -> Option<&str> {
         match &self.0.principal.credential {
             Credential::Token { subject, .. } => Some(subject),
-            Credential::Key(_) | Credential::Session => None,
+            Credential::Key(_) | Credential::Session | Credential::Link => None,
         }
     }
 }
@@ -102,6 +102,7 @@ fn name(principal: &Principal, index_key: &IndexKey) -> String {
     match &principal.credential {
         Credential::Key(id) => format!("key:{id}"),
         Credential::Session => "session".to_owned(),
+        Credential::Link => "link".to_owned(),
         Credential::Token { subject, key } => {
             let index = index_key.index("token", principal.company.as_str(), subject);
             let subject = HEXLOWER.encode(index.as_bytes());

@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 use store::tables::deliveries::{self, Claimed};
-use store::tables::{webhook_endpoints, webhook_secrets};
 use store::{Lane, Tx, Unit, Written};
 use uuid::Uuid;
 
-use super::enqueue::company_of;
+use super::channel::Channels;
 use super::lines::Lines;
 
 /// How many lines one claim serves.
@@ -21,17 +20,15 @@ pub(super) struct Claims {
     pub more: bool,
 }
 
-/// What was claimed of one line, with all that its receiver is sent by.
+/// What was claimed of one line.
 pub(super) struct ClaimedLine {
     pub receiver: String,
-    pub company: String,
-    pub endpoint: Option<webhook_endpoints::Endpoint>,
-    pub secrets: Vec<webhook_secrets::WebhookSecret>,
     pub deliveries: Vec<Claimed>,
 }
 
-/// Claims what is due and has room.
+/// Claims what is due and has room, for the channels that there are.
 pub(super) struct Claim {
+    pub channels: Channels,
     pub lines: Lines,
     pub after: String,
     pub lease: Uuid,
@@ -64,16 +61,20 @@ impl Unit for Claim {
                 break;
             }
             last = Some(receiver.clone());
-            if self.lines.rests(&receiver, self.now) {
+            let is_known = self.channels.of(&receiver).is_some();
+            if !is_known || self.lines.rests(&receiver, self.now) {
                 continue;
             }
             let count = self.lines.room_of(&receiver).min(room);
             claims.more |= count == 0;
-            if let Some(company) = company_of(&receiver).filter(|_| count > 0) {
-                let line = self.claim(tx, &receiver, company, count).await?;
-                claims.more |= line.deliveries.len() >= count;
-                room = room.saturating_sub(line.deliveries.len());
-                claims.lines.push(line);
+            if count > 0 {
+                let deliveries = self.claim(tx, &receiver, count).await?;
+                claims.more |= deliveries.len() >= count;
+                room = room.saturating_sub(deliveries.len());
+                claims.lines.push(ClaimedLine {
+                    receiver,
+                    deliveries,
+                });
             }
         }
         Ok(Written {
@@ -88,19 +89,10 @@ impl Claim {
         &self,
         tx: &mut Tx<'_>,
         receiver: &str,
-        company: &str,
         count: usize,
-    ) -> store::Result<ClaimedLine> {
+    ) -> store::Result<Vec<Claimed>> {
         let limit = i64::try_from(count).unwrap_or(i64::MAX);
-        let claimed =
-            deliveries::claim(tx, receiver, self.now, self.lease, self.until, limit).await?;
-        Ok(ClaimedLine {
-            endpoint: webhook_endpoints::find(tx, company).await?,
-            secrets: webhook_secrets::list_valid(tx, company, self.now).await?,
-            deliveries: claimed,
-            receiver: receiver.to_owned(),
-            company: company.to_owned(),
-        })
+        deliveries::claim(tx, receiver, self.now, self.lease, self.until, limit).await
     }
 }
 

@@ -10,15 +10,16 @@ use std::time::Duration;
 use domain::delivery::Schedule;
 use domain::random::uuid_v7;
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::channel::{Channels, Line};
 use super::claim::{Claim, ClaimedLine, Reclaim};
 use super::lines::{Fared, Lines};
-use super::sender::Sender;
-use super::turn::{Ended, Line, Turn};
-use crate::{App, Result};
+use super::turn::{Ended, Turn};
+use crate::{App, Error, Result};
 
 /// How often it looks of itself.
 const LOOK: Duration = Duration::from_millis(250);
@@ -46,16 +47,16 @@ pub struct Dispatcher {
 /// What all turns work with.
 pub(super) struct Shared {
     pub app: Arc<App>,
-    pub sender: Arc<dyn Sender>,
+    pub channels: Channels,
     pub settings: Settings,
 }
 
 impl Dispatcher {
-    /// Over a sender.
-    pub fn new(app: Arc<App>, sender: Arc<dyn Sender>, settings: Settings) -> Self {
+    /// Over these channels.
+    pub fn new(app: Arc<App>, channels: Channels, settings: Settings) -> Self {
         let shared = Shared {
             app,
-            sender,
+            channels,
             settings,
         };
         Self {
@@ -140,8 +141,11 @@ impl Dispatcher {
             let (lease, until, now) = (claim.lease, claim.until, claim.now);
             let claims = self.shared.app.store.write(claim).await?;
             more |= claims.more;
-            for line in claims.lines {
-                self.start(line, lease, until, now).await;
+            let shared = self.shared.clone();
+            let opening = claims.lines.iter().map(|line| shared.open(line, now));
+            let opened = join_all(opening).await;
+            for (line, opened) in claims.lines.into_iter().zip(opened) {
+                self.start(line, opened, lease, until);
             }
             self.after = claims.next.unwrap_or_default();
             if self.after.is_empty() {
@@ -158,6 +162,7 @@ impl Dispatcher {
         let timeout = SignedDuration::try_from(self.shared.settings.timeout);
         let length = timeout.unwrap_or(SignedDuration::from_secs(30)) + MARGIN;
         Claim {
+            channels: self.shared.channels.clone(),
             lines: self.lines.clone(),
             after: self.after.clone(),
             lease: uuid_v7(now, &*app.random),
@@ -166,41 +171,62 @@ impl Dispatcher {
         }
     }
 
-    async fn start(&mut self, line: ClaimedLine, lease: Uuid, until: Timestamp, now: Timestamp) {
-        let (receiver, count) = (line.receiver.clone(), line.deliveries.len());
-        let (line, deliveries) = match Line::open(&self.shared.app, line, now).await {
-            Ok(opened) => opened,
+    /// Begins the turns of a line, unless it could not be opened.
+    fn start(
+        &mut self,
+        line: ClaimedLine,
+        opened: Result<Arc<dyn Line>>,
+        lease: Uuid,
+        until: Timestamp,
+    ) {
+        match opened {
+            Ok(opened) => {
+                let receiver: Arc<str> = line.receiver.into();
+                for delivery in line.deliveries {
+                    self.spawn(Turn {
+                        shared: self.shared.clone(),
+                        receiver: receiver.clone(),
+                        line: opened.clone(),
+                        delivery,
+                        lease,
+                        until,
+                    });
+                }
+            }
             Err(error) => {
                 // They are due again when the lease ends; other lines are not concerned.
-                let cause = error.cause();
+                let (receiver, cause) = (&line.receiver, error.cause());
                 tracing::warn!(receiver, cause, "a line of deliveries cannot be served");
-                for _ in 0..count {
-                    self.lines.begin(&receiver);
-                    self.lines.end(&receiver, Fared::Badly(None), now);
+                let now = self.shared.app.clock.now();
+                for _ in &line.deliveries {
+                    self.lines.begin(receiver);
+                    self.lines.end(receiver, Fared::Badly(None), now);
                 }
-                return;
             }
-        };
-        let line = Arc::new(line);
-        for delivery in deliveries {
-            self.lines.begin(&line.receiver);
-            let turn = Turn {
-                shared: self.shared.clone(),
-                line: line.clone(),
-                delivery,
-                lease,
-                until,
-            };
-            let receiver = line.receiver.clone();
-            self.running.spawn(async move {
-                let taken = AssertUnwindSafe(turn.take()).catch_unwind().await;
-                taken.unwrap_or_else(|_| {
-                    // Its place must not be lost with it; the lease ends by itself.
-                    tracing::error!("a delivery's turn panicked");
-                    let fared = Fared::Badly(None);
-                    Ended { receiver, fared }
-                })
-            });
         }
+    }
+
+    fn spawn(&mut self, turn: Turn) {
+        self.lines.begin(&turn.receiver);
+        let receiver = turn.receiver.to_string();
+        self.running.spawn(async move {
+            let taken = AssertUnwindSafe(turn.take()).catch_unwind().await;
+            taken.unwrap_or_else(|_| {
+                // Its place must not be lost with it; the lease ends by itself.
+                tracing::error!("a delivery's turn panicked");
+                let fared = Fared::Badly(None);
+                Ended { receiver, fared }
+            })
+        });
+    }
+}
+
+impl Shared {
+    /// Looks how a line is served now.
+    async fn open(&self, line: &ClaimedLine, now: Timestamp) -> Result<Arc<dyn Line>> {
+        let Some((channel, company)) = self.channels.of(&line.receiver) else {
+            return Err(Error::internal("a line of no channel was claimed"));
+        };
+        channel.open(company, now).await
     }
 }

@@ -7,6 +7,7 @@ use store::tables::deliveries::NewDelivery;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::channel::receiver;
 use super::place;
 
 /// Rings when something was enqueued here. What other instances enqueue, and what becomes due
@@ -26,14 +27,17 @@ impl Outbox {
     }
 }
 
-/// A message to a company's webhook.
+/// A message that is to leave.
 pub(crate) struct Outgoing<'a> {
-    /// Whose webhook.
+    /// The name of the channel that it leaves by.
+    pub channel: &'static str,
+    /// Whose it is.
     pub company: &'a str,
     /// What it is about: `verification.verified`.
     pub topic: &'a str,
-    /// Messages of one stream arrive in the order in which they were enqueued.
-    pub stream: &'a [u8],
+    /// Messages of one stream arrive in the order in which they were enqueued; one of none waits for
+    /// no other.
+    pub stream: Option<&'a [u8]>,
     /// The key of whom it is about: without it the message cannot be read.
     pub key: &'a DataKey,
     /// The message.
@@ -56,7 +60,7 @@ impl<'a> Sealed<'a> {
         let id = uuid_v7(outgoing.at, random);
         Ok(Self {
             id,
-            receiver: receiver(outgoing.company),
+            receiver: receiver(outgoing.channel, outgoing.company),
             payload: outgoing.key.seal(place(&id), outgoing.body, random)?,
             outgoing,
         })
@@ -69,20 +73,10 @@ impl<'a> Sealed<'a> {
             company_id: self.outgoing.company,
             topic: self.outgoing.topic,
             receiver: &self.receiver,
-            stream: self.outgoing.stream,
+            stream: self.outgoing.stream.unwrap_or(self.id.as_bytes()),
             data_key: self.outgoing.key.id(),
             payload: &self.payload,
             at: self.outgoing.at,
         }
     }
-}
-
-/// In whose line a company's webhooks wait.
-fn receiver(company: &str) -> String {
-    format!("webhook:{company}")
-}
-
-/// The company in whose line they wait.
-pub(super) fn company_of(receiver: &str) -> Option<&str> {
-    receiver.strip_prefix("webhook:")
 }

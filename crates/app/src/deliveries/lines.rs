@@ -27,7 +27,7 @@ const LONGEST_REST: SignedDuration = SignedDuration::from_secs(30);
 
 /// What the end of a delivery's turn tells of its receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fared {
+pub enum Fared {
     /// It took the message.
     Well,
     /// It failed to, and may want to be left alone for a while.

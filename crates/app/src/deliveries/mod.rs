@@ -6,22 +6,24 @@
 //! may then hear the same message twice, under the same id. So it may when a worker is frozen, or cut
 //! off from the database, in the act and for longer than its lease. Nothing else makes it heard twice.
 
+pub mod channel;
 mod claim;
 mod dispatch;
 mod enqueue;
 mod lines;
 mod manage;
-mod sender;
 mod settle;
 mod turn;
+mod webhook;
 
+pub use channel::Channels;
 pub use dispatch::{Dispatcher, Settings};
 pub use enqueue::Outbox;
 pub(crate) use enqueue::{Outgoing, Sealed};
 pub use manage::{Chosen, Listed, Replay, depth, list, replay, with_attempts};
-pub use sender::{Answer, Message, Sender};
 pub use store::tables::deliveries::{Depth, Status};
 pub use store::tables::delivery_attempts::Attempt;
+pub use webhook::{Answer, Message, Sender, WEBHOOK, Webhooks};
 
 use domain::seal::Place;
 use uuid::Uuid;

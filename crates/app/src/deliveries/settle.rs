@@ -1,20 +1,21 @@
-//! Noting how it went: the delivery, the attempt and the endpoint in one transaction.
+//! Noting how it went: the delivery, the attempt and what it tells, in one transaction.
 
-use domain::audit::{self, Record};
-use domain::delivery::is_given_up;
+use std::sync::Arc;
+
+use domain::audit::Record;
 use jiff::Timestamp;
+use store::tables::deliveries;
 use store::tables::delivery_attempts::{self, Attempt};
-use store::tables::{deliveries, webhook_endpoints};
 use store::{Lane, Tx, Unit, Written};
 use uuid::Uuid;
 
+use super::channel::Note;
+
 /// How a delivery's turn ended.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Settle {
     /// Which delivery.
     pub id: Uuid,
-    /// Whose.
-    pub company: String,
     /// Under which lease.
     pub lease: Uuid,
     /// What becomes of it.
@@ -29,38 +30,23 @@ pub(super) struct Settle {
     pub word: &'static str,
     /// The attempt, if one was made.
     pub attempt: Option<Attempt>,
-    /// What it says about the endpoint.
-    pub endpoint: Endpoint,
-    /// The address that it was sent to; nothing is said about another.
-    pub url: String,
+    /// What else it tells.
+    pub note: Option<Arc<dyn Note>>,
     /// Now.
     pub at: Timestamp,
-    /// The name of the change in the audit log, should there be one.
+    /// The name of a change in the audit log, should there be one.
     pub request_id: String,
 }
 
-/// What an attempt says about the endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Endpoint {
-    /// Nothing that was not known.
-    Same,
-    /// It works again.
-    Works,
-    /// It failed.
-    Failed,
-    /// It wants nothing any more (410).
-    Gone,
-}
-
 impl Unit for Settle {
-    /// Whether the endpoint was switched off.
-    type Output = Option<&'static str>;
+    /// The record of what it changed beyond the delivery.
+    type Output = Option<Record>;
 
     fn lane(&self) -> Lane {
-        match self.endpoint {
+        match &self.note {
             // Nobody else touches these rows: they need not follow one another.
-            Endpoint::Same => Lane::of(self.id.as_bytes()),
-            _ => Lane::of(self.company.as_bytes()),
+            None => Lane::of(self.id.as_bytes()),
+            Some(note) => note.lane(),
         }
     }
 
@@ -85,62 +71,13 @@ impl Unit for Settle {
         if let Some(attempt) = &self.attempt {
             delivery_attempts::insert(tx, self.id, attempt).await?;
         }
-        let output = match self.endpoint {
-            Endpoint::Same => None,
-            _ => self.judge(tx).await?,
+        let record = match &self.note {
+            Some(note) => note.write(tx, self.at, &self.request_id).await?,
+            None => None,
         };
         Ok(Written {
-            records: output
-                .map(|reason| self.record(reason))
-                .into_iter()
-                .collect(),
-            output,
+            records: record.clone().into_iter().collect(),
+            output: record,
         })
-    }
-}
-
-impl Settle {
-    /// Notes what it says about the endpoint; returns why that is switched off, if it is now.
-    async fn judge(&self, tx: &mut Tx<'_>) -> store::Result<Option<&'static str>> {
-        let named = webhook_endpoints::find(tx, &self.company).await?;
-        let is_named = named.and_then(|named| named.url).as_ref() == Some(&self.url);
-        let reason = match self.endpoint {
-            Endpoint::Same => return Ok(None),
-            _ if !is_named => return Ok(None),
-            Endpoint::Works => {
-                webhook_endpoints::note_success(tx, &self.company).await?;
-                return Ok(None);
-            }
-            Endpoint::Gone => "gone",
-            Endpoint::Failed => {
-                let since = webhook_endpoints::note_failure(tx, &self.company, self.at).await?;
-                if !is_given_up(since, self.at) {
-                    return Ok(None);
-                }
-                "failing"
-            }
-        };
-        let switched = webhook_endpoints::switch_off(tx, &self.company, self.at, reason).await?;
-        Ok(switched.then_some(reason))
-    }
-
-    fn record(&self, reason: &str) -> Record {
-        Record {
-            at: self.at,
-            request_id: self.request_id.clone(),
-            company: self.company.clone(),
-            credential: "system".to_owned(),
-            action: "webhook.switch_off".to_owned(),
-            subject: None,
-            outcome: audit::Outcome {
-                code: reason.to_owned(),
-                status: 0,
-            },
-            latency: 0,
-            occurrences: 1,
-            data_key: None,
-            client: None,
-            detail: None,
-        }
     }
 }

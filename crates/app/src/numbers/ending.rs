@@ -14,7 +14,7 @@ use store::tables::verification_sessions::{self, Found, Progress};
 use super::shown::{Shown, place};
 use super::{Event, Policy};
 use crate::App;
-use crate::deliveries::{Outgoing, Sealed};
+use crate::deliveries::{Outgoing, Sealed, WEBHOOK};
 use crate::people::sealing;
 
 /// What it takes to write how a session goes on.
@@ -93,9 +93,10 @@ impl Pen {
             session: Shown::open_with(key, &ended, at).map_err(sealing)?,
         };
         let outgoing = Outgoing {
+            channel: WEBHOOK,
             company: &found.company_id,
             topic,
-            stream: found.verification_id.as_str().as_bytes(),
+            stream: Some(found.verification_id.as_str().as_bytes()),
             key,
             body: &(self.policy.render_event)(&event),
             at,

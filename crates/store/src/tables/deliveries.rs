@@ -95,6 +95,8 @@ pub struct Claimed {
     pub id: Uuid,
     /// Whose it is.
     pub company_id: String,
+    /// What it is about.
+    pub topic: String,
     /// The sealed message.
     pub payload: Vec<u8>,
     /// The data key it is sealed under; `None` once that is destroyed.
@@ -190,6 +192,43 @@ pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Resu
         Tx::Postgres(_) => POSTGRES,
     };
     Ok(tx.execute(sql, &values(delivery)).await? == 1)
+}
+
+/// Enqueues a delivery over any channel, whatever becomes of its company's webhook.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert(tx: &mut Tx<'_>, kind: &str, delivery: &NewDelivery<'_>) -> Result<()> {
+    let [
+        id,
+        company_id,
+        topic,
+        receiver,
+        stream,
+        data_key,
+        payload,
+        at,
+    ] = values(delivery);
+    let values = [
+        id,
+        company_id,
+        topic,
+        receiver,
+        stream,
+        data_key,
+        payload,
+        at,
+        kind.into(),
+    ];
+    tx.execute(
+        concat!(
+            insert_delivery!(),
+            "VALUES ($1, $2, $9, $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, $8)"
+        ),
+        &values,
+    )
+    .await?;
+    Ok(())
 }
 
 /// The columns of a delivery, in the order in which they are written.
@@ -401,15 +440,16 @@ fn listed(row: &Row) -> Result<Listed> {
 }
 
 fn claimed(row: &Row) -> Result<Claimed> {
-    let data_key = row.find_uuid(5, "data_keys.id")?;
+    let data_key = row.find_uuid(6, "data_keys.id")?;
     Ok(Claimed {
         id: row.uuid(0, "deliveries.id")?,
         company_id: row.text(1, "deliveries.company_id")?,
-        payload: row.bytes(2, "deliveries.payload")?,
-        attempts: row.int(3, "deliveries.attempts")?,
-        step: row.int(4, "deliveries.step")?,
+        topic: row.text(2, "deliveries.topic")?,
+        payload: row.bytes(3, "deliveries.payload")?,
+        attempts: row.int(4, "deliveries.attempts")?,
+        step: row.int(5, "deliveries.step")?,
         data_key: data_key
-            .map(|_| data_keys::from_row_at(row, 5))
+            .map(|_| data_keys::from_row_at(row, 6))
             .transpose()?,
     })
 }
@@ -420,7 +460,8 @@ mod sqlite {
     use super::{Claimed, Result, Timestamp, Tx, Uuid, claimed};
 
     const FIND: &str = concat!(
-        "SELECT d.id, d.company_id, d.payload, d.attempts, d.step, k.id, k.master_key, k.wrapped \
+        "SELECT d.id, d.company_id, d.topic, d.payload, d.attempts, d.step, k.id, k.master_key, \
+         k.wrapped \
          FROM deliveries d LEFT JOIN data_keys k ON k.id = d.data_key ",
         due!(),
         " LIMIT $3"
@@ -459,9 +500,10 @@ mod postgres {
         due!(),
         " LIMIT $3 FOR UPDATE OF d SKIP LOCKED), \
          leased AS (UPDATE deliveries d SET lease = $4, due_at = $5 FROM due WHERE d.id = due.id \
-         RETURNING d.id, d.company_id, d.payload, d.attempts, d.step, d.data_key, \
+         RETURNING d.id, d.company_id, d.topic, d.payload, d.attempts, d.step, d.data_key, \
          due.due_at AS was_due) \
-         SELECT l.id, l.company_id, l.payload, l.attempts, l.step, k.id, k.master_key, k.wrapped \
+         SELECT l.id, l.company_id, l.topic, l.payload, l.attempts, l.step, k.id, k.master_key, \
+         k.wrapped \
          FROM leased l LEFT JOIN data_keys k ON k.id = l.data_key ORDER BY l.was_due, l.id"
     );
 

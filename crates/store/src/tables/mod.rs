@@ -16,6 +16,8 @@ pub mod deliveries;
 pub mod delivery_attempts;
 pub mod evidence;
 pub mod idempotency;
+pub mod mail_stops;
+pub mod mail_suppressions;
 pub mod signing_keys;
 pub mod verification_sessions;
 pub mod webhook_endpoints;

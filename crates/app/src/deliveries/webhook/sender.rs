@@ -1,4 +1,4 @@
-//! The way out: one attempt to hand one message to its receiver.
+//! How a webhook leaves: one attempt to hand one message to its receiver.
 //!
 //! Guarantees of every sender: it always answers, within a bounded time, whatever the receiver does;
 //! it sends the body byte for byte, as that is what was signed.
