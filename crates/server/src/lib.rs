@@ -7,6 +7,8 @@ pub mod ambient;
 pub mod cli;
 pub mod config;
 pub mod http;
+mod in_words;
+pub mod mail;
 pub mod metrics;
 pub mod outbound;
 pub mod quota;

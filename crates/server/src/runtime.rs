@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::deliveries::{self, Dispatcher};
+use app::deliveries::{self, Channels, Dispatcher, WEBHOOK, Webhooks};
 use app::limits::{Limiter, Limits};
+use app::mail::{Letters, Mailer, Mails};
 use app::quota::Quota;
 use app::{App, Parts, ages, idempotency, numbers};
 use domain::age::{AgePolicy, AttemptPolicy};
@@ -25,6 +26,7 @@ use crate::config::{self, Ages, Config, DatabaseUrl, IdentityProofs};
 use crate::http;
 use crate::http::conventions::edge;
 use crate::http::{Server, Shared};
+use crate::mail::{self, MailServer, PrintedMail, SmtpMailer};
 use crate::metrics;
 use crate::outbound::HttpSender;
 use crate::quota::memory::MemoryQuota;
@@ -274,6 +276,9 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     every(CLEARING, "idempotency keys are not cleared", |app| {
         Box::pin(async { idempotency::clean_up(app).await.map(drop) })
     });
+    every(CLEARING, "addresses left alone are not cleared", |app| {
+        Box::pin(async { app::mail::clean_up(app).await.map(drop) })
+    });
 }
 
 /// What makes the deliveries.
@@ -288,7 +293,44 @@ pub fn dispatcher(config: &Config, app: &Arc<App>) -> Result<Dispatcher, Failure
         timeout: config.webhooks.timeout,
     };
     let sender = Arc::new(metrics::deliveries::Counted(sender));
-    Ok(Dispatcher::new(app.clone(), sender, settings))
+    let channels = Channels::default().with(WEBHOOK, Webhooks::new(app.clone(), sender));
+    Ok(Dispatcher::new(app.clone(), channels, settings))
+}
+
+/// The channel of mails; `letters` knows what there is to say.
+///
+/// # Errors
+/// When the mail server or the sender is not understood.
+pub fn mails(config: &Config, app: &Arc<App>, letters: Arc<dyn Letters>) -> Result<Mails, Failure> {
+    let base_url = config.http.base_url.as_str();
+    let mailer: Arc<dyn Mailer> = match mail_server(config)? {
+        Some(server) => {
+            let sender = mail::Sender::parse(&config.mail.from)
+                .map_err(|error| Failure::usage(format!("MAIL_FROM: {error}")))?;
+            let timeout = config.webhooks.timeout;
+            let mailer = SmtpMailer::new(server, sender, config.http.base_url.host(), timeout);
+            Arc::new(metrics::deliveries::Counted(mailer))
+        }
+        None => Arc::new(metrics::deliveries::Counted(PrintedMail::new(base_url))),
+    };
+    let policy = app::mail::Policy {
+        base_url: base_url.into(),
+        render: mail::render,
+    };
+    Ok(Mails::new(app.clone(), letters, mailer, policy))
+}
+
+/// The mail server, if there is one.
+///
+/// # Errors
+/// When its address or its authorities are not understood.
+pub fn mail_server(config: &Config) -> Result<Option<MailServer>, Failure> {
+    let Some(url) = &config.mail.smtp else {
+        return Ok(None);
+    };
+    let server = MailServer::parse(url, config.mail.ca_file.as_deref());
+    let server = server.map_err(|problem| Failure::usage(format!("SMTP_URL: {problem}")))?;
+    Ok(Some(server))
 }
 
 /// Keeps the metrics of this process in order, until `stop`.

@@ -223,6 +223,8 @@ impl Webhooks {
 pub struct Mail {
     /// The server; without it mails go to the log.
     pub smtp: Option<Secret>,
+    /// Certificates to trust when connecting to it.
+    pub ca_file: Option<PathBuf>,
     /// The sender.
     pub from: String,
 }
@@ -230,8 +232,13 @@ pub struct Mail {
 impl Mail {
     pub(super) fn read(read: &mut Reader<'_>) -> Option<Self> {
         let smtp = read.optional(&settings::SMTP_URL);
+        let ca_file = read.optional(&settings::SMTP_CA_FILE);
         let from = read.value(&settings::MAIL_FROM);
-        Some(Self { smtp, from: from? })
+        Some(Self {
+            smtp,
+            ca_file,
+            from: from?,
+        })
     }
 }
 

@@ -138,6 +138,16 @@ impl BaseUrl {
         &self.0
     }
 
+    /// The name or address of the host alone, without its port.
+    pub fn host(&self) -> &str {
+        let (_, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        let host = rest.split('/').next().unwrap_or_default();
+        match host.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => host,
+        }
+    }
+
     /// Whether it is an `https` address.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https://")

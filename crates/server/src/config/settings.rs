@@ -245,6 +245,8 @@ settings! {
     Mail {
         /// The mail server. `smtp://` is encrypted when the server offers it, `smtps://` from the start.
         SMTP_URL: Secret = kinds::SMTP, Nothing("mails are printed to the log");
+        /// The certificate authorities (PEM) to trust for the mail server, in place of the system's.
+        SMTP_CA_FILE: PathBuf = kinds::PATH, Nothing("those of the system");
         /// The sender of mails.
         MAIL_FROM: String = kinds::MAILBOX, Default("Bonafide <bonafide@localhost>");
     }

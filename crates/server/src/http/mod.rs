@@ -8,6 +8,7 @@ mod customers;
 mod docs;
 pub mod health;
 pub mod listener;
+mod mail;
 pub mod numbers;
 pub mod openapi;
 mod pages;
@@ -73,6 +74,7 @@ pub fn router(server: Shared) -> Router {
         .merge(docs::routes(&openapi::complete(document)))
         .merge(pages::routes())
         .merge(numbers::pages())
+        .merge(mail::pages())
         .fallback(conventions::failure::unknown_path)
         .method_not_allowed_fallback(conventions::failure::wrong_method)
         .layer(from_fn_with_state(server.clone(), edge::edge))

@@ -1,10 +1,11 @@
 //! Deliveries: attempts as they are made, and how much waits.
 
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use app::deliveries::{Answer, Depth, Message, Sender};
-use domain::delivery::Outcome;
+use app::deliveries::{Answer, Depth, Message, Sender, WEBHOOK};
+use app::mail::{Letter, MAIL, Mailer};
+use domain::{delivery, mail};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use metrics::{Counter, Gauge, Histogram};
@@ -12,20 +13,47 @@ use metrics::{Counter, Gauge, Histogram};
 use super::families::{DELIVERY_ATTEMPTS, DELIVERY_DURATION, QUEUE_AGE, QUEUE_DEPTH};
 
 struct Handles {
-    attempts: [(&'static str, Counter); 8],
-    duration: Histogram,
+    webhooks: Attempts,
+    mails: Attempts,
     waiting: Gauge,
     overdue: Gauge,
 }
 
+/// The attempts of one channel.
+struct Attempts {
+    by_outcome: Vec<(&'static str, Counter)>,
+    duration: Histogram,
+}
+
 static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
-    attempts: Outcome::WORDS.map(|word| (word, DELIVERY_ATTEMPTS.counter([word.into()]))),
-    duration: DELIVERY_DURATION.histogram([]),
+    webhooks: Attempts::of(WEBHOOK, &delivery::Outcome::WORDS),
+    mails: Attempts::of(MAIL, &mail::Outcome::WORDS),
     waiting: QUEUE_DEPTH.gauge([]),
     overdue: QUEUE_AGE.gauge([]),
 });
 
-/// A sender whose attempts are counted.
+impl Attempts {
+    fn of(channel: &'static str, words: &[&'static str]) -> Self {
+        let counter = |word: &'static str| {
+            let labels = [channel.into(), word.into()];
+            (word, DELIVERY_ATTEMPTS.counter(labels))
+        };
+        Self {
+            by_outcome: words.iter().copied().map(counter).collect(),
+            duration: DELIVERY_DURATION.histogram([channel.into()]),
+        }
+    }
+
+    fn note(&self, word: &str, took: Duration) {
+        self.duration.record(took.as_secs_f64());
+        let mut counters = self.by_outcome.iter();
+        if let Some((_, counter)) = counters.find(|(known, _)| *known == word) {
+            counter.increment(1);
+        }
+    }
+}
+
+/// A sender or mailer whose attempts are counted.
 pub struct Counted<S>(pub S);
 
 impl<S: Sender> Sender for Counted<S> {
@@ -33,12 +61,21 @@ impl<S: Sender> Sender for Counted<S> {
         Box::pin(async move {
             let began = Instant::now();
             let answer = self.0.send(message).await;
-            HANDLES.duration.record(began.elapsed().as_secs_f64());
-            let mut attempts = HANDLES.attempts.iter();
-            if let Some((_, counter)) = attempts.find(|(word, _)| *word == answer.outcome.word()) {
-                counter.increment(1);
-            }
+            HANDLES
+                .webhooks
+                .note(answer.outcome.word(), began.elapsed());
             answer
+        })
+    }
+}
+
+impl<M: Mailer> Mailer for Counted<M> {
+    fn send<'a>(&'a self, letter: &'a Letter) -> BoxFuture<'a, mail::Outcome> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let outcome = self.0.send(letter).await;
+            HANDLES.mails.note(outcome.word(), began.elapsed());
+            outcome
         })
     }
 }

@@ -128,15 +128,15 @@ pub(super) const AGE_PROCESSING: Family = Family {
 pub(super) const DELIVERY_ATTEMPTS: Family = Family {
     name: "bonafide_delivery_attempts_total",
     kind: Kind::Counter,
-    labels: &["outcome"],
-    help: "Attempts at deliveries, by how they ended.",
+    labels: &["channel", "outcome"],
+    help: "Attempts at deliveries, by channel (webhook or mail) and how they ended.",
 };
 
 pub(super) const DELIVERY_DURATION: Family = Family {
     name: "bonafide_delivery_duration_seconds",
     kind: Kind::Histogram(SECONDS),
-    labels: &[],
-    help: "Time an attempt at a delivery took.",
+    labels: &["channel"],
+    help: "Time an attempt at a delivery took, by channel.",
 };
 
 pub(super) const QUEUE_DEPTH: Family = Family {

@@ -72,7 +72,7 @@ async fn examine(looked: &Looked) -> Result<Vec<Check>, Failure> {
     checks.extend(tls::certificate(config.http.tls.as_ref(), now));
     checks.push(tls::outside_address(&config.http));
     checks.push(network::port(&config.http).await);
-    checks.extend(network::mail(config.mail.smtp.as_ref()).await);
+    checks.extend(network::mail(config).await);
     Ok(checks)
 }
 

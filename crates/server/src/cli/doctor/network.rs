@@ -4,17 +4,21 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use domain::mail::Outcome;
 use redis::{AsyncConnectionConfig, Client, InfoDict, RedisResult};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
-use url::Url;
 
 use super::check::Check;
-use crate::config::{Http, Secret};
+use crate::config::{Config, Http, Secret};
+use crate::mail::{self, Conversation, Sender};
+use crate::runtime;
 
 /// How long a neighbour may take.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The same of a mail server, which may let somebody wait who came with a wrong password.
+const MAIL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Every node of Redis.
 pub async fn redis(nodes: &[Secret]) -> Vec<Check> {
@@ -127,54 +131,55 @@ async fn is_ours(address: SocketAddr, encrypted: bool) -> bool {
         .is_some_and(|body| body == r#"{"status":"live"}"#)
 }
 
-/// The mail server, if there is one.
-pub async fn mail(smtp: Option<&Secret>) -> Option<Check> {
+/// The mail server, if there is one: it is greeted, asked to encrypt and logged in to, and sent
+/// nothing.
+pub async fn mail(config: &Config) -> Option<Check> {
     const NAME: &str = "mail";
     let cure = "check SMTP_URL and that the mail server can be reached from here";
-    let url = Url::parse(smtp?.expose()).ok()?;
-    let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
-    let is_encrypted = url.scheme() == "smtps";
-    let port = url.port().unwrap_or(if is_encrypted { 465 } else { 587 });
-    let answered = timeout(PATIENCE, ask_mail(&host, port, is_encrypted)).await;
-    Some(match answered {
-        Ok(Ok(())) if is_encrypted => {
-            Check::fine(NAME, format!("{host}:{port} accepts connections"))
-        }
-        Ok(Ok(())) => Check::fine(NAME, format!("{host}:{port} greets as a mail server does")),
-        Ok(Err(error)) => Check::wrong(NAME, format!("{host}:{port} {error}"), cure),
-        Err(_) => Check::wrong(NAME, format!("{host}:{port} does not answer"), cure),
-    })
-}
-
-/// Connects and, where the conversation begins in the clear, hears the greeting and
-/// the answer to EHLO (RFC 5321).
-async fn ask_mail(host: &str, port: u16, is_encrypted: bool) -> Result<(), String> {
-    let stream = TcpStream::connect((host, port))
-        .await
-        .map_err(|error| format!("cannot be reached: {}", error.kind()))?;
-    if is_encrypted {
-        return Ok(());
+    if let Err(problem) = Sender::parse(&config.mail.from) {
+        let finding = format!("MAIL_FROM is no sender: {problem}");
+        return Some(Check::wrong(
+            NAME,
+            finding,
+            "write it as `Shop <verify@example.com>`",
+        ));
     }
-    let mut stream = BufReader::new(stream);
-    expect(&mut stream, "220").await?;
-    let said = stream.write_all(b"EHLO localhost\r\n").await;
-    said.map_err(|error| format!("hung up: {}", error.kind()))?;
-    expect(&mut stream, "250").await?;
-    // Good manners; the answer is clear already.
-    let _ = stream.write_all(b"QUIT\r\n").await;
-    Ok(())
-}
-
-/// Reads one answer, of one line or several, and compares its code.
-async fn expect(stream: &mut BufReader<TcpStream>, code: &str) -> Result<(), String> {
-    loop {
-        let mut line = String::new();
-        let read = stream.read_line(&mut line).await;
-        read.map_err(|error| format!("hung up: {}", error.kind()))?;
-        match line.strip_prefix(code) {
-            None => return Err("does not speak SMTP".to_owned()),
-            Some(rest) if rest.starts_with('-') => {}
-            Some(_) => return Ok(()),
+    let server = match runtime::mail_server(config) {
+        Ok(server) => server?,
+        Err(failure) => return Some(Check::wrong(NAME, failure.to_string(), cure)),
+    };
+    let name = mail::hello(config.http.base_url.host());
+    let opening = Conversation::open(&server, &name, MAIL_PATIENCE);
+    let opened = timeout(MAIL_PATIENCE, opening).await;
+    let outcome = match opened {
+        Ok(Ok(conversation)) => {
+            let finding = format!("{server} {}", conversation.manner());
+            conversation.close().await;
+            return Some(Check::fine(NAME, finding));
         }
-    }
+        Ok(Err(trouble)) => trouble.outcome,
+        Err(_) => Outcome::Timeout,
+    };
+    let (finding, cure) = match outcome {
+        Outcome::NotServed { code: None } => (
+            "knows no way to log in that we do",
+            "it must offer AUTH PLAIN or LOGIN; without a login, leave user and password out",
+        ),
+        Outcome::NotServed { .. } => (
+            "does not let us in",
+            "check user and password in SMTP_URL, percent-encoded where they hold signs like @",
+        ),
+        Outcome::Tls => (
+            "cannot prove who it is",
+            "use the name in its certificate, or name its authority in SMTP_CA_FILE",
+        ),
+        Outcome::PlainText => (
+            "offers no encryption",
+            "use smtps://, or a mail server with STARTTLS: mails cross no network in the clear",
+        ),
+        Outcome::Timeout => ("does not answer", cure),
+        Outcome::Deferred { .. } => ("is too busy for us now", "try again later"),
+        _ => ("cannot be reached, or does not speak SMTP", cure),
+    };
+    Some(Check::wrong(NAME, format!("{server} {finding}"), cure))
 }

@@ -18,7 +18,7 @@ pub enum Surface {
     Numbers,
     /// The token endpoint: failures as in RFC 6749 §5.2.
     Tokens,
-    /// The pages of number verification: HTML for people.
+    /// The pages behind links: HTML for people.
     Pages,
     /// Health, documentation: no surface of customer data, not audited.
     Public,
@@ -33,7 +33,7 @@ impl Surface {
             _ if path.starts_with("/api/age-verification") => Self::Ages,
             _ if path.starts_with("/api/v1/verification") => Self::Numbers,
             _ if path.starts_with("/api/") => Self::Customers,
-            _ if path.starts_with("/v/") => Self::Pages,
+            _ if path.starts_with("/v/") || path.starts_with("/stop/") => Self::Pages,
             _ => Self::Public,
         }
     }

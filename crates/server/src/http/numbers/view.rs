@@ -5,11 +5,12 @@ use std::time::Duration;
 use app::numbers::Link;
 use axum::response::Response;
 use domain::number::Status;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use minijinja::{Value, context};
 
 use crate::http::conventions::failure::Failure;
 use crate::http::pages::{page, qr_code};
+use crate::in_words::{counted, time_left};
 
 /// What is said of a text that is no mobile number.
 pub const INVALID_NUMBER: &str = "This does not read as a mobile number. Please begin with + and the \
@@ -112,47 +113,9 @@ fn app_address(link: &Link) -> Option<Value> {
         .map(|address| Value::from(address.as_str()))
 }
 
-/// A span in words: whole days or hours where there are at least two, otherwise whole minutes.
-fn time_left(left: SignedDuration) -> String {
-    const UNITS: [(i64, &str, &str); 3] = [
-        (86_400, "day", "days"),
-        (3_600, "hour", "hours"),
-        (60, "minute", "minutes"),
-    ];
-    let seconds = left.as_secs();
-    for (unit, one, many) in UNITS {
-        let least = if unit == 60 { 1 } else { 2 };
-        if seconds / unit >= least {
-            return counted(seconds / unit, one, many);
-        }
-    }
-    "less than a minute".to_owned()
-}
-
-fn counted(number: i64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_left_reads_well() {
-        for (seconds, words) in [
-            (-5, "less than a minute"),
-            (59, "less than a minute"),
-            (60, "1 minute"),
-            (119, "1 minute"),
-            (600, "10 minutes"),
-            (7_199, "119 minutes"),
-            (7_200, "2 hours"),
-            (172_799, "47 hours"),
-            (172_800, "2 days"),
-        ] {
-            assert_eq!(time_left(SignedDuration::from_secs(seconds)), words);
-        }
-    }
 
     #[test]
     fn one_is_not_many() {

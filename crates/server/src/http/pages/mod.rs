@@ -31,7 +31,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// By their names.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("layout.html", include_str!("templates/layout.html")),
     ("failure.html", include_str!("templates/failure.html")),
     (
@@ -53,6 +53,12 @@ const TEMPLATES: [(&str, &str); 7] = [
     (
         "number/over.html",
         include_str!("templates/number/over.html"),
+    ),
+    ("stop/ask.html", include_str!("templates/stop/ask.html")),
+    ("stop/done.html", include_str!("templates/stop/done.html")),
+    (
+        "stop/refused.html",
+        include_str!("templates/stop/refused.html"),
     ),
 ];
 
