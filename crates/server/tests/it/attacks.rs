@@ -6,14 +6,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use app::deliveries::{Answer, Dispatcher, Message, Replay, Sender};
+use app::deliveries::{Answer, Message, Replay, Sender};
 use app::numbers::sweep;
 use domain::delivery::Outcome;
 use futures_util::future::{BoxFuture, join_all};
 use tokio_postgres::NoTls;
 
 use crate::deliveries::{URL, told, verify};
-use crate::harness::{Engine, Receivers, TestApp, deliveries_settings, flows};
+use crate::harness::{Engine, Receivers, TestApp, flows};
 use crate::numbers::{
     self, NUMBER, OTHER, Opened, SUBMIT, initiate, open, rows, status, submit, submit_as,
 };
@@ -89,7 +89,7 @@ async fn the_410_of_an_address_that_was_left_does_not_switch_the_new_one_off(app
         receivers: receivers.clone(),
         moved: AtomicBool::new(false),
     };
-    let mut worker = Dispatcher::new(app.app.clone(), Arc::new(sender), deliveries_settings());
+    let mut worker = app.dispatcher_over(Arc::new(sender));
     worker.run_due().await.unwrap();
     verify(&app, &key, "order-82").await;
     worker.run_due().await.unwrap();
@@ -128,7 +128,7 @@ async fn a_sender_that_panics_does_not_block_its_line(app: TestApp) {
         receivers: receivers.clone(),
         seen: Mutex::default(),
     });
-    let worker = Dispatcher::new(app.app.clone(), sender.clone(), deliveries_settings());
+    let worker = app.dispatcher_over(sender.clone());
     let running = tokio::spawn(worker.run(std::future::pending()));
     until(|| sender.seen.lock().unwrap().len() == 4).await;
     app.advance(Duration::from_secs(3_600));
@@ -314,7 +314,7 @@ async fn eight_slow_receivers_leave_room_for_others(app: TestApp) {
         receivers: Receivers::new(),
         gate: tokio::sync::Semaphore::new(8 * 80),
     });
-    let worker = Dispatcher::new(app.app.clone(), sender.clone(), deliveries_settings());
+    let worker = app.dispatcher_over(sender.clone());
     let running = tokio::spawn(worker.run(std::future::pending()));
     until(|| sender.gate.available_permits() == 0).await;
     tokio::time::sleep(SECOND).await;

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use app::companies::{CompanyChange, WithSecret};
-use app::deliveries::Dispatcher;
+use app::deliveries::{Channels, Dispatcher, Sender, WEBHOOK, Webhooks};
 use app::exchange::Exchange;
 use app::idempotency::{self, Reply};
 use app::limits::Limiter;
@@ -51,7 +51,7 @@ use test_support::redis::TestRedis;
 
 pub use client::{Answer, Call};
 pub use database::Database;
-pub use log::logged;
+pub use log::{capture, logged};
 pub use receivers::Receivers;
 pub use settings::{BASE_URL, JWT_SECRET, Settings, deliveries as deliveries_settings};
 
@@ -267,6 +267,7 @@ impl TestApp {
         idempotency::clean_up(&self.app).await.unwrap();
         self.app.checkpoints.make().await.unwrap();
         app::numbers::sweep(&self.app).await.unwrap();
+        app::mail::clean_up(&self.app).await.unwrap();
     }
 
     /// Creates a company.
@@ -304,7 +305,14 @@ impl TestApp {
 
     /// A worker of this instance, which makes deliveries to these receivers.
     pub fn dispatcher(&self, receivers: &Arc<Receivers>) -> Dispatcher {
-        Dispatcher::new(self.app.clone(), receivers.clone(), settings::deliveries())
+        self.dispatcher_over(receivers.clone())
+    }
+
+    /// A worker of this instance, which sends webhooks like this.
+    pub fn dispatcher_over(&self, sender: Arc<dyn Sender>) -> Dispatcher {
+        let webhooks = Webhooks::new(self.app.clone(), sender);
+        let channels = Channels::default().with(WEBHOOK, webhooks);
+        Dispatcher::new(self.app.clone(), channels, settings::deliveries())
     }
 
     /// Makes every delivery that is due now.

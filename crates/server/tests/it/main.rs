@@ -21,6 +21,7 @@ mod customers;
 mod deliveries;
 mod harness;
 mod listener;
+mod mail;
 mod metrics;
 mod numbers;
 mod openapi;

@@ -13,3 +13,5 @@ mod shop;
 mod site;
 mod statistics;
 mod verify;
+
+pub use layout::look_at;

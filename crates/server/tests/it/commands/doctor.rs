@@ -8,6 +8,7 @@ use serde_json::Value;
 use test_support::ServerBuilder;
 
 use super::{Installation, Ran};
+use crate::mail::office::{Does, Manner, Office};
 
 /// The verdict of each check, by name; of several of one name, the last.
 fn verdicts(ran: &Ran) -> BTreeMap<String, String> {
@@ -122,6 +123,29 @@ fn a_mail_server_is_heard_and_left_in_good_manners() {
     let ran = installation.run(&["doctor", "--json"]);
     assert_eq!(verdicts(&ran)["mail"], "ok", "{}", ran.stdout());
     assert_eq!(heard.join().unwrap(), "EHLO localhost\r\nQUIT\r\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_is_asked_to_encrypt_and_logged_in_to() {
+    let office = Office::open(Manner {
+        starttls: true,
+        login: Some("PLAIN"),
+        ..Manner::default()
+    })
+    .await;
+    let builder = || ServerBuilder::new().variable("SMTP_URL", office.url_at("localhost"));
+    let authority = office.authority().display().to_string();
+    let known = Installation::on_sqlite(builder().variable("SMTP_CA_FILE", authority));
+    let verdict = |installation: &Installation| {
+        let ran = installation.run(&["doctor", "--json"]);
+        assert!(!ran.stdout().contains("p%40ss"), "{}", ran.stdout());
+        verdicts(&ran)["mail"].clone()
+    };
+    assert_eq!(verdict(&known), "ok");
+    assert_eq!(verdict(&Installation::on_sqlite(builder())), "wrong");
+    office.does("AUTH", Does::Says("535 5.7.8 no"));
+    assert_eq!(verdict(&known), "wrong");
+    assert!(office.take().is_empty());
 }
 
 #[tokio::test]

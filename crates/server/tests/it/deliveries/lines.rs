@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use app::deliveries::{Answer, Dispatcher, Message, Sender, Status};
+use app::deliveries::{Answer, Message, Sender, Status};
 use domain::delivery::Outcome;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Semaphore;
 
 use super::{SECOND, URL, all, told, verify};
-use crate::harness::{Receivers, Settings, TestApp, deliveries_settings, flows};
+use crate::harness::{Receivers, Settings, TestApp, flows};
 use crate::numbers;
 
 flows!(
@@ -80,7 +80,7 @@ async fn a_line_behind_many_that_hang_is_served(app: TestApp) {
         heard: AtomicUsize::new(0),
         gate: Semaphore::new(0),
     });
-    let worker = Dispatcher::new(app.app.clone(), sender.clone(), deliveries_settings());
+    let worker = app.dispatcher_over(sender.clone());
     let running = tokio::spawn(worker.run(std::future::pending()));
     let count = |company| sender.receivers.heard_at(&gated(company));
     let hanging = || {
@@ -157,7 +157,7 @@ async fn what_was_claimed_before_a_long_sleep_is_left_to_others(app: TestApp) {
         other: app.another(Settings::default()).await,
         slept: AtomicBool::new(false),
     };
-    let mut worker = Dispatcher::new(app.app.clone(), Arc::new(sender), deliveries_settings());
+    let mut worker = app.dispatcher_over(Arc::new(sender));
     worker.run_due().await.unwrap();
     let heard = receivers.take();
     let all_ids: BTreeSet<_> = heard.iter().map(|heard| &heard.id).collect();

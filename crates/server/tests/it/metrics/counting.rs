@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::deliveries::{Answer, Depth, Dispatcher};
+use app::deliveries::{Answer, Depth};
+use app::mail::Mailer as _;
 use axum::Router;
 use axum::routing::get;
+use bonafide::mail::PrintedMail;
 use bonafide::metrics::ages;
 use bonafide::metrics::deliveries::Counted;
 use domain::age::Method;
@@ -16,7 +18,7 @@ use serde_json::json;
 use super::{Since, scrape};
 use crate::customers::{BOTH, CHECK, UPDATE, check, prove};
 use crate::deliveries;
-use crate::harness::{Receivers, Settings, TestApp, deliveries_settings, flows};
+use crate::harness::{Receivers, Settings, TestApp, flows, logged};
 
 flows!(
     requests_are_counted_by_action_method_and_status,
@@ -217,7 +219,7 @@ async fn attempts_at_deliveries_are_counted_by_outcome(app: TestApp) {
     const ATTEMPTS: &str = "bonafide_delivery_attempts_total";
     let (_, key) = deliveries::told(&app).await;
     let receivers = Arc::new(Counted(Receivers::default()));
-    let mut worker = Dispatcher::new(app.app.clone(), receivers.clone(), deliveries_settings());
+    let mut worker = app.dispatcher_over(receivers.clone());
     let since = Since::now();
     for (number, outcome) in [
         Outcome::Delivered { status: 204 },
@@ -237,10 +239,25 @@ async fn attempts_at_deliveries_are_counted_by_outcome(app: TestApp) {
             .answer(deliveries::URL, move |_| Some(Answer::of(outcome)));
         deliveries::verify(&app, &key, &format!("order-{number}")).await;
         worker.run_due().await.unwrap();
-        since.assert_rise(ATTEMPTS, &[("outcome", outcome.word())], 1.0);
+        let labels = [("channel", "webhook"), ("outcome", outcome.word())];
+        since.assert_rise(ATTEMPTS, &labels, 1.0);
     }
-    since.assert_rise("bonafide_delivery_duration_seconds_count", &[], 8.0);
+    let labels = [("channel", "webhook")];
+    since.assert_rise("bonafide_delivery_duration_seconds_count", &labels, 8.0);
     app.leaves_deliveries();
+}
+
+#[tokio::test]
+async fn attempts_at_mails_are_counted_by_outcome() {
+    crate::harness::capture();
+    let mailer = Counted(PrintedMail::new("https://verify.example.com"));
+    let since = Since::now();
+    mailer.send(&crate::mail::letter("yann@example.com")).await;
+    let labels = [("channel", "mail"), ("outcome", "printed")];
+    since.assert_rise("bonafide_delivery_attempts_total", &labels, 1.0);
+    let log = logged();
+    assert!(log.contains("SMTP_URL is not set"));
+    assert!(!log.contains("yann@") && !log.contains("to-ken_1"));
 }
 
 #[test]
