@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::letter::{Found, Letter, Letters, Links, Mailer, Notice, Render};
 use super::suppression::{Refusal, index_of};
 use crate::deliveries::channel::{Channel, Fared, Fate, Line, Note, Parcel, Sent, Tried};
-use crate::{App, Error, Result};
+use crate::{App, Code, Error, Result};
 
 /// The name of the channel.
 pub const MAIL: &str = "mail";
@@ -58,11 +58,7 @@ impl Line for Mails {
                     Sent::Tried(tried(parcel, address, outcome))
                 }
                 Ok(Prepared::Withheld(word)) => Sent::Withheld(word),
-                Err(error) => {
-                    let (id, cause) = (parcel.id(), error.cause());
-                    tracing::warn!(%id, cause, "it cannot be found out what a mail has to say");
-                    Sent::Left
-                }
+                Err(error) => unprepared(parcel, &error),
             }
         }
         .boxed()
@@ -172,6 +168,23 @@ impl Mails {
             stop: link(Purpose::Stop, "stop"),
         })
     }
+}
+
+/// What becomes of a mail that could not be put together. A database that is away comes back; any
+/// other fault may stay, and must not keep the worker busy for ever.
+fn unprepared(parcel: &Parcel, error: &Error) -> Sent {
+    let (id, cause) = (parcel.id(), error.cause());
+    tracing::warn!(%id, cause, "it cannot be found out what a mail has to say");
+    if error.problem().code == Code::Unavailable {
+        return Sent::Left;
+    }
+    Sent::Tried(Tried {
+        word: "internal",
+        status: None,
+        fate: Fate::Again(None),
+        line: Fared::Untold,
+        note: None,
+    })
 }
 
 fn tried(parcel: &Parcel, address: BlindIndex, outcome: Outcome) -> Tried {

@@ -7,7 +7,10 @@ use futures_util::future::join_all;
 use crate::ground::{Ground, contract, run};
 
 /// How many migrations there are.
-const MIGRATIONS: usize = 4;
+fn migrations() -> usize {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+    std::fs::read_dir(folder).unwrap().count()
+}
 
 contract!(
     migrating_again_changes_nothing,
@@ -54,7 +57,7 @@ fn instances_may_migrate_a_fresh_sqlite_file_at_once() {
         let location = bonafide_store::Location::Sqlite(directory.path().join("fresh.db"));
         let applied = join_all((0..4).map(|_| location.migrate())).await;
         let applied: usize = applied.into_iter().map(Result::unwrap).sum();
-        assert_eq!(applied, MIGRATIONS, "applied once, by whoever was first");
+        assert_eq!(applied, migrations(), "applied once, by whoever was first");
     });
 }
 
@@ -66,7 +69,7 @@ fn instances_may_migrate_a_fresh_postgres_database_at_once() {
         let location = bonafide_store::Location::Postgres(Box::new(target));
         let applied = join_all((0..4).map(|_| location.migrate())).await;
         let applied: usize = applied.into_iter().map(Result::unwrap).sum();
-        assert_eq!(applied, MIGRATIONS, "applied once, by whoever was first");
+        assert_eq!(applied, migrations(), "applied once, by whoever was first");
     });
 }
 

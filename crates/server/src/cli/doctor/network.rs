@@ -17,6 +17,9 @@ use crate::runtime;
 /// How long a neighbour may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// The same of a mail server, which may let somebody wait who came with a wrong password.
+const MAIL_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Every node of Redis.
 pub async fn redis(nodes: &[Secret]) -> Vec<Check> {
     let mut checks = Vec::new();
@@ -146,8 +149,8 @@ pub async fn mail(config: &Config) -> Option<Check> {
         Err(failure) => return Some(Check::wrong(NAME, failure.to_string(), cure)),
     };
     let name = mail::hello(config.http.base_url.host());
-    let opening = Conversation::open(&server, &name, PATIENCE);
-    let opened = timeout(PATIENCE, opening).await;
+    let opening = Conversation::open(&server, &name, MAIL_PATIENCE);
+    let opened = timeout(MAIL_PATIENCE, opening).await;
     let outcome = match opened {
         Ok(Ok(conversation)) => {
             let finding = format!("{server} {}", conversation.manner());

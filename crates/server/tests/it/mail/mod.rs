@@ -62,8 +62,8 @@ struct Entry {
     occasion: Occasion,
     /// Why nothing is to be sent any more.
     over: Option<&'static str>,
-    /// Whether it can be looked up.
-    away: bool,
+    /// Why it cannot be looked up.
+    fault: Option<Error>,
     deadline: Timestamp,
 }
 
@@ -82,8 +82,8 @@ impl DeskEntry<'_> {
         self.0.over = Some(word);
     }
 
-    pub fn is_away(&mut self, away: bool) {
-        self.0.away = away;
+    pub fn fails(&mut self, fault: Option<Error>) {
+        self.0.fault = fault;
     }
 
     pub fn is(&mut self, occasion: Occasion) {
@@ -102,8 +102,8 @@ impl Letters for Desk {
         let order = Uuid::from_slice(payload).unwrap();
         let entry = self.orders.lock().unwrap()[&order].clone();
         async move {
-            if entry.away {
-                return Err(Error::unavailable("the test says so"));
+            if let Some(fault) = entry.fault {
+                return Err(fault);
             }
             Ok(match entry.over {
                 Some(word) => Found::Nothing(word),
@@ -177,7 +177,7 @@ impl Post {
             to,
             occasion: Occasion::First,
             over: None,
-            away: false,
+            fault: None,
             deadline: now + SignedDuration::from_hours(72),
         };
         self.desk.orders.lock().unwrap().insert(order, entry);

@@ -148,10 +148,6 @@ impl Office {
         std::mem::take(&mut self.state.received.lock().unwrap())
     }
 
-    pub fn received(&self) -> usize {
-        self.state.received.lock().unwrap().len()
-    }
-
     pub fn connections(&self) -> usize {
         *self.state.connections.lock().unwrap()
     }

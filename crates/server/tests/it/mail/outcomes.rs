@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use app::Error;
+
 use super::office::Does;
 use super::{CUSTOMER, LEASE, Post};
 use crate::harness::{TestApp, flows, logged};
@@ -14,6 +16,7 @@ flows!(
     what_is_refused_for_now_is_sent_later_under_the_same_name,
     what_has_nothing_to_say_any_more_is_not_sent,
     what_cannot_be_looked_up_is_tried_when_the_lease_ends,
+    what_cannot_be_put_together_is_given_up_in_the_end,
     a_process_without_mail_leaves_mails_alone,
 );
 
@@ -203,16 +206,32 @@ async fn what_has_nothing_to_say_any_more_is_not_sent(app: TestApp) {
 async fn what_cannot_be_looked_up_is_tried_when_the_lease_ends(app: TestApp) {
     let post = Post::open(app).await;
     let order = post.order(CUSTOMER).await;
-    post.desk.change(order, |order| order.is_away(true));
+    let away = Error::unavailable("the test says so");
+    post.desk.change(order, |order| order.fails(Some(away)));
     post.send().await;
     assert_eq!(post.words().await, ["waiting "]);
-    post.desk.change(order, |order| order.is_away(false));
+    post.desk.change(order, |order| order.fails(None));
     post.send().await;
     assert!(post.office.take().is_empty(), "it is leased");
     post.app.advance(LEASE);
     post.send().await;
     assert_eq!(post.office.take().len(), 1);
     assert_eq!(post.listed().await[0].attempts, 1);
+}
+
+async fn what_cannot_be_put_together_is_given_up_in_the_end(app: TestApp) {
+    let post = Post::open(app).await;
+    let order = post.order(CUSTOMER).await;
+    let broken = Error::internal("the test says so");
+    post.desk.change(order, |order| order.fails(Some(broken)));
+    post.send().await;
+    assert_eq!(post.words().await, ["waiting internal"]);
+    for _ in 0..7 {
+        post.app.advance(2 * DAY);
+        post.send().await;
+    }
+    assert_eq!(post.words().await, ["exhausted internal"]);
+    assert!(post.office.take().is_empty());
 }
 
 async fn a_process_without_mail_leaves_mails_alone(app: TestApp) {
