@@ -101,7 +101,7 @@ fn defaults_hold_for_what_is_not_set() {
     assert_eq!(config.ages.minimum, 21);
     assert_eq!(config.ages.validity, Span::years(1));
     assert_eq!(config.audit_retention, Span::years(7));
-    assert_eq!(config.orders.reminders.len(), 4);
+    assert_eq!(config.orders.schedule.steps(), 4);
     assert_eq!(config.webhooks.backoff.len(), 7);
     assert_eq!(config.telemetry.log_format, LogFormat::Text);
     assert_eq!(config.integration_company, "default");
@@ -305,6 +305,8 @@ fn malformed_values_are_refused_with_words() {
         ("MAX_CONNECTIONS", "0", "from 1"),
         ("AGE_VALIDITY", "1 year", "duration"),
         ("REMINDERS", "0h,soon", "duration"),
+        ("REMINDERS", "24h,0h", "after the one before it"),
+        ("REMINDERS", "0h,72h", "before the deadline"),
         ("REQUEST_TIMEOUT", "0s", "longer than nothing"),
         ("WEBHOOK_TIMEOUT", "1y", "shorter than a year"),
         ("LIMIT_STATUS", "100", "is not a limit"),
