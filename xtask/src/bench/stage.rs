@@ -16,6 +16,8 @@ use test_support::postgres::Settings;
 use test_support::process::Signal;
 use test_support::{Postgres, Redis, Server, ServerBuilder};
 
+use crate::workspace::succeed;
+
 use super::bare::Bare;
 use super::http::Session;
 use super::scenarios::{Engine, Records, Scenario, Subject};
@@ -103,6 +105,9 @@ impl Stage {
                 sessions = sessions::open(port, &key, "known", count)?;
             }
         }
+        if let Some(url) = &database {
+            self.settle(url)?;
+        }
         let seeded = Seeded {
             database: database.unwrap_or_else(|| file_of(&server)),
             server,
@@ -112,6 +117,13 @@ impl Stage {
         };
         self.servers.insert((engine, records), seeded);
         Ok(())
+    }
+
+    /// What autovacuum does within minutes, and `pgbench --initialize` at once: without statistics
+    /// PostgreSQL plans for the empty tables that it began with.
+    fn settle(&self, url: &str) -> Result<()> {
+        let mut psql = self.postgres.program("psql");
+        succeed(psql.args(["--quiet", "--command", "VACUUM (ANALYZE)", url]))
     }
 
     /// A worker beside the server with these records, which alone makes deliveries.
