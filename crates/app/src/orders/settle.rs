@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::clock::Clock;
 use domain::order::{Next, Occasion};
 use domain::seal::BlindIndex;
+use jiff::Timestamp;
 use store::tables::orders;
 use store::{Lane, Tx, Unit, Written};
 
@@ -107,40 +108,77 @@ impl Unit for Settle {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
-        let order = orders::find_for_update(tx, &self.company, &self.order_id)
-            .await?
-            .ok_or_else(|| store::Error::Conflict("order erased elsewhere".into()))?;
-        let key = self.pen.key_of(tx, &order).await?;
         let now = self.clock.now();
-        let mut change = Change::of(&self.pen, order, key.as_ref(), now);
-        let occasion = match self.settlement.decision {
-            Decision::Release => Occasion::Release,
-            Decision::Cancel => Occasion::Cancel,
-        };
-        let next = change
-            .decided(occasion, &self.settlement.reason)
-            .map_err(sealing)?;
-        if next == Next::Contradicts {
-            return Ok(Written {
-                output: None,
-                records: Vec::new(),
-            });
-        }
-        let (_, mut news) = change.write(tx).await?;
-        let found = orders::find(tx, &self.company, &self.order_id)
+        let (company, order_id) = (&self.company, &self.order_id);
+        let decided = decide(&self.pen, tx, company, order_id, &self.settlement, now)
             .await?
             .ok_or_else(|| store::Error::Conflict("order erased elsewhere".into()))?;
-        let shown = Shown::of(&self.pen, found, now);
-        self.reply.store(tx, &shown).await?;
-        let mut records = news.take_records();
+        let Decided {
+            next,
+            order,
+            mut news,
+        } = decided;
         let word = match next {
             Next::Becomes(status) => status.as_str(),
-            Next::Stays | Next::Contradicts => "unchanged",
+            Next::Stays => "unchanged",
+            Next::Contradicts => {
+                return Ok(Written {
+                    output: None,
+                    records: Vec::new(),
+                });
+            }
         };
+        self.reply.store(tx, &order).await?;
+        let mut records = news.take_records();
         records.push(self.draft.clone().finish("ok", 200, Some(word.to_owned())));
         Ok(Written {
-            output: Some((shown, news)),
+            output: Some((order, news)),
             records,
         })
     }
+}
+
+/// What came of a decision.
+pub(crate) struct Decided {
+    /// Whether it changed anything.
+    pub next: Next,
+    /// How the order stands now.
+    pub order: Shown,
+    /// What else to tell of it.
+    pub news: News,
+}
+
+/// Decides about an order inside a transaction, whoever does; `None` when there is no such order.
+/// The unit that calls it stands in the lane of the customer's e-mail index. A decision that
+/// contradicts an earlier one writes nothing.
+pub(crate) async fn decide(
+    pen: &Pen,
+    tx: &mut Tx<'_>,
+    company: &str,
+    order_id: &str,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> store::Result<Option<Decided>> {
+    let Some(order) = orders::find_for_update(tx, company, order_id).await? else {
+        return Ok(None);
+    };
+    let key = pen.key_of(tx, &order).await?;
+    let mut change = Change::of(pen, order, key.as_ref(), now);
+    let occasion = match settlement.decision {
+        Decision::Release => Occasion::Release,
+        Decision::Cancel => Occasion::Cancel,
+    };
+    let next = change
+        .decided(occasion, &settlement.reason)
+        .map_err(sealing)?;
+    let news = match next {
+        Next::Contradicts => News::default(),
+        Next::Stays | Next::Becomes(_) => change.write(tx).await?.1,
+    };
+    let found = orders::find(tx, company, order_id).await?;
+    Ok(found.map(|found| Decided {
+        next,
+        order: Shown::of(pen, found, now),
+        news,
+    }))
 }

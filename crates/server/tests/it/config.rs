@@ -305,6 +305,8 @@ fn malformed_values_are_refused_with_words() {
         ("MAX_CONNECTIONS", "0", "from 1"),
         ("AGE_VALIDITY", "1 year", "duration"),
         ("REMINDERS", "0h,soon", "duration"),
+        ("REMINDERS", "24h,0h", "after the one before it"),
+        ("REMINDERS", "0h,72h", "before the deadline"),
         ("REQUEST_TIMEOUT", "0s", "longer than nothing"),
         ("WEBHOOK_TIMEOUT", "1y", "shorter than a year"),
         ("LIMIT_STATUS", "100", "is not a limit"),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::customers::{BOTH, bulk, check, prove, update};
 use crate::harness::{TestApp, flows, logged};
-use crate::{ages, numbers};
+use crate::{ages, numbers, orders};
 
 flows!(
     a_copy_of_the_database_and_the_log_show_no_person,
@@ -54,6 +54,7 @@ async fn a_copy_of_the_database_and_the_log_show_no_person(app: TestApp) {
     }
     let shopper = tell_an_age(&app, &nonce, &email).await;
     let holder = tell_a_number(&app, &nonce).await;
+    let buyer = tell_an_order(&app, &nonce).await;
     app.chores().await;
     let secrets = [
         email.as_str(),
@@ -67,9 +68,13 @@ async fn a_copy_of_the_database_and_the_log_show_no_person(app: TestApp) {
         "1977-03-09",
         "last4\":\"8642",
     ];
-    let secrets = secrets
-        .into_iter()
-        .chain(shopper.iter().chain(&holder).map(String::as_str));
+    let secrets = secrets.into_iter().chain(
+        shopper
+            .iter()
+            .chain(&holder)
+            .chain(&buyer)
+            .map(String::as_str),
+    );
     let (database, log) = (app.database().dump().await, logged());
     let metrics = bonafide::metrics::render();
     assert!(
@@ -157,6 +162,29 @@ async fn tell_a_number(app: &TestApp, nonce: &str) -> Vec<String> {
     app.advance(std::time::Duration::from_secs(600));
     secrets.retain(|secret| !secret.is_empty());
     secrets
+}
+
+/// Has orders held, reminded of, released, expired and decided about; returns what names the
+/// person.
+async fn tell_an_order(app: &TestApp, nonce: &str) -> [String; 3] {
+    let key = app.key("default", orders::ALL).await;
+    let email = format!("buyer.{nonce}@example.com");
+    let (phone, reason) = ("+14155550977", format!("{nonce} came by"));
+    for id in ["81", "82", "83"] {
+        let order = json!({"order_id": id, "email": email, "phone": phone});
+        for status in [201, 200] {
+            orders::place(app, &key, &order).expect(status).await;
+        }
+    }
+    let why = json!({"reason": reason});
+    let cancel = app.post(&format!("{}/81/cancel", orders::ORDERS));
+    cancel.key(&key).json(&why).expect(200).await;
+    orders::pass(app, 72).await;
+    orders::prove_all(app, &key, &email).await;
+    let release = app.post(&format!("{}/82/release", orders::ORDERS));
+    release.key(&key).json(&why).expect(200).await;
+    orders::show(app, &key, "82").await;
+    [email, phone.to_owned(), reason]
 }
 
 /// What is compared when a request is sent again, in hexadecimal.

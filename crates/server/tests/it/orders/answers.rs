@@ -119,7 +119,11 @@ async fn an_order_tells_its_story(app: TestApp) {
         .key(&key)
         .expect(200)
         .await;
-    insta::allow_duplicates!(insta::assert_snapshot!("story", story.wire()));
+    insta::allow_duplicates!(insta::assert_snapshot!("story", pretty(&story.json)));
+}
+
+fn pretty(json: &serde_json::Value) -> String {
+    serde_json::to_string_pretty(json).unwrap()
 }
 
 async fn an_order_may_be_called_anything(app: TestApp) {
