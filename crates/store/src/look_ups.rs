@@ -133,8 +133,12 @@ impl Store {
         key: verification_sessions::Key,
     ) -> Result<Option<verification_sessions::Found>> {
         match &self.engine {
-            Engine::Sqlite { readers, .. } => {
-                readers.read(|connection| verification_sessions::sqlite::find(connection, &key))
+            Engine::Sqlite { .. } => {
+                let read = move |connection: &mut sqlite::Connection| {
+                    verification_sessions::sqlite::find(connection, &key)
+                };
+                let record = |_: &Option<verification_sessions::Found>| None;
+                self.write(LookUp { read, record }).await
             }
             Engine::Postgres { sessions, .. } => sessions.find(key).await,
         }
