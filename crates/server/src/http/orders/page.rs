@@ -93,7 +93,7 @@ const fn headline(status: Status) -> (&'static str, Option<bool>) {
     match status {
         Status::Held => ("Your order is waiting", None),
         Status::Expired => ("The time for your order is over", None),
-        Status::Released => ("Everything is verified", Some(true)),
+        Status::Released => ("Your order is released", Some(true)),
         Status::Late => ("Thank you: the shop decides now", Some(true)),
         Status::Cancelled => ("Your order was cancelled", Some(false)),
     }

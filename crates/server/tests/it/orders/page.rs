@@ -99,7 +99,7 @@ async fn the_last_step_releases_the_order(app: TestApp) {
     prove(&app, &key, ANN, "veriff", true).await;
     prove(&app, &key, ANN, "membership", true).await;
     let first = opt_in(&app, &page, 200).await.text();
-    assert!(first.contains("Everything is verified"));
+    assert!(first.contains("Your order is released"));
     assert_eq!(status(&app, &key, "1001").await, "released");
     // Whoever presses again, or goes back, changes nothing.
     let given = standing(&app, &key, ANN).await;
