@@ -142,6 +142,7 @@ pub async fn open(
         },
         orders: orders::Policy {
             schedule: config.orders.schedule.clone(),
+            agreement: config.orders.agreement.clone().map(Arc::new),
             render_event: http::orders::event,
             writes_back: config.lightspeed.is_some(),
             count: metrics::orders::count,

@@ -32,8 +32,11 @@ pub use settle::{Decision, Settlement, settle};
 pub use show::{Moment, Story, show};
 pub use shown::Shown;
 pub use sweep::{held, sweep};
-pub use visit::{Visit, opt_in, visit};
+pub use visit::{Given, Visit, give, visit};
 
+use std::sync::Arc;
+
+use domain::agreement::Agreement;
 use domain::order::{Schedule, Status};
 
 use crate::{Code, Error};
@@ -43,6 +46,8 @@ use crate::{Code, Error};
 pub struct Policy {
     /// When customers are reminded, and how long orders are held.
     pub schedule: Schedule,
+    /// What customers can sign on their page.
+    pub agreement: Option<Arc<Agreement>>,
     /// How the merchant's webhook is told, in the words of the surface.
     pub render_event: fn(&Event) -> Vec<u8>,
     /// Whether the orders of Lightspeed are shown there as they stand here.

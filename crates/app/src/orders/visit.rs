@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 
+use domain::agreement::Agreement;
 use domain::mail::{Purpose, Ticket};
 use domain::order::{Missing, Status};
 use domain::standing::Proof;
 use jiff::Timestamp;
+use store::tables::agreements;
+use store::{Lane, Tx, Unit, Written};
 
 use super::pen::Pen;
 use super::subject::Subject;
@@ -32,6 +35,8 @@ pub struct Visit {
     pub missing: Missing,
     /// Until when it is, or was, held.
     pub deadline: Timestamp,
+    /// What can be signed here.
+    pub agreement: Option<Arc<Agreement>>,
 }
 
 /// Somebody with a good link.
@@ -49,30 +54,69 @@ pub async fn visit(app: &App, exchange: &Arc<Exchange>, token: &str) -> Result<V
     Ok(welcome(app, exchange, token).await?.shown(app))
 }
 
-/// Takes the customer's word that mail may be sent, and shows what is left. Given before, it stays
-/// as it was.
+/// What a customer can give on the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given<'a> {
+    /// The word that mail may be sent.
+    OptIn,
+    /// A signature under the agreement of this version.
+    Agreement(&'a str),
+}
+
+impl Given<'_> {
+    const fn proof(self) -> Proof {
+        match self {
+            Self::OptIn => Proof::EmailOptin,
+            Self::Agreement(_) => Proof::Membership,
+        }
+    }
+}
+
+/// Takes what the customer gives, and shows what is left. What was given before stays as it was;
+/// nothing is signed under an agreement that is not today's, which is shown instead.
 ///
 /// # Errors
 /// Those of [`visit`].
-pub async fn opt_in(app: &App, exchange: &Arc<Exchange>, token: &str) -> Result<Visit> {
+pub async fn give(
+    app: &App,
+    exchange: &Arc<Exchange>,
+    token: &str,
+    given: Given<'_>,
+) -> Result<Visit> {
     let guest = welcome(app, exchange, token).await?;
     let shown = guest.shown(app);
-    if !shown
-        .missing
-        .proofs()
-        .any(|proof| proof == Proof::EmailOptin)
-    {
+    if !shown.missing.proofs().any(|proof| proof == given.proof()) {
         return Ok(shown);
+    }
+    let agreement = match given {
+        Given::OptIn => None,
+        Given::Agreement(version) => {
+            let agreement = shown.agreement.clone();
+            match agreement.filter(|agreement| agreement.version() == version) {
+                Some(agreement) => Some(agreement),
+                None => return Ok(shown),
+            }
+        }
+    };
+    if let Some(agreement) = &agreement {
+        // Before the signature: a text that nobody signed does no harm, the reverse would.
+        let unit = Keep {
+            company: guest.caller.company().to_owned(),
+            agreement: agreement.clone(),
+            now: app.clock.now(),
+        };
+        app.store.write(unit).await?;
     }
     let update = Update {
         email: guest.subject.email(app)?,
         phone: None,
-        proof: Proof::EmailOptin,
+        proof: given.proof(),
         status: true,
         metadata: Metadata {
             ip_address: exchange.address.map(|address| address.to_string()),
             user_agent: exchange.user_agent.clone(),
             verification_id: None,
+            agreement: agreement.map(|agreement| agreement.version().to_owned()),
         },
         occurred_at: None,
     };
@@ -82,6 +126,29 @@ pub async fn opt_in(app: &App, exchange: &Arc<Exchange>, token: &str) -> Result<
     };
     customers::update(app, &ctx, update, Reply::unkept()).await?;
     visit(app, exchange, token).await
+}
+
+/// Keeps the text of an agreement.
+struct Keep {
+    company: String,
+    agreement: Arc<Agreement>,
+    now: Timestamp,
+}
+
+impl Unit for Keep {
+    type Output = ();
+
+    fn lane(&self) -> Lane {
+        Lane::of(self.agreement.version().as_bytes())
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
+        agreements::keep(tx, &self.company, &self.agreement, self.now).await?;
+        Ok(Written {
+            output: (),
+            records: Vec::new(),
+        })
+    }
 }
 
 async fn welcome(app: &App, exchange: &Arc<Exchange>, token: &str) -> Result<Guest> {
@@ -112,6 +179,7 @@ impl Guest {
             status: order.status,
             missing: missing.unwrap_or(Missing::ALL),
             deadline: order.deadline,
+            agreement: app.orders.agreement.clone(),
         }
     }
 }

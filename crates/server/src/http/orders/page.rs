@@ -4,7 +4,7 @@
 //! abuse. GET changes nothing. It works without JavaScript.
 
 use app::credentials::Refusal;
-use app::orders::{self, Visit as Order};
+use app::orders::{self, Given, Visit as Order};
 use app::{Code, Error};
 use axum::Router;
 use axum::extract::{Extension, Path, State};
@@ -17,7 +17,7 @@ use minijinja::{Value, context};
 
 use crate::http::Shared;
 use crate::http::conventions::failure::Failure;
-use crate::http::conventions::form::Form;
+use crate::http::conventions::form::{Form, Parameters};
 use crate::http::conventions::permit::refused;
 use crate::http::conventions::visit::Visit;
 use crate::http::pages::page;
@@ -25,6 +25,8 @@ use crate::in_words::time_left;
 
 /// The field that names what is given.
 const STEP: &str = "step";
+/// The field that names the agreement's version that is signed.
+const AGREEMENT: &str = "agreement";
 
 /// The route.
 pub fn routes() -> Router<Shared> {
@@ -49,12 +51,24 @@ async fn give(
 ) -> Result<Response, Failure> {
     visit.exchange().note_action("order.step");
     let form = form?.read()?;
-    if form.get(STEP) != Some(Proof::EmailOptin.as_str()) {
-        let message = "This step cannot be done here.";
-        return Err(Error::new(Code::InvalidRequest, message).into());
-    }
-    let found = orders::opt_in(&server.app, visit.exchange(), &token).await;
+    let given = given(&server, &form)?;
+    let found = orders::give(&server.app, visit.exchange(), &token, given).await;
     shown(&visit, found, server.app.clock.now())
+}
+
+/// What a form gives.
+fn given<'a>(server: &Shared, form: &'a Parameters) -> Result<Given<'a>, Failure> {
+    let step = form.get(STEP).unwrap_or_default();
+    match Proof::parse(step).ok() {
+        Some(Proof::EmailOptin) => Ok(Given::OptIn),
+        Some(Proof::Membership) if server.app.orders.agreement.is_some() => {
+            Ok(Given::Agreement(form.get(AGREEMENT).unwrap_or_default()))
+        }
+        _ => {
+            let message = "This step cannot be done here.";
+            Err(Error::new(Code::InvalidRequest, message).into())
+        }
+    }
 }
 
 /// The order, or for whoever has no good link one page, whatever is wrong with it.
@@ -104,8 +118,22 @@ fn step(order: &Order, proof: Proof) -> Value {
         name => proof.as_str(),
         title => title(proof),
         is_done => !order.missing.proofs().any(|missing| missing == proof),
-        is_here => proof == Proof::EmailOptin,
+        is_here => match proof {
+            Proof::EmailOptin => true,
+            Proof::Membership => order.agreement.is_some(),
+            Proof::Veriff => false,
+        },
+        agreement => agreement(order).filter(|_| proof == Proof::Membership),
     }
+}
+
+/// What can be signed.
+fn agreement(order: &Order) -> Option<Value> {
+    let agreement = order.agreement.as_deref()?;
+    Some(context! {
+        version => agreement.version(),
+        text => agreement.text(),
+    })
 }
 
 const fn title(proof: Proof) -> &'static str {

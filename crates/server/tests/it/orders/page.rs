@@ -6,6 +6,7 @@ use app::deliveries::{Channels, Dispatcher};
 use app::mail::{Letter, MAIL, Mailer, Mails, Policy};
 use app::orders::OrderLetters;
 use bonafide::mail::render;
+use domain::agreement::Agreement;
 use domain::mail::Outcome;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use super::{ALL, ANN, HOUR, decide, pass, place, placed, status};
 use crate::customers::{prove, standing};
-use crate::harness::{Answer, BASE_URL, TestApp, deliveries_settings, flows, logged};
+use crate::harness::{Answer, BASE_URL, Settings, TestApp, deliveries_settings, flows, logged};
 
 flows!(
     what_is_missing_is_shown_and_the_opt_in_is_taken,
@@ -23,6 +24,8 @@ flows!(
     looking_changes_nothing,
     no_other_link_is_accepted,
     what_cannot_be_done_here_is_refused,
+    the_agreement_is_signed_and_its_text_is_kept,
+    nothing_is_signed_under_a_text_of_yesterday,
     an_erased_customer_has_no_page,
     names_are_shown_as_they_are,
 );
@@ -181,6 +184,63 @@ async fn what_cannot_be_done_here_is_refused(app: TestApp) {
         .expect(415)
         .await;
     assert_eq!(standing(&app, &key, ANN).await["email_optin"], false);
+}
+
+/// An instance whose operator has an agreement.
+async fn with_agreement(app: &TestApp, text: &str) -> (TestApp, String) {
+    let agreement = Arc::new(Agreement::new(text).unwrap());
+    let version = agreement.version().to_owned();
+    let mut settings = Settings::default();
+    settings.orders.agreement = Some(agreement);
+    (app.another(settings).await, version)
+}
+
+async fn sign(app: &TestApp, page: &str, version: &str) -> String {
+    let form = app.post(page).header("user-agent", "A browser");
+    let body = format!("step=membership&agreement={version}");
+    let form = form.body("application/x-www-form-urlencoded", body);
+    form.expect(200).await.text()
+}
+
+async fn texts(app: &TestApp) -> Vec<Vec<String>> {
+    let sql = "SELECT version, text FROM agreements ORDER BY first_signed_at, version";
+    app.database().sql(sql).await
+}
+
+async fn the_agreement_is_signed_and_its_text_is_kept(app: TestApp) {
+    let text = "I am <21> or older,\nand a member.";
+    let (app, version) = with_agreement(&app, text).await;
+    let (key, page) = ordered(&app).await;
+    let shown = app.get(&page).expect(200).await.text();
+    assert!(shown.contains("I am &lt;21&gt; or older,\nand a member."));
+    assert!(shown.contains(&version));
+    assert!(texts(&app).await.is_empty(), "nobody has signed it");
+    let shown = sign(&app, &page, &version).await;
+    assert_eq!(shown.matches("Done").count(), 1);
+    let known = standing(&app, &key, ANN).await;
+    assert_eq!(known["membership_signed"], true);
+    assert_eq!(texts(&app).await, [[&*version, text]]);
+    // Signed again, nothing changes.
+    app.advance(HOUR);
+    sign(&app, &page, &version).await;
+    assert_eq!(standing(&app, &key, ANN).await, known);
+    let sql = "SELECT source FROM evidence WHERE proof = 'membership'";
+    assert_eq!(app.database().sql(sql).await, [["link"]]);
+}
+
+async fn nothing_is_signed_under_a_text_of_yesterday(app: TestApp) {
+    let (before, yesterday) = with_agreement(&app, "Yesterday's.").await;
+    let (key, page) = ordered(&before).await;
+    let (app, today) = with_agreement(&app, "Today's.").await;
+    for version in [&*yesterday, "", "x"] {
+        let shown = sign(&app, &page, version).await;
+        assert!(shown.contains("Today&#x27;s."), "{shown}");
+        assert_eq!(standing(&app, &key, ANN).await["membership_signed"], false);
+    }
+    assert!(texts(&app).await.is_empty());
+    sign(&app, &page, &today).await;
+    assert_eq!(standing(&app, &key, ANN).await["membership_signed"], true);
+    assert_eq!(texts(&app).await.len(), 1);
 }
 
 async fn an_erased_customer_has_no_page(app: TestApp) {
