@@ -20,7 +20,7 @@ mod shown;
 mod sweep;
 
 pub use event::{CustomerVerified, Event, OrderMoved};
-pub use letter::{Letter, Purpose, letter};
+pub use letter::OrderLetters;
 pub use list::{Cursor, Listed, list};
 pub(crate) use look_again::{Proofs, look_again};
 pub(crate) use news::News;

@@ -31,5 +31,6 @@ mod orders;
 mod outbound;
 mod privacy;
 mod quota;
+mod story;
 mod tls;
 mod tokens;
