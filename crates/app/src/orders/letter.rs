@@ -5,19 +5,15 @@
 
 use std::sync::Arc;
 
-use domain::contact::Email;
 use domain::order::{Missing, Status};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use store::tables::companies;
-use store::tables::customers::{self, SealedAddress};
-use store::tables::orders::{self, WithCustomer};
-use uuid::Uuid;
+use store::tables::orders::WithCustomer;
 
 use super::mails::Payload;
 use super::pen::Pen;
-use crate::customers::place;
+use super::subject::Subject;
 use crate::mail::{Found, Letters, Notice, Occasion};
 use crate::{App, Error, Result};
 
@@ -44,7 +40,7 @@ impl Letters for OrderLetters {
 
 async fn found(app: &App, company: &str, payload: &[u8]) -> Result<Found> {
     let payload: Payload = serde_json::from_slice(payload).map_err(Error::internal)?;
-    let Some(subject) = look_up(app, company, payload.order).await? else {
+    let Some(subject) = Subject::find(app, company, payload.order).await? else {
         return Ok(Found::Nothing("no_order"));
     };
     let occasion = occasion(&Pen::of(app), &subject.order, payload.step, app.clock.now());
@@ -52,9 +48,10 @@ async fn found(app: &App, company: &str, payload: &[u8]) -> Result<Found> {
         Ok(occasion) => occasion,
         Err(word) => return Ok(Found::Nothing(word)),
     };
+    let to = subject.email(app)?;
     let order = subject.order.order;
     Ok(Found::Notice(Box::new(Notice {
-        to: open(app, &subject.address)?,
+        to,
         company_name: subject.company_name,
         order: order.id,
         order_id: order.order_id,
@@ -62,37 +59,6 @@ async fn found(app: &App, company: &str, payload: &[u8]) -> Result<Found> {
         missing: missing.proofs().collect(),
         deadline: order.deadline,
     })))
-}
-
-/// What a mail is about.
-struct Subject {
-    order: WithCustomer,
-    address: SealedAddress,
-    company_name: String,
-}
-
-/// An order of the company with what its mail needs; `None` when one of it is gone.
-async fn look_up(app: &App, company: &str, order: Uuid) -> Result<Option<Subject>> {
-    let company = company.to_owned();
-    let looked = app.store.read(move |mut tx| {
-        let company = company.clone();
-        async move {
-            let order = orders::find_by_id(&mut tx, order).await?;
-            let Some(order) = order.filter(|found| found.order.company_id == company) else {
-                return Ok(None);
-            };
-            let index = order.order.email_index;
-            let address = customers::find_address(&mut tx, &company, index).await?;
-            let company = companies::find(&mut tx, &company).await?;
-            Ok(address.zip(company).map(|(address, company)| Subject {
-                order,
-                address,
-                company_name: company.name,
-            }))
-        }
-        .boxed()
-    });
-    Ok(looked.await?)
 }
 
 /// What the mail of a step is for at `now`, and what is missing; or the word for why it is not to
@@ -120,11 +86,4 @@ fn occasion(
         return Err("nothing_missing");
     }
     Ok((occasion, missing))
-}
-
-fn open(app: &App, address: &SealedAddress) -> Result<Email> {
-    let key = app.key_ring.unwrap(&address.data_key)?;
-    let plain = key.open(place(&address.email_index, "email"), &address.email)?;
-    let text = std::str::from_utf8(&plain).map_err(Error::internal)?;
-    Email::parse(text).map_err(Error::internal)
 }

@@ -17,7 +17,9 @@ mod place;
 mod settle;
 mod show;
 mod shown;
+mod subject;
 mod sweep;
+mod visit;
 
 pub use event::{CustomerVerified, Event, OrderMoved};
 pub use letter::OrderLetters;
@@ -30,6 +32,7 @@ pub use settle::{Decision, Settlement, settle};
 pub use show::{Moment, Story, show};
 pub use shown::Shown;
 pub use sweep::{held, sweep};
+pub use visit::{Visit, opt_in, visit};
 
 use domain::order::{Schedule, Status};
 
