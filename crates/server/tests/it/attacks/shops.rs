@@ -1,20 +1,25 @@
 //! Attacks on orders, mails, the inbox and the shop behind them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use app::inbox::{Chosen, Status};
-use app::lightspeed::{Standing, Statuses};
+use app::lightspeed::{LightspeedShop as _, OrderName, Request, Standing, Statuses, sync};
 use app::mail::Mailer as _;
 use app::orders::sweep;
+use bonafide::http::hooks::{Hooks, LightspeedReception};
 use bonafide::mail::SmtpMailer;
+use domain::hook::{HookKey, Source};
 use domain::mail::Outcome;
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::customers::prove;
 use crate::harness::{Settings, TestApp, flows, schedule};
+use crate::lightspeed::shop::Mood;
 use crate::lightspeed::{self, Stage};
 use crate::mail::office::{Does, Manner, Office};
 use crate::orders::{ALL, ANN, ORDERS, PROOFS, enqueued, pass, placed, prove_all, status};
@@ -26,6 +31,10 @@ flows!(
     a_hold_that_waits_for_nothing_does_not_expire,
     shorter_reminders_still_end_with_the_last_one,
     a_customer_whose_address_was_put_right_is_still_gated,
+    a_write_back_that_lost_its_lease_does_not_have_the_last_word,
+    a_token_that_was_refused_once_rests_once,
+    a_look_at_the_last_hour_does_not_hide_the_days_before,
+    orders_of_a_company_that_does_not_exist_are_not_swallowed,
 );
 
 /// The shop is the default company's. Another company has an order of the same number whose
@@ -160,7 +169,9 @@ async fn shorter_reminders_still_end_with_the_last_one(app: TestApp) {
 /// Staff corrects the address of an order in the shop.
 async fn a_customer_whose_address_was_put_right_is_still_gated(app: TestApp) {
     let stage = Stage::set(&app).await;
-    stage.shop.order("XJ12H", json!({"email": "anne@example.com"}));
+    stage
+        .shop
+        .order("XJ12H", json!({"email": "anne@example.com"}));
     let created = lightspeed::event("e-1", "order.created", "XJ12H");
     lightspeed::hook(&stage.app, &created).expect(200).await;
     stage.work().await;
@@ -207,4 +218,102 @@ async fn a_mail_is_not_cut_off_because_others_were_before_it() {
         delivered.count(),
         "mails that arrived and are sent again: {outcomes:?}"
     );
+}
+
+/// The shop is slow: the lease ends while the first write-back is under way.
+async fn a_write_back_that_lost_its_lease_does_not_have_the_last_word(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let key = stage.app.key("default", ALL).await;
+    stage.app.app.directory.refresh().await.unwrap();
+    stage.shop.order("XJ12H", json!({}));
+    let created = lightspeed::event("e-1", "order.created", "XJ12H");
+    lightspeed::hook(&stage.app, &created).expect(200).await;
+    stage.work().await;
+    stage.shop.asked();
+    let word = Arc::new(tokio::sync::Notify::new());
+    stage.shop.be(Mood::Waits(word.clone()));
+    let others = async {
+        while stage.shop.asked().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        stage.app.advance(Duration::from_secs(36));
+        for proof in PROOFS {
+            stage.app.advance(Duration::from_secs(1));
+            prove(&stage.app, &key, ANN, proof, true).await;
+        }
+        stage.deliver().await;
+        word.notify_one();
+    };
+    tokio::join!(stage.deliver(), others);
+    stage.deliver().await;
+    assert_eq!(stage.standing("XJ12H").await, Some(Standing::Released));
+    let shown = stage.shop.field("XJ12H");
+    assert_eq!(shown.as_deref(), Some("Verified: may ship"));
+}
+
+/// Several requests are under way when the shop refuses the token.
+async fn a_token_that_was_refused_once_rests_once(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    stage.shop.order("XJ12H", json!({}));
+    let name = OrderName::number("XJ12H").unwrap();
+    for _ in 0..4 {
+        stage.shop.be(Mood::Status(401));
+    }
+    let asked = join_all((0..4).map(|_| stage.client.order(&name))).await;
+    assert!(asked.iter().all(Result::is_err));
+    stage.app.advance(Duration::from_secs(5 * 60 + 1));
+    let asked = stage.client.order(&name).await;
+    assert!(asked.is_ok(), "{:?}", asked.unwrap_err());
+}
+
+/// Hooks were lost for a week; staff first looks whether it works.
+async fn a_look_at_the_last_hour_does_not_hide_the_days_before(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let hour = Duration::from_secs(3_600);
+    let look = async |since| {
+        let request = Request {
+            company: "default".to_owned(),
+            since,
+            first: stage.app.now() - SignedDuration::from_hours(72),
+        };
+        let command = stage.app.command("lightspeed.sync");
+        let (app, shop) = (&stage.app.app, &*stage.client);
+        let done = sync(app, &command, shop, &request, |_| {}).await;
+        done.unwrap().filed
+    };
+    assert_eq!(look(None).await, 0);
+    stage.app.advance(48 * hour);
+    let lost = stage.app.now().as_second();
+    stage.shop.order(
+        "LOST",
+        json!({"createTimestamp": lost, "updateTimestamp": lost}),
+    );
+    stage.app.advance(5 * hour);
+    let last_hour = stage.app.now() - SignedDuration::from_hours(1);
+    assert_eq!(look(Some(last_hour)).await, 0);
+    assert_eq!(look(None).await, 1, "it goes on where it was");
+}
+
+/// `INTEGRATION_COMPANY` has a letter too many.
+async fn orders_of_a_company_that_does_not_exist_are_not_swallowed(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let key = HookKey::new(lightspeed::CLIENT_SECRET).unwrap();
+    let reception = LightspeedReception {
+        company: "defaullt".to_owned(),
+        store_id: lightspeed::STORE.to_owned(),
+        keys: vec![key],
+    };
+    let mistaken = app
+        .another(Settings {
+            hooks: Hooks::default().with(Source::Lightspeed, reception),
+            ..Settings::default()
+        })
+        .await;
+    stage.shop.order("XJ12H", json!({}));
+    let created = lightspeed::event("e-1", "order.created", "XJ12H");
+    lightspeed::hook(&mistaken, &created).send().await;
+    stage.work().await;
+    let sql =
+        "SELECT company_id FROM orders WHERE company_id NOT IN (SELECT company_id FROM companies)";
+    assert!(app.database().sql(sql).await.is_empty(), "nobody sees it");
 }
