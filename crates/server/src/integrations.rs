@@ -68,7 +68,9 @@ impl Integrations {
             None => channels,
             Some(shop) => {
                 let write_back = self.write_back(config, shop);
-                channels.with(LIGHTSPEED, WriteBacks::new(gate.clone(), write_back))
+                let company = config.integration_company.as_str().into();
+                let write_backs = WriteBacks::new(company, gate.clone(), write_back);
+                channels.with(LIGHTSPEED, write_backs)
             }
         }
     }

@@ -144,7 +144,10 @@ pub async fn open(
             schedule: config.orders.schedule.clone(),
             agreement: config.orders.agreement.clone().map(Arc::new),
             render_event: http::orders::event,
-            writes_back: config.lightspeed.is_some(),
+            writes_back: config
+                .lightspeed
+                .as_ref()
+                .map(|_| config.integration_company.as_str().into()),
             count: metrics::orders::count,
         },
     };

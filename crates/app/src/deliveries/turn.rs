@@ -15,6 +15,8 @@ use super::settle::Settle;
 
 /// How much of a lease is kept for noting how the attempt went.
 const NOTING: SignedDuration = SignedDuration::from_secs(1);
+/// How much longer than an attempt may take a channel is waited for.
+const GRACE: Duration = Duration::from_secs(2);
 /// How long it waits before it tries again to note how something went.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -52,7 +54,10 @@ impl Turn {
             key_ring: app.key_ring.clone(),
             at: now,
         };
-        let sent = self.line.send(&parcel).await;
+        // A channel keeps to the timeout by itself; one that does not must not outlive its lease.
+        let limit = self.shared.settings.timeout + GRACE;
+        let sent = tokio::time::timeout(limit, self.line.send(&parcel)).await;
+        let sent = sent.unwrap_or(Sent::Tried(TOO_LONG));
         let noting = Noting {
             shared: self.shared,
             receiver: self.receiver,
@@ -72,6 +77,15 @@ impl Turn {
         timeout.is_ok_and(|timeout| left < timeout.saturating_add(NOTING))
     }
 }
+
+/// A channel that did not come back in time.
+const TOO_LONG: Tried = Tried {
+    word: "timeout",
+    status: None,
+    fate: Fate::Again(None),
+    line: Fared::Badly(None),
+    note: None,
+};
 
 /// What is left of a turn once its channel has answered.
 struct Noting {

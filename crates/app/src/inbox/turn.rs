@@ -27,21 +27,31 @@ pub(super) struct Turn {
     pub until: Timestamp,
 }
 
+/// Why an event cannot be read.
+enum Unopened {
+    /// Its key was destroyed, and what it says with it.
+    Erased,
+    /// Its key does not open: this instance may lack a master key that others have. What its sender
+    /// was told is taken must not be thrown away for that.
+    Unreadable,
+}
+
 impl Turn {
     pub async fn take(self) {
         let result = match self.open() {
             Ok(event) => self.handle(&event).await,
-            Err(word) => Ok(Handled::Ignored(word)),
+            Err(Unopened::Erased) => Ok(Handled::Ignored("erased")),
+            Err(Unopened::Unreadable) => Err(Trouble::again("unreadable")),
         };
         let settle = self.settle(result);
         self.note(settle).await;
     }
 
-    /// The event as it came, or why it cannot be read any more.
-    fn open(&self) -> Result<Event, &'static str> {
+    /// The event as it came, or why it cannot be read.
+    fn open(&self) -> Result<Event, Unopened> {
         let Claimed { id, event, .. } = &self.claimed;
-        let wrapped = self.claimed.data_key.as_ref().ok_or("erased")?;
-        let sealed = event.as_deref().ok_or("erased")?;
+        let wrapped = self.claimed.data_key.as_ref().ok_or(Unopened::Erased)?;
+        let sealed = event.as_deref().ok_or(Unopened::Erased)?;
         let body = self.shared.app.key_ring.unwrap(wrapped);
         let body = body.and_then(|key| key.open(place(id), sealed));
         Ok(Event {
@@ -49,7 +59,7 @@ impl Turn {
             company: self.claimed.company_id.clone(),
             topic: self.claimed.topic.clone(),
             received_at: self.claimed.received_at,
-            body: body.map_err(|_| "unreadable")?,
+            body: body.map_err(|_| Unopened::Unreadable)?,
             mark: Mark {
                 id: *id,
                 lease: self.lease,

@@ -49,17 +49,25 @@ pub(crate) async fn enqueue(
 /// Write-backs to the shop.
 #[derive(Clone)]
 pub struct WriteBacks {
+    company: Arc<str>,
     gate: Arc<dyn Gate>,
     write_back: WriteBack,
 }
 
 impl WriteBacks {
-    /// Over a shop; the gate knows what it is to show.
-    pub fn new(gate: Arc<dyn Gate>, write_back: WriteBack) -> Self {
-        Self { gate, write_back }
+    /// Over the shop of a company; the gate knows what it is to show.
+    pub fn new(company: Arc<str>, gate: Arc<dyn Gate>, write_back: WriteBack) -> Self {
+        Self {
+            company,
+            gate,
+            write_back,
+        }
     }
 
     async fn show(&self, parcel: &Parcel) -> Sent {
+        if parcel.company() != &*self.company {
+            return Sent::Withheld("another_company");
+        }
         let number = match parcel.open() {
             Ok(number) => number,
             Err(word) => return Sent::Withheld(word),
@@ -70,6 +78,17 @@ impl WriteBacks {
         let Some(OrderName::Number(number)) = name else {
             return Sent::Withheld("unreadable");
         };
+        let order = match self
+            .write_back
+            .shop()
+            .order(&OrderName::Number(number.clone()))
+            .await
+        {
+            Ok(Some(order)) => order,
+            Ok(None) => return Sent::Withheld("not_found"),
+            Err(problem) => return Sent::Tried(failed(problem)),
+        };
+        // After the shop has answered, however long that took: what is written is what is true now.
         let standing = match self.gate.standing(parcel.company(), &number).await {
             Ok(Some(standing)) => standing,
             Ok(None) => return Sent::Withheld("unknown"),
@@ -78,16 +97,6 @@ impl WriteBacks {
                 tracing::warn!(%id, cause, "it cannot be found out what the shop has to show");
                 return Sent::Left;
             }
-        };
-        let order = match self
-            .write_back
-            .shop()
-            .order(&OrderName::Number(number))
-            .await
-        {
-            Ok(Some(order)) => order,
-            Ok(None) => return Sent::Withheld("not_found"),
-            Err(problem) => return Sent::Tried(failed(problem)),
         };
         Sent::Tried(
             match self.write_back.write_standing(&order, &standing).await {

@@ -46,7 +46,10 @@ impl OrderGate {
     }
 
     async fn take_in(&self, company: &str, order: Placement) -> Result<BlindIndex> {
-        let ctx = self.ctx(company, "order.create")?;
+        if self.0.directory.active_company(company).is_none() {
+            return Err(Error::new(Code::NotFound, "There is no such company."));
+        }
+        let ctx = self.ctx(company, "order.place")?;
         let request = Request {
             order_id: order.order_id,
             source: Some(SOURCE.as_str().to_owned()),

@@ -105,6 +105,9 @@ pub async fn sync(
 struct Pass {
     company: String,
     began_at: Timestamp,
+    /// Whether it moves the mark up to which everything is known. One that was told to begin after the
+    /// mark does not: what lies between is still unseen.
+    moves_the_mark: bool,
     /// Where it stands; `None` at its end.
     offset: Option<u64>,
     progress: Progress,
@@ -117,7 +120,10 @@ impl Pass {
             let company = company.clone();
             Box::pin(async move { sync_positions::find(&mut tx, &company, SOURCE).await })
         });
-        let known = known.await?.filter(|_| request.since.is_none());
+        let known = known.await?;
+        let leaves_a_gap = |since| known.as_ref().is_some_and(|known| known.since < since);
+        let moves_the_mark = !request.since.is_some_and(leaves_a_gap);
+        let known = known.filter(|_| request.since.is_none());
         let since = known.as_ref().map_or(request.first, |known| known.since);
         let resumed = known.and_then(|known| known.pass);
         let (began_at, offset) = match resumed {
@@ -127,6 +133,7 @@ impl Pass {
         Ok(Self {
             company: request.company.clone(),
             began_at,
+            moves_the_mark,
             offset: Some(offset),
             progress: Progress {
                 since: request.since.unwrap_or(since),
@@ -193,10 +200,10 @@ impl Pass {
         let cursor = self.offset.map(|offset| offset.to_string());
         let unit = Save {
             company: self.company.clone(),
-            position: Position {
+            position: self.moves_the_mark.then(|| Position {
                 since: self.progress.since,
                 pass: cursor.map(|cursor| (self.began_at, cursor)),
-            },
+            }),
             now: app.clock.now(),
             record,
         };
@@ -206,7 +213,7 @@ impl Pass {
 
 struct Save {
     company: String,
-    position: Position,
+    position: Option<Position>,
     now: Timestamp,
     record: Option<Record>,
 }
@@ -219,8 +226,9 @@ impl Unit for Save {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
-        let (company, position) = (&self.company, &self.position);
-        sync_positions::set(tx, company, SOURCE, position, self.now).await?;
+        if let Some(position) = &self.position {
+            sync_positions::set(tx, &self.company, SOURCE, position, self.now).await?;
+        }
         Ok(Written {
             output: (),
             records: self.record.clone().into_iter().collect(),

@@ -54,8 +54,11 @@ impl Line for Mails {
         async move {
             match self.letter(parcel).await {
                 Ok(Prepared::Letter { letter, address }) => {
-                    let outcome = self.mailer.send(&letter).await;
-                    Sent::Tried(tried(parcel, address, outcome))
+                    match self.mailer.send(&letter).await {
+                        // Its lease ends soon, and others have had their turn by then.
+                        Outcome::Crowded => Sent::Left,
+                        outcome => Sent::Tried(tried(parcel, address, outcome)),
+                    }
                 }
                 Ok(Prepared::Withheld(word)) => Sent::Withheld(word),
                 Err(error) => unprepared(parcel, &error),

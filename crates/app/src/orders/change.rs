@@ -256,8 +256,9 @@ impl<'a> Change<'a> {
     /// Whether its shop shows where it stands, and may have to show something else now.
     fn is_shown_elsewhere(&self) -> bool {
         let changed = self.order.updated_at == self.now;
-        let writes_back = self.pen.policy.writes_back;
-        changed && writes_back && self.order.source == lightspeed::SOURCE.as_str()
+        let owner = self.pen.policy.writes_back.as_deref();
+        let is_the_owners = owner == Some(&*self.order.company_id);
+        changed && is_the_owners && self.order.source == lightspeed::SOURCE.as_str()
     }
 
     fn name(&self) -> Uuid {

@@ -50,8 +50,9 @@ pub struct Policy {
     pub agreement: Option<Arc<Agreement>>,
     /// How the merchant's webhook is told, in the words of the surface.
     pub render_event: fn(&Event) -> Vec<u8>,
-    /// Whether the orders of Lightspeed are shown there as they stand here.
-    pub writes_back: bool,
+    /// The company whose orders of Lightspeed are shown there as they stand here, if any is: the shop
+    /// is that company's, and nobody else's orders are.
+    pub writes_back: Option<Arc<str>>,
     /// Counts an order that has come to stand somewhere, once that is durable.
     pub count: fn(Status),
 }

@@ -43,15 +43,28 @@ impl Pen {
         Missing::of(standing, self.ages.identity_by_age(age_until, now))
     }
 
-    /// The key of an order's customer. Without it nobody can be told of the order; it goes on all
-    /// the same, and holds up no other.
-    pub async fn key_of(&self, tx: &mut Tx<'_>, order: &Order) -> store::Result<Option<DataKey>> {
+    /// The key of an order's customer.
+    pub async fn key_of(&self, tx: &mut Tx<'_>, order: &Order) -> store::Result<KeyOf> {
         let Some(wrapped) = data_keys::find_by_id(tx, order.data_key).await? else {
-            return Ok(None);
+            return Ok(KeyOf::Destroyed);
         };
-        let opened = self.ring.unwrap(&wrapped).inspect_err(|error| {
-            tracing::error!(%error, order = %order.id, "nobody is told how an order goes on");
-        });
-        Ok(opened.ok())
+        Ok(match self.ring.unwrap(&wrapped) {
+            Ok(key) => KeyOf::Key(key),
+            Err(error) => {
+                tracing::error!(%error, order = %order.id, "the key of an order does not open");
+                KeyOf::Unreadable
+            }
+        })
     }
+}
+
+/// The key of an order's customer.
+pub(crate) enum KeyOf {
+    /// It opens.
+    Key(DataKey),
+    /// It is gone: nobody can be told of the order, which goes on all the same.
+    Destroyed,
+    /// It does not open here: another instance, or this one with all its master keys, can do what
+    /// is to be done.
+    Unreadable,
 }

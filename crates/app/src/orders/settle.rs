@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::clock::Clock;
 use domain::order::{Next, Occasion};
-use domain::seal::BlindIndex;
+use domain::seal::{BlindIndex, SealError};
 use jiff::Timestamp;
 use store::tables::orders;
 use store::{Lane, Tx, Unit, Written};
@@ -12,7 +12,7 @@ use store::{Lane, Tx, Unit, Written};
 use super::change::Change;
 use super::news::News;
 use super::not_found;
-use super::pen::Pen;
+use super::pen::{KeyOf, Pen};
 use super::shown::Shown;
 use crate::audit::Draft;
 use crate::idempotency::Reply;
@@ -162,7 +162,11 @@ pub(crate) async fn decide(
     let Some(order) = orders::find_for_update(tx, company, order_id).await? else {
         return Ok(None);
     };
-    let key = pen.key_of(tx, &order).await?;
+    let key = match pen.key_of(tx, &order).await? {
+        KeyOf::Key(key) => Some(key),
+        KeyOf::Destroyed => None,
+        KeyOf::Unreadable => return Err(sealing(SealError::DoesNotOpen)),
+    };
     let mut change = Change::of(pen, order, key.as_ref(), now);
     let occasion = match settlement.decision {
         Decision::Release => Occasion::Release,

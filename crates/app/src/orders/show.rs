@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::change::{event_row, place};
 use super::not_found;
-use super::pen::Pen;
+use super::pen::{KeyOf, Pen};
 use super::shown::Shown;
 use crate::{App, Ctx, Result};
 use domain::seal::DataKey;
@@ -57,7 +57,10 @@ pub async fn show(app: &App, ctx: &Ctx, order_id: &str) -> Result<Story> {
                 };
                 let events = order_events::list(&mut tx, found.order.id).await?;
                 let key = match events.iter().any(|event| event.reason.is_some()) {
-                    true => pen.key_of(&mut tx, &found.order).await?,
+                    true => match pen.key_of(&mut tx, &found.order).await? {
+                        KeyOf::Key(key) => Some(key),
+                        KeyOf::Destroyed | KeyOf::Unreadable => None,
+                    },
                     false => None,
                 };
                 let moments = events

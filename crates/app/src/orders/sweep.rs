@@ -3,17 +3,21 @@
 //! Any number of instances may sweep at once: each takes orders that no other has locked, and what
 //! is enqueued or expired is counted in the order's row in the same transaction.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::tables::orders;
 use store::{Lane, Tx, Unit, Written};
 
 use super::change::Change;
 use super::news::News;
-use super::pen::Pen;
+use super::pen::{KeyOf, Pen};
 use crate::{App, Result};
 
-/// How many orders one transaction takes.
-const BATCH: i64 = 100;
+/// How many orders one transaction takes: few enough to be done in time where the database is far
+/// away.
+const BATCH: i64 = 20;
+
+/// When an order is looked at again whose key does not open here. It keeps no other from its turn.
+const LATER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Sends every reminder that is due, the newest of each order, and ends every hold whose deadline
 /// has come; returns to how many orders something happened.
@@ -66,8 +70,16 @@ impl Unit for Sweep {
         let due = orders::list_due_for_update(tx, self.now, BATCH).await?;
         let count = due.len() as u64;
         let mut news = News::default();
-        for order in due {
-            let key = self.pen.key_of(tx, &order).await?;
+        for mut order in due {
+            let key = match self.pen.key_of(tx, &order).await? {
+                KeyOf::Key(key) => Some(key),
+                KeyOf::Destroyed => None,
+                KeyOf::Unreadable => {
+                    order.next_at = self.now.checked_add(LATER).ok();
+                    orders::update(tx, &order).await?;
+                    continue;
+                }
+            };
             let mut change = Change::of(&self.pen, order, key.as_ref(), self.now);
             change.catch_up(None);
             news.extend(change.write(tx).await?.1);

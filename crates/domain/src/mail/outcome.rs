@@ -86,13 +86,15 @@ pub enum Outcome {
     Timeout,
     /// No address, no connection, one that broke, or no mail server at its end.
     Unreachable,
+    /// Nothing was begun: other mails took all the time there was. It is no attempt.
+    Crowded,
     /// The mail cannot be put into a form that this mail server takes.
     Unsendable,
 }
 
 impl Outcome {
     /// Every [`word`](Self::word).
-    pub const WORDS: [&'static str; 11] = [
+    pub const WORDS: [&'static str; 12] = [
         "delivered",
         "printed",
         "mailbox_refused",
@@ -103,6 +105,7 @@ impl Outcome {
         "plain_text",
         "timeout",
         "unreachable",
+        "crowded",
         "unsendable",
     ];
 
@@ -142,6 +145,7 @@ impl Outcome {
             Self::PlainText => "plain_text",
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
+            Self::Crowded => "crowded",
             Self::Unsendable => "unsendable",
         }
     }
@@ -274,6 +278,7 @@ mod tests {
             Outcome::PlainText,
             Outcome::Timeout,
             Outcome::Unreachable,
+            Outcome::Crowded,
             Outcome::Unsendable,
         ];
         assert_eq!(all.map(Outcome::word), Outcome::WORDS);

@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use lettre::transport::smtp::extension::ClientId;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
 
 use super::conversation::Conversation;
 use super::message::{Sender, form};
@@ -49,8 +50,14 @@ impl SmtpMailer {
         let Some(mail) = form(letter, &self.sender) else {
             return Outcome::Unsendable;
         };
+        // Cut off after the server took it, a mail would be sent twice: what cannot have at least
+        // half of its time is not begun.
+        let began = Instant::now();
+        let place = tokio::time::timeout(self.timeout / 2, self.places.acquire());
+        let Ok(_place) = place.await else {
+            return Outcome::Crowded;
+        };
         let attempt = async {
-            let _place = self.places.acquire().await;
             let mut conversation = match self.resumed().await {
                 Some(conversation) => conversation,
                 None => match Conversation::open(&self.server, &self.hello, self.timeout).await {
@@ -62,7 +69,8 @@ impl SmtpMailer {
             self.keep(conversation).await;
             sent.map_or_else(|trouble| trouble.outcome, |()| Outcome::Delivered)
         };
-        let outcome = tokio::time::timeout(self.timeout, attempt).await;
+        let left = self.timeout.saturating_sub(began.elapsed());
+        let outcome = tokio::time::timeout(left, attempt).await;
         outcome.unwrap_or(Outcome::Timeout)
     }
 

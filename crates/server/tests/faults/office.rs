@@ -78,7 +78,7 @@ impl Office {
                 schedule: Schedule::new(Span::seconds(3600), vec![Span::seconds(0)]).unwrap(),
                 agreement: None,
                 render_event: bonafide::http::orders::event,
-                writes_back: false,
+                writes_back: None,
                 count: bonafide::metrics::orders::count,
             },
         });

@@ -76,7 +76,8 @@ impl Play {
             render,
         };
         let mails = Mails::new(app.clone(), letters, mailer(&self.office), policy);
-        let write_backs = WriteBacks::new(self.stage.gate.clone(), self.stage.write_back());
+        let (gate, write_back) = (self.stage.gate.clone(), self.stage.write_back());
+        let write_backs = WriteBacks::new("default".into(), gate, write_back);
         let channels = Channels::default()
             .with(WEBHOOK, Webhooks::new(app.clone(), self.receivers.clone()))
             .with(MAIL, mails)

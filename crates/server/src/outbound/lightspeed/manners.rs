@@ -85,6 +85,11 @@ impl Manners {
     /// Notes that the token was refused; returns what to tell the caller.
     pub fn refused(&self, now: Timestamp) -> ShopProblem {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Several requests may be under way when the token is refused: that is one refusal.
+        if let Some(rest) = state.rest.filter(|rest| rest.refused && now < rest.until) {
+            let left = Duration::try_from(rest.until.duration_since(now)).unwrap_or_default();
+            return ShopProblem::Refused(left);
+        }
         let doubled = FIRST_REST.saturating_mul(1 << state.refusals.min(8));
         state.refusals = state.refusals.saturating_add(1);
         let rest = doubled.min(LONGEST_REST);
@@ -146,13 +151,21 @@ mod tests {
         assert_eq!(manners.ask(at(299)), Err(ShopProblem::Refused(left)));
         assert_eq!(manners.ask(at(300)), Ok(()));
         assert_eq!(manners.refused(at(300)), ShopProblem::Refused(10 * MINUTE));
-        for _ in 0..20 {
-            manners.refused(at(900));
+        // What was under way beside it tells nothing new.
+        assert_eq!(
+            manners.refused(at(301)),
+            ShopProblem::Refused(10 * MINUTE - left)
+        );
+        let hour = 3_600;
+        for hours in 1..20 {
+            manners.refused(at(hours * hour));
         }
-        assert_eq!(manners.refused(at(900)), ShopProblem::Refused(LONGEST_REST));
-        assert_eq!(manners.ask(at(900 + 3_600)), Ok(()));
+        let last = manners.refused(at(20 * hour));
+        assert_eq!(last, ShopProblem::Refused(LONGEST_REST));
+        assert_eq!(manners.ask(at(21 * hour)), Ok(()));
         manners.accepted();
-        assert_eq!(manners.refused(at(9_000)), ShopProblem::Refused(5 * MINUTE));
+        let first = manners.refused(at(30 * hour));
+        assert_eq!(first, ShopProblem::Refused(5 * MINUTE));
     }
 
     #[test]

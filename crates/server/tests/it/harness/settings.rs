@@ -55,7 +55,7 @@ impl Default for Settings {
                 schedule: schedule(72, &[0, 24, 48, 68]),
                 agreement: None,
                 render_event: bonafide::http::orders::event,
-                writes_back: false,
+                writes_back: None,
                 count: bonafide::metrics::orders::count,
             },
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),

@@ -56,7 +56,7 @@ impl Stage {
             hooks: Hooks::default().with(Source::Lightspeed, reception),
             ..harness::Settings::default()
         };
-        settings.orders.writes_back = true;
+        settings.orders.writes_back = Some("default".into());
         // Mails are enqueued, and sent elsewhere.
         app.leaves_deliveries();
         let app = app.another(settings).await;
@@ -85,7 +85,7 @@ impl Stage {
 
     /// Writes back what is due now.
     pub async fn deliver(&self) {
-        let write_backs = WriteBacks::new(self.gate.clone(), self.write_back());
+        let write_backs = WriteBacks::new("default".into(), self.gate.clone(), self.write_back());
         let channels = Channels::default().with(LIGHTSPEED, write_backs);
         let settings = harness::deliveries_settings();
         let mut dispatcher = Dispatcher::new(self.app.app.clone(), channels, settings);

@@ -132,6 +132,11 @@ impl Shop {
         self.desk.lock().unwrap().moods.push_back(mood);
     }
 
+    /// Answers as it should from now on.
+    pub fn behaves(&self) {
+        self.desk.lock().unwrap().moods.clear();
+    }
+
     /// Answers the request after the next list of orders like this, whatever it is.
     pub fn later(&self, mood: Mood) {
         self.desk.lock().unwrap().later = Some(mood);
