@@ -12,8 +12,9 @@ use crate::{Result, Row, Value};
 /// A PostgreSQL connection. Calls made on it at the same time are pipelined.
 pub struct Connection {
     client: Client,
-    /// Statements by the address of their text, which is static.
-    statements: Mutex<HashMap<usize, Statement>>,
+    /// Statements by where their text stands, which is static: its address and its length. Neither
+    /// alone will do, nor a mixture of both, for texts may stand side by side or one in another.
+    statements: Mutex<HashMap<(usize, usize), Statement>>,
 }
 
 impl Connection {
@@ -74,17 +75,17 @@ impl Connection {
     }
 
     async fn prepared(&self, sql: &'static str) -> Result<Statement> {
-        let address = sql.as_ptr() as usize ^ sql.len();
-        let known = self.known().get(&address).cloned();
+        let place = (sql.as_ptr() as usize, sql.len());
+        let known = self.known().get(&place).cloned();
         if let Some(statement) = known {
             return Ok(statement);
         }
         let statement = self.client.prepare(sql).await?;
-        self.known().insert(address, statement.clone());
+        self.known().insert(place, statement.clone());
         Ok(statement)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Statement>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<(usize, usize), Statement>> {
         self.statements
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

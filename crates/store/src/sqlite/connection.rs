@@ -20,8 +20,8 @@ const STATEMENTS: usize = 256;
 /// A SQLite connection.
 pub struct Connection {
     raw: rusqlite::Connection,
-    /// Statements by the address of their PostgreSQL text, which is static.
-    translated: HashMap<usize, Arc<str>>,
+    /// Statements by the address and the length of their PostgreSQL text, which is static.
+    translated: HashMap<(usize, usize), Arc<str>>,
 }
 
 impl Connection {
@@ -98,7 +98,7 @@ impl Connection {
 
     fn translated(&mut self, sql: &'static str) -> Arc<str> {
         self.translated
-            .entry(sql.as_ptr() as usize ^ sql.len())
+            .entry((sql.as_ptr() as usize, sql.len()))
             .or_insert_with(|| translate(sql).into())
             .clone()
     }
