@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use domain::access::{CompanyId, Credential, Principal, Scopes};
 use domain::order::Status;
-use domain::random::uuid_v7;
 use domain::seal::BlindIndex;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::{Gate, Placement, SOURCE, Standing};
-use crate::credentials::{Caller, KeyLimits};
-use crate::exchange::Exchange;
 use crate::idempotency::Reply;
+use crate::inbox::on_behalf;
 use crate::orders::{self, Decision, Request, Settlement, Shown};
-use crate::{App, Code, Ctx, Error, Result};
+use crate::{App, Code, Error, Result};
 
 /// Gates the shop's orders like those of any other shop.
 pub struct OrderGate(Arc<App>);
@@ -25,28 +22,8 @@ impl OrderGate {
         Self(app)
     }
 
-    /// What is done because of a hook is done on its company's behalf, and recorded like a request.
-    fn ctx(&self, company: &str, action: &'static str) -> Result<Ctx> {
-        let now = self.0.clock.now();
-        let principal = Principal {
-            company: CompanyId::parse(company).map_err(Error::internal)?,
-            credential: Credential::Hook,
-            scopes: Scopes::NONE,
-            role_admin: false,
-        };
-        let caller = Caller::new(principal, KeyLimits::new(), &self.0.index_key);
-        let request_id = uuid_v7(now, &*self.0.random).to_string();
-        let exchange = Exchange::new(request_id, now, None, None);
-        exchange.note_action(action);
-        exchange.note_caller(caller.clone());
-        Ok(Ctx {
-            caller,
-            exchange: Arc::new(exchange),
-        })
-    }
-
     async fn take_in(&self, company: &str, order: Placement) -> Result<BlindIndex> {
-        let ctx = self.ctx(company, "order.create")?;
+        let ctx = on_behalf(&self.0, company, "order.create")?;
         let request = Request {
             order_id: order.order_id,
             source: Some(SOURCE.as_str().to_owned()),
@@ -61,7 +38,7 @@ impl OrderGate {
 
     /// The order, if it is one of this shop: another shop of the company may number alike.
     async fn find(&self, company: &str, order_id: &str) -> Result<Option<Shown>> {
-        let ctx = self.ctx(company, "order.show")?;
+        let ctx = on_behalf(&self.0, company, "order.show")?;
         match orders::show(&self.0, &ctx, order_id).await {
             Ok(story) => Ok(Some(story.order).filter(|order| order.source == SOURCE.as_str())),
             Err(error) if error.problem().code == Code::NotFound => Ok(None),
@@ -74,7 +51,7 @@ impl OrderGate {
         if found.is_none_or(|order| order.status == Status::Cancelled) {
             return Ok(false);
         }
-        let ctx = self.ctx(company, "order.cancel")?;
+        let ctx = on_behalf(&self.0, company, "order.cancel")?;
         let settlement = Settlement {
             decision: Decision::Cancel,
             reason: reason.to_owned(),
