@@ -90,7 +90,9 @@ impl Decide {
     /// What the audit log says; it names nobody.
     fn detail(&self) -> String {
         let (status, verdict) = (self.decided.status.as_str(), self.verdict.as_str());
-        let code = self.code.map_or_else(|| "none".to_owned(), |code| code.to_string());
+        let code = self
+            .code
+            .map_or_else(|| "none".to_owned(), |code| code.to_string());
         let validity = match self.knows_validity {
             true => "",
             false => " validity=unknown",
@@ -134,7 +136,9 @@ impl Unit for Commit {
             let subject = Some(index);
             if !self.mark.done(tx, word, subject, self.decide.now).await? {
                 // Whoever holds the lease now does the same work.
-                return Err(store::Error::Refused("the event was claimed elsewhere".into()));
+                return Err(store::Error::Refused(
+                    "the event was claimed elsewhere".into(),
+                ));
             }
         }
         let detail = match outcome {

@@ -33,7 +33,10 @@ impl VeriffHooks {
     async fn follow(&self, event: &Event) -> Result<Handled, Trouble> {
         let message = Message::read(&event.body).ok_or(Trouble::person("unreadable"))?;
         // Some plans send another message instead of this one; it has no such field.
-        let word = message.status.as_deref().ok_or(Trouble::person("no_status"))?;
+        let word = message
+            .status
+            .as_deref()
+            .ok_or(Trouble::person("no_status"))?;
         let status = Status::parse(word).ok_or(Trouble::person("unknown_status"))?;
         let Some(session) = self.find(&event.company, &message).await? else {
             return Ok(Handled::Ignored("unknown_session"));

@@ -194,7 +194,9 @@ impl Intend {
             metadata: b"{}".to_vec(),
         };
         let (ring, random) = (&*self.pen.ring, &*self.pen.random);
-        piece.make_customer(tx, ring, random, &self.email, None).await
+        piece
+            .make_customer(tx, ring, random, &self.email, None)
+            .await
     }
 
     async fn go_on(
@@ -361,7 +363,9 @@ impl Unit for Note {
         };
         if !veriff_sessions::open(tx, self.asked.reference, &opened, self.now).await? {
             // It was decided or erased meanwhile.
-            return Err(store::Error::Refused("the session is not waited for".into()));
+            return Err(store::Error::Refused(
+                "the session is not waited for".into(),
+            ));
         }
         self.reply.store(tx, &self.started).await?;
         let detail = Some("opened".to_owned());

@@ -113,11 +113,11 @@ mod tests {
 
     /// What stands after these have come.
     fn standing(decisions: &[Decided]) -> Option<Decided> {
-        let take = |standing: Option<Decided>, decision: &Decided| {
-            match decision.supersedes(standing.as_ref()) {
-                true => Some(*decision),
-                false => standing,
-            }
+        let take = |standing: Option<Decided>, decision: &Decided| match decision
+            .supersedes(standing.as_ref())
+        {
+            true => Some(*decision),
+            false => standing,
         };
         decisions.iter().fold(None, take)
     }

@@ -190,7 +190,11 @@ mod tests {
             Some("1850-01-01"),
         ] {
             let verdict = judged("2025-01-15T12:00:00Z", born, None);
-            assert_eq!(verdict, Verdict::Manual(Reason::BirthDateUnclear), "{born:?}");
+            assert_eq!(
+                verdict,
+                Verdict::Manual(Reason::BirthDateUnclear),
+                "{born:?}"
+            );
         }
     }
 
@@ -199,7 +203,10 @@ mod tests {
         for (valid_until, verdict) in [
             (None, Verdict::Approved),
             (Some("2025-01-15"), Verdict::Approved),
-            (Some("2025-01-14"), Verdict::Refused(Reason::DocumentExpired)),
+            (
+                Some("2025-01-14"),
+                Verdict::Refused(Reason::DocumentExpired),
+            ),
             (Some("soon"), Verdict::Manual(Reason::ValidityUnclear)),
             (Some(""), Verdict::Manual(Reason::ValidityUnclear)),
         ] {

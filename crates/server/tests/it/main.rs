@@ -33,3 +33,4 @@ mod privacy;
 mod quota;
 mod tls;
 mod tokens;
+mod veriff;

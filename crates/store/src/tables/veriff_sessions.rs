@@ -130,9 +130,8 @@ fn session(row: &Row) -> Result<Session> {
     const STATE: &str = "veriff_sessions.state";
     const STATUS: &str = "veriff_sessions.status";
     let status = row.find_text(9, STATUS)?;
-    let status = status.map(|word| {
-        Status::parse(&word).ok_or_else(|| Error::corrupt(STATUS, "not a status"))
-    });
+    let status = status
+        .map(|word| Status::parse(&word).ok_or_else(|| Error::corrupt(STATUS, "not a status")));
     let at = row.find_time(10, "veriff_sessions.decided_at")?;
     Ok(Session {
         id: row.uuid(0, "veriff_sessions.id")?,
