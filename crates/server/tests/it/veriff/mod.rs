@@ -1,7 +1,7 @@
 //! ID checks by Veriff: from the session to the proof, against a Veriff on loopback.
 
 mod decisions;
-mod office;
+pub mod office;
 mod polling;
 mod starting;
 
@@ -23,9 +23,9 @@ use crate::harness::{self, Call, TestApp};
 use office::Office;
 
 /// What Veriff calls us.
-const API_KEY: &str = "our-api-key";
+pub const API_KEY: &str = "our-api-key";
 /// What both sign with.
-const SECRET: &str = "abcdef12-abcd-abcd-abcd-abcdef012345";
+pub const SECRET: &str = "abcdef12-abcd-abcd-abcd-abcdef012345";
 /// What both signed with before.
 const PREVIOUS: &str = "the secret before";
 /// The path.
@@ -143,7 +143,7 @@ fn client(app: &TestApp, url: &str) -> Arc<VeriffClient> {
 }
 
 /// A decision as Veriff writes it, on somebody of age.
-fn decision(session: &str, reference: &str, status: &str, at: &str) -> Value {
+pub fn decision(session: &str, reference: &str, status: &str, at: &str) -> Value {
     let code = match status {
         "approved" => 9001,
         "declined" => 9102,
