@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod age;
+pub mod agreement;
 pub mod audit;
 pub mod clock;
 pub mod contact;

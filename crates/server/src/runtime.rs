@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use app::deliveries::{self, Channels, Dispatcher, WEBHOOK, Webhooks};
 use app::limits::{Limiter, Limits};
-use app::mail::{Letters, Mailer, Mails};
+use app::mail::{Letters, MAIL, Mailer, Mails};
+use app::orders::OrderLetters;
 use app::quota::Quota;
 use app::veriff::{Polled, Veriff};
 use app::{App, Parts, ages, idempotency, inbox, numbers, orders};
@@ -145,6 +146,7 @@ pub async fn open(
         },
         orders: orders::Policy {
             schedule: config.orders.schedule.clone(),
+            agreement: config.orders.agreement.clone().map(Arc::new),
             render_event: http::orders::event,
             writes_back: config.lightspeed.is_some(),
             count: metrics::orders::count,
@@ -350,6 +352,8 @@ pub fn dispatcher(
     };
     let sender = Arc::new(metrics::deliveries::Counted(sender));
     let channels = Channels::default().with(WEBHOOK, Webhooks::new(app.clone(), sender));
+    let letters = Arc::new(OrderLetters::new(app.clone()));
+    let channels = channels.with(MAIL, mails(config, app, letters)?);
     let channels = integrations.channels(channels, config, &gate(app));
     Ok(Dispatcher::new(app.clone(), channels, settings))
 }

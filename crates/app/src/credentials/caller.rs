@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
-use domain::access::{CompanyId, Credential, KeyId, Principal, Scope};
+use domain::access::{CompanyId, Credential, KeyId, Principal, Scope, Scopes};
 use domain::rate::Limit;
 use domain::seal::IndexKey;
 
@@ -40,6 +40,17 @@ impl Caller {
             credential,
             customers_quota,
         }))
+    }
+
+    /// Whoever came by the link of a mail: on its company's behalf, and with no scope at all.
+    pub(crate) fn by_link(company: CompanyId, index_key: &IndexKey) -> Self {
+        let principal = Principal {
+            company,
+            credential: Credential::Link,
+            scopes: Scopes::NONE,
+            role_admin: false,
+        };
+        Self::new(principal, KeyLimits::new(), index_key)
     }
 
     /// Who it is.

@@ -44,6 +44,9 @@ pub struct Metadata {
     /// The provider's name for the verification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification_id: Option<String>,
+    /// The version of the agreement that was signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<String>,
 }
 
 impl std::fmt::Debug for Metadata {

@@ -6,14 +6,13 @@
 
 use std::sync::Arc;
 
-use domain::access::{Credential, Principal, Scopes};
 use domain::mail::{Purpose, Ticket};
 use jiff::Timestamp;
 use store::tables::mail_stops;
 use store::{Lane, Tx, Unit, Written};
 
 use crate::audit::Draft;
-use crate::credentials::{Caller, KeyLimits};
+use crate::credentials::Caller;
 use crate::exchange::Exchange;
 use crate::{App, Code, Error, Result};
 
@@ -24,13 +23,7 @@ use crate::{App, Code, Error, Result};
 pub async fn stop(app: &App, exchange: &Arc<Exchange>, token: &str) -> Result<()> {
     let now = app.clock.now();
     let ticket = Ticket::read(&app.index_key, Purpose::Stop, token, now).ok_or_else(refused)?;
-    let principal = Principal {
-        company: ticket.company.clone(),
-        credential: Credential::Link,
-        scopes: Scopes::NONE,
-        role_admin: false,
-    };
-    exchange.note_caller(Caller::new(principal, KeyLimits::new(), &app.index_key));
+    exchange.note_caller(Caller::by_link(ticket.company.clone(), &app.index_key));
     let unit = Stop {
         draft: app.recorder.draft(exchange).await?,
         ticket,

@@ -3,117 +3,87 @@
 //! Between a mail's enqueuing and its sending an order may be released, or a newer step may be due:
 //! then nothing is sent. What it says is what is true now.
 
-use domain::contact::Email;
+use std::sync::Arc;
+
 use domain::order::{Missing, Status};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use store::tables::companies;
-use store::tables::customers::{self, SealedAddress};
-use store::tables::orders::{self, WithCustomer};
-use uuid::Uuid;
+use store::tables::orders::WithCustomer;
 
 use super::mails::Payload;
 use super::pen::Pen;
-use crate::customers::place;
+use super::subject::Subject;
+use crate::mail::{Found, Letters, Notice, Occasion};
 use crate::{App, Error, Result};
 
-/// Why a mail is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// To remind of what is missing.
-    Reminder,
-    /// To say that the deadline has passed.
-    Expired,
+/// Knows what the mails about orders have to say.
+pub struct OrderLetters(Arc<App>);
+
+impl OrderLetters {
+    /// Over the orders of this instance.
+    pub fn new(app: Arc<App>) -> Self {
+        Self(app)
+    }
 }
 
-/// A mail to the customer of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// To whom.
-    pub to: Email,
-    /// Why.
-    pub purpose: Purpose,
-    /// Which step of the schedule it is, from 0 on: with the order's row it names the mail.
-    pub step: u32,
-    /// The order's row.
-    pub order: Uuid,
-    /// The shop's number for it.
-    pub order_id: String,
-    /// The company whose order it is.
-    pub company_id: String,
-    /// What the company is called.
-    pub company_name: String,
-    /// What is missing; never nothing.
-    pub missing: Missing,
-    /// When the order was placed.
-    pub placed_at: Timestamp,
-    /// Until when it is, or was, held.
-    pub deadline: Timestamp,
+impl Letters for OrderLetters {
+    fn look_up<'a>(
+        &'a self,
+        company: &'a str,
+        _topic: &'a str,
+        payload: &'a [u8],
+    ) -> BoxFuture<'a, Result<Found>> {
+        found(&self.0, company, payload).boxed()
+    }
 }
 
-/// What the mail of a payload is to say now; `None` when it is not to be sent any more.
-///
-/// # Errors
-/// When the database is away, or the payload is none of a mail about an order.
-pub async fn letter(app: &App, payload: &[u8]) -> Result<Option<Letter>> {
+async fn found(app: &App, company: &str, payload: &[u8]) -> Result<Found> {
     let payload: Payload = serde_json::from_slice(payload).map_err(Error::internal)?;
-    let found = app
-        .store
-        .read(move |mut tx| {
-            Box::pin(async move {
-                let Some(found) = orders::find_by_id(&mut tx, payload.order).await? else {
-                    return Ok(None);
-                };
-                let (company, index) = (&found.order.company_id, found.order.email_index);
-                let address = customers::find_address(&mut tx, company, index).await?;
-                let company = companies::find(&mut tx, company).await?;
-                Ok(address.zip(company).map(|rest| (found, rest)))
-            })
-        })
-        .await?;
-    let Some((found, (address, company))) = found else {
-        return Ok(None);
+    let Some(subject) = Subject::find(app, company, payload.order).await? else {
+        return Ok(Found::Nothing("no_order"));
     };
-    let now = app.clock.now();
-    let Some((purpose, missing)) = purpose(&Pen::of(app), &found, payload.step, now) else {
-        return Ok(None);
+    let occasion = occasion(&Pen::of(app), &subject.order, payload.step, app.clock.now());
+    let (occasion, missing) = match occasion {
+        Ok(occasion) => occasion,
+        Err(word) => return Ok(Found::Nothing(word)),
     };
-    let order = found.order;
-    Ok(Some(Letter {
-        to: open(app, &address)?,
-        purpose,
-        step: payload.step,
+    let to = subject.email(app)?;
+    let order = subject.order.order;
+    Ok(Found::Notice(Box::new(Notice {
+        to,
+        company_name: subject.company_name,
         order: order.id,
         order_id: order.order_id,
-        company_id: order.company_id,
-        company_name: company.name,
-        missing,
-        placed_at: order.placed_at,
+        occasion,
+        missing: missing.proofs().collect(),
         deadline: order.deadline,
-    }))
+    })))
 }
 
-/// Why the mail of a step is to be sent at `now`, and what is missing; `None` when it is not.
-fn purpose(
+/// What the mail of a step is for at `now`, and what is missing; or the word for why it is not to
+/// be sent.
+fn occasion(
     pen: &Pen,
     found: &WithCustomer,
     step: u32,
     now: Timestamp,
-) -> Option<(Purpose, Missing)> {
+) -> std::result::Result<(Occasion, Missing), &'static str> {
     let order = &found.order;
-    let customer = found.customer.as_ref()?;
-    let missing = pen.missing(&customer.standing, customer.age_verified_until, now);
-    let is_newest = pen.policy.schedule.due(order.placed_at, 0, now) == Some(step);
-    let purpose = match order.status {
-        Status::Held if now < order.deadline && is_newest => Purpose::Reminder,
-        Status::Expired if step.checked_add(1) == Some(order.steps) => Purpose::Expired,
-        _ => return None,
+    let customer = found.customer.as_ref().ok_or("no_customer")?;
+    let schedule = &pen.policy.schedule;
+    let occasion = match order.status {
+        Status::Held if now >= order.deadline => return Err("too_late"),
+        Status::Held if schedule.due(order.placed_at, 0, now) == Some(step) => {
+            Occasion::of_reminder(step, schedule.steps())
+        }
+        Status::Expired if step.checked_add(1) == Some(order.steps) => Occasion::Expired,
+        Status::Held | Status::Expired => return Err("superseded"),
+        Status::Released | Status::Late | Status::Cancelled => return Err("settled"),
     };
-    (!missing.is_empty()).then_some((purpose, missing))
-}
-
-fn open(app: &App, address: &SealedAddress) -> Result<Email> {
-    let key = app.key_ring.unwrap(&address.data_key)?;
-    let plain = key.open(place(&address.email_index, "email"), &address.email)?;
-    let text = std::str::from_utf8(&plain).map_err(Error::internal)?;
-    Email::parse(text).map_err(Error::internal)
+    let missing = pen.missing(&customer.standing, customer.age_verified_until, now);
+    if missing.is_empty() {
+        return Err("nothing_missing");
+    }
+    Ok((occasion, missing))
 }

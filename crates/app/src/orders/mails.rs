@@ -4,18 +4,15 @@
 //! sent, by [`super::letter`]. An order counts its steps in the transaction that enqueues one, so
 //! that each is enqueued once.
 
-use domain::random::{Random, uuid_v7};
+use domain::random::Random;
 use domain::seal::DataKey;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Tx;
-use store::tables::deliveries;
 use store::tables::orders::Order;
 use uuid::Uuid;
 
-use crate::deliveries::{Outgoing, Sealed};
-use crate::mail::MAIL;
-use crate::people::sealing;
+use crate::mail;
 
 /// A mail that is to be sent.
 pub(super) struct Mail {
@@ -47,20 +44,15 @@ impl Mail {
             order: order.id,
             step: self.step,
         };
-        let body = serde_json::to_vec(&payload)
+        let payload = serde_json::to_vec(&payload)
             .map_err(|error| store::Error::Refused(error.to_string()))?;
-        let outgoing = Outgoing {
-            channel: MAIL,
+        let mail = mail::Mail {
             company: &order.company_id,
             topic: self.topic,
-            // Not that of the webhooks: neither must wait for the other.
-            stream: Some(&[b"mail".as_slice(), order.id.as_bytes()].concat()),
             key,
-            body: &body,
+            payload: &payload,
             at: now,
         };
-        let name = uuid_v7(now, random);
-        let sealed = Sealed::named(name, random, &outgoing).map_err(sealing)?;
-        deliveries::insert(tx, MAIL, &sealed.row()).await
+        mail.enqueue(tx, random).await
     }
 }

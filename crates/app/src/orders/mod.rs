@@ -17,10 +17,12 @@ mod place;
 mod settle;
 mod show;
 mod shown;
+mod subject;
 mod sweep;
+mod visit;
 
 pub use event::{CustomerVerified, Event, OrderMoved};
-pub use letter::{Letter, Purpose, letter};
+pub use letter::OrderLetters;
 pub use list::{Cursor, Listed, list};
 pub(crate) use look_again::{Proofs, look_again};
 pub(crate) use news::News;
@@ -30,7 +32,11 @@ pub use settle::{Decision, Settlement, settle};
 pub use show::{Moment, Story, show};
 pub use shown::Shown;
 pub use sweep::{held, sweep};
+pub use visit::{Given, Visit, give, visit};
 
+use std::sync::Arc;
+
+use domain::agreement::Agreement;
 use domain::order::{Schedule, Status};
 
 use crate::{Code, Error};
@@ -40,6 +46,8 @@ use crate::{Code, Error};
 pub struct Policy {
     /// When customers are reminded, and how long orders are held.
     pub schedule: Schedule,
+    /// What customers can sign on their page.
+    pub agreement: Option<Arc<Agreement>>,
     /// How the merchant's webhook is told, in the words of the surface.
     pub render_event: fn(&Event) -> Vec<u8>,
     /// Whether the orders of Lightspeed are shown there as they stand here.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::agreement::Agreement;
 use domain::order::Schedule;
 use domain::rate::Limit;
 use domain::span::Span;
@@ -180,12 +181,15 @@ impl Ages {
 pub struct Orders {
     /// How long an order is held, and when its customer is reminded.
     pub schedule: Schedule,
+    /// What customers can sign on their page.
+    pub agreement: Option<Agreement>,
 }
 
 impl Orders {
     pub(super) fn read(read: &mut Reader<'_>) -> Option<Self> {
         let deadline = read.value(&settings::HOLD_DEADLINE);
         let reminders = read.value(&settings::REMINDERS);
+        let agreement = read.optional(&settings::MEMBERSHIP_AGREEMENT);
         let schedule = Schedule::new(deadline?, reminders?).map_err(|error| {
             let about = &settings::REMINDERS.about;
             let text = format!("do not go with HOLD_DEADLINE: {error}");
@@ -193,6 +197,7 @@ impl Orders {
         });
         Some(Self {
             schedule: schedule.ok()?,
+            agreement,
         })
     }
 }

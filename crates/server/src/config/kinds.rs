@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use data_encoding::BASE64_NOPAD;
 use domain::age::State;
+use domain::agreement::Agreement;
 use domain::rate::Limit;
 use domain::span::Span;
 use ipnet::IpNet;
@@ -117,6 +118,10 @@ pub const REDIS: Kind<Vec<Secret>> =
 pub const SMTP: Kind<Secret> = hidden("`smtp://user:password@host:587` or `smtps://…`", smtp);
 /// The sender of mails.
 pub const MAILBOX: Kind<String> = open("`Name <address@example.com>`", mailbox);
+/// What members sign.
+pub const AGREEMENT: Kind<Agreement> = open("plain text", |text| {
+    Agreement::new(text).map_err(|error| format!("is no agreement: {error}"))
+});
 /// A key or token given by somebody else.
 pub const TOKEN: Kind<Secret> = hidden("text", |text| Ok(Secret::new(text)));
 /// A word of a service's own.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::age::State;
+use domain::agreement::Agreement;
 use domain::rate::Limit;
 use domain::span::Span;
 use ipnet::IpNet;
@@ -229,6 +230,9 @@ settings! {
         /// When the customer of a held order is reminded, counted from the order: ascending, and all before
         /// the deadline.
         REMINDERS: Vec<Span> = kinds::SPANS, Default("0h,24h,48h,68h");
+        /// The membership agreement that customers can sign on their page; without one the page leaves it
+        /// to the shop.
+        MEMBERSHIP_AGREEMENT: Agreement = kinds::AGREEMENT, Nothing("signed elsewhere");
         /// The company that the integrations below work for.
         INTEGRATION_COMPANY: String = kinds::TEXT, Default("default");
     }

@@ -83,6 +83,7 @@ pub fn router(server: Shared) -> Router {
         .merge(numbers::pages())
         .merge(hooks::routes())
         .merge(mail::pages())
+        .merge(orders::pages())
         .fallback(conventions::failure::unknown_path)
         .method_not_allowed_fallback(conventions::failure::wrong_method)
         .layer(from_fn_with_state(server.clone(), edge::edge))

@@ -76,6 +76,7 @@ impl Office {
             },
             orders: app::orders::Policy {
                 schedule: Schedule::new(Span::seconds(3600), vec![Span::seconds(0)]).unwrap(),
+                agreement: None,
                 render_event: bonafide::http::orders::event,
                 writes_back: false,
                 count: bonafide::metrics::orders::count,

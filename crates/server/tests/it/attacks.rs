@@ -1,5 +1,7 @@
 //! Attacks on number verification and deliveries: each of them worked once.
 
+mod shops;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;

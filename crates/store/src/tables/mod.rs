@@ -6,6 +6,7 @@
 pub mod age_customers;
 pub mod age_decisions;
 pub mod age_statistics;
+pub mod agreements;
 pub mod api_keys;
 pub mod audit;
 pub mod change_counter;

@@ -24,6 +24,9 @@ pub enum Surface {
     Public,
 }
 
+/// Where the pages for customers are.
+const PAGES: [&str; 3] = ["/v/", "/stop/", "/verify/"];
+
 impl Surface {
     /// The surface of a path, known or unknown.
     pub fn of(path: &str) -> Self {
@@ -33,7 +36,7 @@ impl Surface {
             _ if path.starts_with("/api/age-verification") => Self::Ages,
             _ if path.starts_with("/api/v1/verification") => Self::Numbers,
             _ if path.starts_with("/api/") || path.starts_with("/hooks/") => Self::Customers,
-            _ if path.starts_with("/v/") || path.starts_with("/stop/") => Self::Pages,
+            _ if PAGES.iter().any(|page| path.starts_with(page)) => Self::Pages,
             _ => Self::Public,
         }
     }

@@ -142,6 +142,7 @@ impl MetadataRequest<'_> {
                 ip_address,
                 user_agent,
                 verification_id,
+                agreement: None,
             },
             occurred_at,
         )

@@ -31,7 +31,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// By their names.
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("layout.html", include_str!("templates/layout.html")),
     ("failure.html", include_str!("templates/failure.html")),
     (
@@ -59,6 +59,10 @@ const TEMPLATES: [(&str, &str); 10] = [
     (
         "stop/refused.html",
         include_str!("templates/stop/refused.html"),
+    ),
+    (
+        "verify/order.html",
+        include_str!("templates/verify/order.html"),
     ),
 ];
 

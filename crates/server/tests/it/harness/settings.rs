@@ -55,6 +55,7 @@ impl Default for Settings {
             },
             orders: app::orders::Policy {
                 schedule: schedule(72, &[0, 24, 48, 68]),
+                agreement: None,
                 render_event: bonafide::http::orders::event,
                 writes_back: false,
                 count: bonafide::metrics::orders::count,

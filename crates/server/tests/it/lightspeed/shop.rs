@@ -48,6 +48,8 @@ pub enum Mood {
     RetryAfter(u32),
     Redirect(String),
     Text(String),
+    /// It answers as usual, but only when it is told to.
+    Waits(Arc<tokio::sync::Notify>),
 }
 
 /// The shop.
@@ -173,13 +175,18 @@ async fn answer(State(desk): State<Arc<Mutex<Desk>>>, request: Request) -> Respo
     };
     let query = url::form_urlencoded::parse(asked.query.as_bytes());
     let query = query.into_owned().collect();
-    let mut desk = desk.lock().unwrap();
-    desk.asked.push(asked.clone());
-    match desk.moods.pop_front() {
-        Some(mood) => moody(mood),
-        None if !is_ours => refuse(403),
-        None => desk.serve(&asked, &query),
+    let mood = {
+        let mut desk = desk.lock().unwrap();
+        desk.asked.push(asked.clone());
+        desk.moods.pop_front()
+    };
+    match mood {
+        Some(Mood::Waits(word)) => word.notified().await,
+        Some(mood) => return moody(mood),
+        None if !is_ours => return refuse(403),
+        None => {}
     }
+    desk.lock().unwrap().serve(&asked, &query)
 }
 
 fn moody(mood: Mood) -> Response {
@@ -191,6 +198,7 @@ fn moody(mood: Mood) -> Response {
         }
         Mood::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
         Mood::Text(text) => text.into_response(),
+        Mood::Waits(_) => refuse(500),
     }
 }
 

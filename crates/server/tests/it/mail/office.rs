@@ -39,6 +39,8 @@ pub enum Does {
     HangsUp,
     /// It says nothing any more.
     Hangs,
+    /// It does what it should, after a while.
+    TakesItsTime(std::time::Duration),
 }
 
 /// A mail as it arrived.
@@ -297,6 +299,10 @@ impl Visit {
             Some(Does::Says(reply)) => reply,
             Some(Does::HangsUp) => return None,
             Some(Does::Hangs) => std::future::pending().await,
+            Some(Does::TakesItsTime(time)) => {
+                tokio::time::sleep(time).await;
+                usual
+            }
         };
         let reply = format!("{reply}\r\n");
         stream.write_all(reply.as_bytes()).await.ok()?;

@@ -6,6 +6,7 @@ mod events;
 mod letters;
 mod lists;
 mod mistakes;
+mod page;
 mod proofs;
 mod schedule;
 mod staff;

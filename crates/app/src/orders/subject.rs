@@ -1,0 +1,55 @@
+//! Whom an order is about, looked up by our own name of it.
+
+use domain::contact::Email;
+use futures_util::FutureExt as _;
+use store::tables::companies;
+use store::tables::customers::{self, SealedAddress};
+use store::tables::orders::{self, WithCustomer};
+use uuid::Uuid;
+
+use crate::customers::place;
+use crate::{App, Error, Result};
+
+/// An order, its customer's address and its company's name.
+pub(super) struct Subject {
+    pub order: WithCustomer,
+    pub company_name: String,
+    address: SealedAddress,
+}
+
+impl Subject {
+    /// An order of the company; `None` when the company has no such order, or its customer is gone.
+    pub async fn find(app: &App, company: &str, order: Uuid) -> Result<Option<Self>> {
+        let company = company.to_owned();
+        let looked = app.store.read(move |mut tx| {
+            let company = company.clone();
+            async move {
+                let order = orders::find_by_id(&mut tx, order).await?;
+                let Some(order) = order.filter(|found| found.order.company_id == company) else {
+                    return Ok(None);
+                };
+                let index = order.order.email_index;
+                let address = customers::find_address(&mut tx, &company, index).await?;
+                let company = companies::find(&mut tx, &company).await?;
+                Ok(address.zip(company).map(|(address, company)| Self {
+                    order,
+                    address,
+                    company_name: company.name,
+                }))
+            }
+            .boxed()
+        });
+        Ok(looked.await?)
+    }
+
+    /// The customer's address.
+    pub fn email(&self, app: &App) -> Result<Email> {
+        let key = app.key_ring.unwrap(&self.address.data_key)?;
+        let plain = key.open(
+            place(&self.address.email_index, "email"),
+            &self.address.email,
+        )?;
+        let text = std::str::from_utf8(&plain).map_err(Error::internal)?;
+        Email::parse(text).map_err(Error::internal)
+    }
+}

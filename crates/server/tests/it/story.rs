@@ -1,0 +1,193 @@
+//! The whole story of an order, from the shop's hook to the shop's own pages, with every party at
+//! the other end of a real connection: the shop, the mail server and the merchant's receiver.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::deliveries::{Channels, Dispatcher, WEBHOOK, Webhooks};
+use app::lightspeed::{LIGHTSPEED, WriteBacks};
+use app::mail::{MAIL, Mails, Policy};
+use app::orders::OrderLetters;
+use bonafide::mail::render;
+use serde_json::json;
+
+use crate::customers::prove;
+use crate::harness::{BASE_URL, Receivers, TestApp, deliveries_settings, flows};
+use crate::lightspeed::{Stage, event, hook};
+use crate::mail::mailer;
+use crate::mail::office::{Manner, Office, Received};
+use crate::orders::{ALL, ANN, PROOFS, status, timeline};
+
+flows!(
+    an_order_waits_is_reminded_of_and_released,
+    an_order_waits_too_long_and_comes_late,
+    a_worker_that_was_away_sends_only_the_newest_mail,
+);
+
+const RECEIVER: &str = "https://hooks.example.com/orders";
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Everybody who takes part.
+struct Play {
+    stage: Stage,
+    office: Office,
+    receivers: Arc<Receivers>,
+    key: String,
+}
+
+impl Play {
+    /// A shop has told of an order of a customer who has proven nothing.
+    async fn begin(app: &TestApp) -> Self {
+        let stage = Stage::set(app).await;
+        stage.app.webhook("default", RECEIVER).await;
+        let play = Self {
+            key: stage.app.key("default", ALL).await,
+            office: Office::open(Manner::default()).await,
+            receivers: Receivers::new(),
+            stage,
+        };
+        let fields = json!({"email": ANN, "createTimestamp": play.app().now().as_second()});
+        play.stage.shop.order("XJ12H", fields);
+        let created = event("e-1", "order.created", "XJ12H");
+        hook(play.app(), &created).expect(200).await;
+        play.work().await;
+        play
+    }
+
+    fn app(&self) -> &TestApp {
+        &self.stage.app
+    }
+
+    /// What a worker does: the inbox, what is due, and what is to leave.
+    async fn work(&self) {
+        self.stage.work().await;
+        app::orders::sweep(&self.app().app).await.unwrap();
+        // One delivery of a stream follows the other.
+        for _ in 0..4 {
+            self.dispatcher().run_due().await.unwrap();
+        }
+    }
+
+    fn dispatcher(&self) -> Dispatcher {
+        let app = self.app().app.clone();
+        let letters = Arc::new(OrderLetters::new(app.clone()));
+        let policy = Policy {
+            base_url: BASE_URL.into(),
+            render,
+        };
+        let mails = Mails::new(app.clone(), letters, mailer(&self.office), policy);
+        let write_backs = WriteBacks::new(self.stage.gate.clone(), self.stage.write_back());
+        let channels = Channels::default()
+            .with(WEBHOOK, Webhooks::new(app.clone(), self.receivers.clone()))
+            .with(MAIL, mails)
+            .with(LIGHTSPEED, write_backs);
+        Dispatcher::new(app, channels, deliveries_settings())
+    }
+
+    /// Lets so many hours pass, while a worker works.
+    async fn pass(&self, hours: u32) {
+        for _ in 0..hours {
+            self.app().advance(HOUR);
+            self.work().await;
+        }
+    }
+
+    /// The mails since the last time.
+    fn mails(&self) -> Vec<Received> {
+        let mails = self.office.take();
+        assert!(mails.iter().all(|mail| mail.to.contains(ANN)));
+        mails
+    }
+
+    /// What the merchant heard since the last time.
+    fn told(&self) -> Vec<String> {
+        let heard = self.receivers.take().into_iter();
+        let topics = heard.map(|heard| heard.json()["type"].as_str().unwrap().to_owned());
+        topics.collect()
+    }
+
+    /// What the shop shows.
+    fn shown(&self) -> String {
+        self.stage.shop.field("XJ12H").unwrap()
+    }
+
+    async fn status(&self) -> String {
+        status(self.app(), &self.key, "XJ12H").await
+    }
+}
+
+async fn an_order_waits_is_reminded_of_and_released(app: TestApp) {
+    let play = Play::begin(&app).await;
+    assert_eq!(play.status().await, "held");
+    assert_eq!(play.told(), ["order.held"]);
+    assert_eq!(
+        play.shown(),
+        "Held: waiting for ID check, membership agreement, e-mail opt-in"
+    );
+    let mut ids: Vec<_> = play.mails().iter().map(Received::message_id).collect();
+    assert_eq!(ids.len(), 1, "at once");
+    for (hours, by) in [(23, 1), (1, 2), (23, 2), (1, 3), (19, 3), (1, 4)] {
+        play.pass(hours).await;
+        ids.extend(play.mails().iter().map(Received::message_id));
+        assert_eq!(ids.len(), by);
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4, "each mail has a name of its own");
+
+    for proof in PROOFS {
+        assert_eq!(play.status().await, "held");
+        prove(play.app(), &play.key, ANN, proof, true).await;
+        play.work().await;
+    }
+    assert_eq!(play.status().await, "released");
+    assert_eq!(play.shown(), "Verified: may ship");
+    let mut told = play.told();
+    told.sort();
+    assert_eq!(told, ["customer.verified", "order.released"]);
+    play.pass(100).await;
+    assert!(play.mails().is_empty(), "the reminders died with the hold");
+    assert!(play.told().is_empty());
+    assert_eq!(play.status().await, "released");
+}
+
+async fn an_order_waits_too_long_and_comes_late(app: TestApp) {
+    let play = Play::begin(&app).await;
+    play.pass(71).await;
+    assert_eq!(play.mails().len(), 4);
+    assert_eq!(play.told(), ["order.held"]);
+    play.pass(1).await;
+    assert_eq!(play.status().await, "expired");
+    assert_eq!(play.mails().len(), 1, "the last mail");
+    assert_eq!(play.told(), ["order.expired"]);
+    assert_eq!(play.shown(), "Expired: not verified in time, do not ship");
+
+    for proof in PROOFS {
+        prove(play.app(), &play.key, ANN, proof, true).await;
+        play.work().await;
+    }
+    assert_eq!(play.status().await, "late");
+    assert_eq!(play.shown(), "Verified too late: decide whether it ships");
+    let mut told = play.told();
+    told.sort();
+    assert_eq!(told, ["customer.verified", "order.late"]);
+    play.pass(100).await;
+    assert!(play.mails().is_empty());
+    let events = timeline(play.app(), &play.key, "XJ12H").await;
+    let told = ["expired", "proof", "late", "proof", "proof"];
+    assert_eq!(events[..2], ["placed", "held"]);
+    assert_eq!(events[2..6], ["reminder"; 4]);
+    assert_eq!(events[6..], told);
+}
+
+async fn a_worker_that_was_away_sends_only_the_newest_mail(app: TestApp) {
+    let play = Play::begin(&app).await;
+    play.mails();
+    play.app().advance(50 * HOUR);
+    play.work().await;
+    assert_eq!(play.mails().len(), 1, "not the backlog");
+    play.app().advance(30 * HOUR);
+    play.work().await;
+    assert_eq!(play.mails().len(), 1, "only that it has expired");
+    assert_eq!(play.told(), ["order.held", "order.expired"]);
+}
