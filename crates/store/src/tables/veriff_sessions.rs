@@ -399,17 +399,3 @@ pub async fn note_poll(
     .await
     .map(drop)
 }
-
-/// How many sessions of a company are still to be asked about.
-///
-/// # Errors
-/// Those of the database.
-pub async fn count_undecided(tx: &mut Tx<'_>, company_id: &str) -> Result<i64> {
-    let row = tx
-        .find(
-            "SELECT COUNT(*) FROM veriff_sessions WHERE company_id = $1 AND poll_at IS NOT NULL",
-            &[company_id.into()],
-        )
-        .await?;
-    row.map_or(Ok(0), |row| row.int(0, "veriff_sessions"))
-}
