@@ -96,6 +96,8 @@ codes! {
     HttpsRequired = "https_required", 403;
     #[doc = "There is no such path, or no such thing."]
     NotFound = "not_found", 404;
+    #[doc = "The service that this needs is not configured here, or not for this company."]
+    NotConfigured = "not_configured", 404;
     #[doc = "The path exists, but not with this method; `Allow` lists those that do."]
     MethodNotAllowed = "method_not_allowed", 405;
     #[doc = "The request contradicts the present state."]

@@ -23,4 +23,5 @@ pub mod seal;
 pub mod secret_hash;
 pub mod span;
 pub mod standing;
+pub mod veriff;
 pub mod webhook;

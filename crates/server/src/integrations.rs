@@ -11,19 +11,23 @@ use app::inbox::{self, Handler, Worker};
 use app::lightspeed::{
     Gate, LIGHTSPEED, LightspeedHooks, OrderGate, Statuses, WriteBack, WriteBacks,
 };
+use app::veriff::{Veriff, VeriffHooks};
+use domain::age::AgePolicy;
 use domain::clock::Clock;
 use domain::hook::{HookKey, Source};
+use domain::veriff::Rules;
 
 use crate::cli::failure::Failure;
-use crate::config::{Config, Lightspeed};
-use crate::http::hooks::{Hooks, LightspeedReception};
+use crate::config::{self, Config, Lightspeed};
+use crate::http::hooks::{Hooks, LightspeedReception, VeriffReception};
 use crate::metrics::inbox::Counted;
-use crate::outbound::LightspeedClient;
+use crate::outbound::{LightspeedClient, VeriffClient};
 
 /// The clients of a process: each keeps to its service's limits, so there is one of each.
 #[derive(Clone, Default)]
 pub struct Integrations {
     lightspeed: Option<Arc<LightspeedClient>>,
+    veriff: Option<Arc<VeriffClient>>,
 }
 
 impl Integrations {
@@ -36,14 +40,33 @@ impl Integrations {
         let lightspeed = config.lightspeed.as_ref().map(client).transpose();
         let lightspeed = lightspeed
             .map_err(|error| Failure::failed(format!("Lightspeed cannot be asked: {error}")))?;
+        let client = |veriff| VeriffClient::new(veriff, clock.clone());
+        let veriff = config.veriff.as_ref().map(client).transpose();
+        let veriff =
+            veriff.map_err(|error| Failure::failed(format!("Veriff cannot be asked: {error}")))?;
         Ok(Self {
             lightspeed: lightspeed.map(Arc::new),
+            veriff: veriff.map(Arc::new),
         })
     }
 
     /// Lightspeed eCom, if configured.
     pub fn lightspeed(&self) -> Option<&Arc<LightspeedClient>> {
         self.lightspeed.as_ref()
+    }
+
+    /// Veriff, if configured, and for whom.
+    pub fn veriff(&self, config: &Config) -> Option<Veriff> {
+        let client = self.veriff.clone()?;
+        Some(Veriff {
+            company: config.integration_company.clone(),
+            api: client,
+        })
+    }
+
+    /// Veriff's own client, if configured.
+    pub fn veriff_client(&self) -> Option<&Arc<VeriffClient>> {
+        self.veriff.as_ref()
     }
 
     /// What processes the events that come in.
@@ -57,6 +80,11 @@ impl Integrations {
             let write_back = self.write_back(config, shop);
             let hooks = LightspeedHooks::new(shop.clone(), gate.clone(), write_back);
             worker = with(worker, Source::Lightspeed, hooks);
+        }
+        if let Some(configured) = &config.veriff {
+            let rules = veriff_rules(app.ages.age, configured);
+            let hooks = VeriffHooks::new(app.clone(), rules);
+            worker = with(worker, Source::Veriff, hooks);
         }
         worker
     }
@@ -99,11 +127,36 @@ pub fn gate(app: &Arc<App>) -> Arc<dyn Gate> {
 /// Whose hooks are taken.
 pub fn hooks(config: &Config) -> Hooks {
     let company = &config.integration_company;
-    match &config.lightspeed {
-        None => Hooks::default(),
-        Some(configured) => {
-            Hooks::default().with(Source::Lightspeed, lightspeed_hooks(company, configured))
-        }
+    let mut hooks = Hooks::default();
+    if let Some(configured) = &config.lightspeed {
+        hooks = hooks.with(Source::Lightspeed, lightspeed_hooks(company, configured));
+    }
+    if let Some(configured) = &config.veriff {
+        hooks = hooks.with(Source::Veriff, veriff_hooks(company, configured));
+    }
+    hooks
+}
+
+/// By what decisions are judged.
+fn veriff_rules(age: AgePolicy, configured: &config::Veriff) -> Rules {
+    Rules {
+        age,
+        state: configured.store_state,
+    }
+}
+
+fn veriff_hooks(company: &str, configured: &config::Veriff) -> VeriffReception {
+    VeriffReception {
+        company: company.to_owned(),
+        api_key: configured.api_key.clone(),
+        keys: [
+            Some(&configured.shared_secret),
+            configured.previous_secret.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .filter_map(|secret| HookKey::new(secret.expose()))
+        .collect(),
     }
 }
 

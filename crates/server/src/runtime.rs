@@ -9,6 +9,7 @@ use app::limits::{Limiter, Limits};
 use app::mail::{Letters, MAIL, Mailer, Mails};
 use app::orders::OrderLetters;
 use app::quota::Quota;
+use app::veriff::{Polled, Veriff};
 use app::{App, Parts, ages, idempotency, inbox, numbers, orders};
 use domain::age::{AgePolicy, AttemptPolicy};
 use domain::clock::Clock;
@@ -50,6 +51,9 @@ const CLEARING: Duration = Duration::from_secs(60);
 
 /// How often sessions and orders are looked for whose time has come.
 const SWEEPING: Duration = Duration::from_secs(1);
+
+/// How often sessions of Veriff are looked for that are to be asked about.
+const POLLING: Duration = Duration::from_secs(60);
 
 /// How often the metrics learn how many deliveries wait and orders are held.
 const DEPTH: Duration = Duration::from_secs(10);
@@ -188,8 +192,9 @@ fn key_ring(config: &Config) -> Result<KeyRing, Failure> {
 /// What the routes work with.
 ///
 /// # Errors
-/// When Redis' address is not understood.
+/// When Redis' address is not understood, or no client can be made.
 pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
+    let veriff = Integrations::open(config, &app.clock)?.veriff(config);
     let limits = Limits {
         customers: config.limits.customers,
         initiate: config.limits.initiate,
@@ -201,6 +206,7 @@ pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
         limiter: Limiter::new(limits, quota(&config.redis).await?),
         tokens: Arc::new(tokens(config)?),
         hooks: integrations::hooks(config),
+        veriff,
         edge: edge::Settings {
             trusted_proxies: config.http.trusted_proxies.clone(),
             require_https: config.http.require_https,
@@ -311,6 +317,25 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     every(CLEARING, "addresses left alone are not cleared", |app| {
         Box::pin(async { app::mail::clean_up(app).await.map(drop) })
     });
+}
+
+/// Asks Veriff for decisions that no hook brought, until `stop`.
+pub async fn poll_veriff(app: Arc<App>, veriff: Veriff, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(POLLING);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let polled = stop.run_until_cancelled(app::veriff::poll_due(&app, &veriff));
+        match polled.await {
+            Some(Ok(Polled {
+                cut_off: Some(problem),
+                ..
+            })) => tracing::warn!(%problem, "missed decisions are not asked for"),
+            Some(Err(error)) => {
+                tracing::warn!(cause = error.cause(), "missed decisions are not asked for");
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What makes the deliveries.

@@ -10,7 +10,7 @@ use domain::seal::BlindIndex;
 use store::tables::customers::{self, SealedAddress};
 
 use super::email_index;
-use super::update::place;
+use super::place;
 use crate::{App, Result};
 
 /// What trying the keys showed.

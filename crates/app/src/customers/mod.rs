@@ -4,13 +4,14 @@ mod bulk;
 mod check;
 mod keys_fit;
 mod newcomer;
+mod proving;
 mod update;
 
 pub use bulk::{BulkChecked, bulk_check};
 pub use check::{Checked, Question, check};
 pub use keys_fit::{Fit, keys_fit};
 pub(crate) use newcomer::Piece;
-pub(crate) use update::place;
+pub(crate) use proving::{Proving, place};
 pub use update::{Metadata, Update, Updated, update};
 
 use domain::access::CompanyId;

@@ -8,6 +8,7 @@
 //! person finds it; it holds up no other meanwhile. Of one stream (one order, one session) only one
 //! event is processed at a time.
 
+mod behalf;
 mod clear;
 mod handler;
 mod manage;
@@ -16,6 +17,7 @@ mod settle;
 mod turn;
 mod worker;
 
+pub(crate) use behalf::on_behalf;
 pub use clear::clear;
 pub use handler::{Event, Handled, Handler, Mark, Trouble};
 pub use manage::{Chosen, Listed, Replay, depth, find, list, replay, reveal};

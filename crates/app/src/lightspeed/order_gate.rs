@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use domain::access::{CompanyId, Credential, Principal, Scopes};
 use domain::order::Status;
-use domain::random::uuid_v7;
 use domain::seal::BlindIndex;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::{Gate, Placement, SOURCE, Standing};
-use crate::credentials::{Caller, KeyLimits};
-use crate::exchange::Exchange;
 use crate::idempotency::Reply;
+use crate::inbox::on_behalf;
 use crate::orders::{self, Decision, Request, Settlement, Shown};
-use crate::{App, Code, Ctx, Error, Result};
+use crate::{App, Code, Error, Result};
 
 /// Gates the shop's orders like those of any other shop.
 pub struct OrderGate(Arc<App>);
@@ -25,31 +22,11 @@ impl OrderGate {
         Self(app)
     }
 
-    /// What is done because of a hook is done on its company's behalf, and recorded like a request.
-    fn ctx(&self, company: &str, action: &'static str) -> Result<Ctx> {
-        let now = self.0.clock.now();
-        let principal = Principal {
-            company: CompanyId::parse(company).map_err(Error::internal)?,
-            credential: Credential::Hook,
-            scopes: Scopes::NONE,
-            role_admin: false,
-        };
-        let caller = Caller::new(principal, KeyLimits::new(), &self.0.index_key);
-        let request_id = uuid_v7(now, &*self.0.random).to_string();
-        let exchange = Exchange::new(request_id, now, None, None);
-        exchange.note_action(action);
-        exchange.note_caller(caller.clone());
-        Ok(Ctx {
-            caller,
-            exchange: Arc::new(exchange),
-        })
-    }
-
     async fn take_in(&self, company: &str, order: Placement) -> Result<BlindIndex> {
         if self.0.directory.active_company(company).is_none() {
             return Err(Error::new(Code::NotFound, "There is no such company."));
         }
-        let ctx = self.ctx(company, "order.place")?;
+        let ctx = on_behalf(&self.0, company, "order.place")?;
         let request = Request {
             order_id: order.order_id,
             source: Some(SOURCE.as_str().to_owned()),
@@ -64,7 +41,7 @@ impl OrderGate {
 
     /// The order, if it is one of this shop: another shop of the company may number alike.
     async fn find(&self, company: &str, order_id: &str) -> Result<Option<Shown>> {
-        let ctx = self.ctx(company, "order.show")?;
+        let ctx = on_behalf(&self.0, company, "order.show")?;
         match orders::show(&self.0, &ctx, order_id).await {
             Ok(story) => Ok(Some(story.order).filter(|order| order.source == SOURCE.as_str())),
             Err(error) if error.problem().code == Code::NotFound => Ok(None),
@@ -77,7 +54,7 @@ impl OrderGate {
         if found.is_none_or(|order| order.status == Status::Cancelled) {
             return Ok(false);
         }
-        let ctx = self.ctx(company, "order.cancel")?;
+        let ctx = on_behalf(&self.0, company, "order.cancel")?;
         let settlement = Settlement {
             decision: Decision::Cancel,
             reason: reason.to_owned(),

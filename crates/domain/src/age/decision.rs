@@ -68,6 +68,12 @@ impl AgePolicy {
         self.minimum
     }
 
+    /// Whether anybody could be that old.
+    #[must_use]
+    pub const fn is_plausible(age: u16) -> bool {
+        age <= GREATEST_AGE as u16
+    }
+
     /// Decides on a claim. Ages are calendar ages on the day it is at `now` in the customer's state.
     ///
     /// In this order: the name, the state, the birth date and whether anybody could be that old, the
@@ -92,7 +98,7 @@ impl AgePolicy {
     /// What stands against a claim whose age is known.
     fn objection(self, claim: &Claim<'_>, age: u16) -> Option<Refusal> {
         let minimum = self.minimum;
-        if age > u16::from(GREATEST_AGE) {
+        if !Self::is_plausible(age) {
             Some(Refusal::AgeImplausible)
         } else if age < u16::from(minimum) {
             Some(Refusal::UnderMinimum { minimum })

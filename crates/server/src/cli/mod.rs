@@ -20,6 +20,7 @@ pub mod serve;
 pub mod session;
 pub mod style;
 pub mod tokens;
+pub mod veriff;
 
 use std::ffi::OsString;
 
@@ -85,6 +86,9 @@ pub enum Command {
     /// Take in the orders of Lightspeed eCom that no hook told of
     #[command(subcommand)]
     Lightspeed(lightspeed::LightspeedCommand),
+    /// Ask Veriff for the decisions that no hook brought
+    #[command(subcommand)]
+    Veriff(veriff::VeriffCommand),
     /// Check or export the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -185,6 +189,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Lightspeed(command) => {
             lightspeed::run(command, output, &environment::load()?).await
         }
+        Command::Veriff(command) => veriff::run(command, output, &environment::load()?).await,
         Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
     }
 }

@@ -85,6 +85,9 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
             options(&config).shutdown_timeout,
             stop.clone(),
         ));
+        if let Some(veriff) = integrations.veriff(&config) {
+            tasks.spawn(runtime::poll_veriff(app.clone(), veriff, stop.clone()));
+        }
         let dispatcher = runtime::dispatcher(&config, &app, &integrations)?;
         tasks.spawn(deliver(
             dispatcher,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use domain::age::State;
+
 use super::kinds::BaseUrl;
 use super::reader::Reader;
 use super::secret::Secret;
@@ -104,6 +106,10 @@ pub struct Veriff {
     pub api_key: Secret,
     /// Signs requests and webhooks.
     pub shared_secret: Secret,
+    /// Signs what was sent before the secret changed.
+    pub previous_secret: Option<Secret>,
+    /// Where the store is.
+    pub store_state: State,
 }
 
 impl Veriff {
@@ -111,14 +117,19 @@ impl Veriff {
         let api_url = read.value(&settings::VERIFF_API_URL);
         let api_key = read.optional(&settings::VERIFF_API_KEY);
         let shared_secret = read.optional(&settings::VERIFF_SHARED_SECRET);
+        let previous_secret = read.optional(&settings::VERIFF_PREVIOUS_SECRET);
+        let store_state = read.value(&settings::VERIFF_STORE_STATE);
         read.all_or_none(&[
             &settings::VERIFF_API_KEY.about,
             &settings::VERIFF_SHARED_SECRET.about,
         ]);
+        confidential(read, &settings::VERIFF_API_URL.about, api_url.as_ref());
         Some(Self {
             api_url: api_url?,
             api_key: api_key?,
             shared_secret: shared_secret?,
+            previous_secret,
+            store_state: store_state?,
         })
     }
 }

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use data_encoding::BASE64_NOPAD;
+use domain::age::State;
 use domain::agreement::Agreement;
 use domain::rate::Limit;
 use domain::span::Span;
@@ -101,6 +102,11 @@ pub const DOCUMENT_URL: Kind<Url> = open("http(s) address", document_url);
 pub const LOG_LEVEL: Kind<Targets> = open("`info`, `info,bonafide=debug`, …", log_level);
 /// How log lines look.
 pub const LOG_FORMAT: Kind<LogFormat> = open("`text` or `json`", log_format);
+/// A state of the United States.
+pub const STATE: Kind<State> = open("two-letter code of a state", |text| {
+    State::parse(text)
+        .ok_or_else(|| "must be the two-letter code of a state, such as TX".to_owned())
+});
 /// What counts as proof of identity.
 pub const IDENTITY_PROOFS: Kind<IdentityProofs> = open("`veriff` or `veriff,age`", identity_proofs);
 /// The database.

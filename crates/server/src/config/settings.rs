@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::age::State;
 use domain::agreement::Agreement;
 use domain::rate::Limit;
 use domain::span::Span;
@@ -299,6 +300,10 @@ settings! {
         VERIFF_API_KEY: Secret = kinds::TOKEN, Nothing("off");
         /// The shared secret of the integration, which signs its webhooks.
         VERIFF_SHARED_SECRET: Secret = kinds::TOKEN, Nothing("off");
+        /// The shared secret before, while Veriff changes to another one.
+        VERIFF_PREVIOUS_SECRET: Secret = kinds::TOKEN, Nothing("none");
+        /// The state that the store is in: by its calendar a customer is old enough.
+        VERIFF_STORE_STATE: State = kinds::STATE, Default("TX");
     }
     BigQuery {
         /// Streams age verifications and audit records to BigQuery.

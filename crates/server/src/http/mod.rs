@@ -43,6 +43,8 @@ pub struct Server {
     pub tokens: Arc<Tokens>,
     /// Whose hooks are taken.
     pub hooks: hooks::Hooks,
+    /// Where customers show their ID, if configured.
+    pub veriff: Option<app::veriff::Veriff>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }

@@ -12,6 +12,8 @@ mod lightspeed;
 pub mod resolver;
 mod retry_after;
 mod sender;
+mod veriff;
 
 pub use lightspeed::{LightspeedClient, Unusable};
 pub use sender::{HttpSender, Settings};
+pub use veriff::{VeriffClient, VeriffUnusable};

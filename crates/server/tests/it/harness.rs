@@ -198,6 +198,7 @@ impl TestApp {
             limiter: Limiter::new(settings.limits, quota),
             tokens: settings.tokens,
             hooks: settings.hooks,
+            veriff: settings.veriff,
             edge: settings.edge,
         });
         Self {

@@ -34,3 +34,4 @@ mod quota;
 mod story;
 mod tls;
 mod tokens;
+mod veriff;

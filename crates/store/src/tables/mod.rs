@@ -24,6 +24,7 @@ pub mod order_events;
 pub mod orders;
 pub mod signing_keys;
 pub mod sync_positions;
+pub mod veriff_sessions;
 pub mod verification_sessions;
 pub mod webhook_endpoints;
 pub mod webhook_secrets;

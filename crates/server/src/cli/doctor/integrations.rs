@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use app::lightspeed::ShopProblem;
+use app::veriff::VeriffProblem;
 use domain::clock::Clock;
 
 use super::check::Check;
@@ -38,5 +39,30 @@ fn cure(problem: ShopProblem) -> &'static str {
         ShopProblem::Garbled | ShopProblem::Unacceptable => {
             "check LIGHTSPEED_API_URL and LIGHTSPEED_STORE_ID"
         }
+    }
+}
+
+/// Veriff, if configured: asked about a session that does not exist.
+pub async fn veriff(config: &Config) -> Option<Check> {
+    const NAME: &str = "veriff";
+    config.veriff.as_ref()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let client = Integrations::open(config, &clock)
+        .ok()?
+        .veriff_client()?
+        .clone();
+    Some(match client.check().await {
+        Ok(()) => Check::fine(NAME, "answers, and takes the API key".to_owned()),
+        Err(problem) => Check::wrong(NAME, problem.to_string(), cure_veriff(problem)),
+    })
+}
+
+fn cure_veriff(problem: VeriffProblem) -> &'static str {
+    match problem {
+        VeriffProblem::Refused | VeriffProblem::Unsigned => {
+            "check VERIFF_API_KEY and VERIFF_SHARED_SECRET"
+        }
+        VeriffProblem::Busy(_) => "wait a minute",
+        _ => "check VERIFF_API_URL, and that it can be reached from here",
     }
 }

@@ -1,7 +1,7 @@
 //! The paths of the surface.
 
-use app::customers;
 use app::limits::LimitName;
+use app::{Code, customers, veriff};
 use axum::extract::State;
 use axum::response::Response;
 use domain::access::Scope;
@@ -24,6 +24,10 @@ pub fn routes() -> OpenApiRouter<Shared> {
         .routes(documented::<Check>(routes!(check), &[]))
         .routes(documented::<Update>(routes!(update), &[]))
         .routes(documented::<BulkCheck>(routes!(bulk_check), &[]))
+        .routes(documented::<StartVeriff>(
+            routes!(start_veriff),
+            &[Code::NotConfigured],
+        ))
 }
 
 struct Check;
@@ -114,4 +118,39 @@ async fn bulk_check(
     let emails = body.read(wire::BulkRequest::validate)?;
     let checked = customers::bulk_check(&server.app, &permit.ctx, &emails).await?;
     Ok(answer(200, wire::bulk_checked(&emails, &checked)))
+}
+
+struct StartVeriff;
+impl Operation for StartVeriff {
+    const ACTION: &'static str = "customer.start_veriff";
+    const SCOPE: Scope = Scope::CustomersWrite;
+    const LIMIT: Option<LimitName> = Some(LimitName::Customers);
+}
+
+/// Send a customer to Veriff
+///
+/// Answers the address where the customer shows an ID: that of the session under
+/// way, or of a new one. The customer is created if need be. Whoever has the
+/// address can go on in the customer's place: give it to nobody else.
+#[utoipa::path(
+    post,
+    path = "/api/v1/customer/start-veriff",
+    tag = "Customers",
+    params(once::IdempotencyHeader),
+    request_body = wire::StartVeriffRequest,
+    responses((status = 200, description = "Where the customer goes", body = wire::StartVeriffAnswer))
+)]
+async fn start_veriff(
+    State(server): State<Shared>,
+    permit: Permit<StartVeriff>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let email = body.read(wire::StartVeriffRequest::validate)?;
+    let key = once::key(&headers, StartVeriff::ACTION, body.bytes())?;
+    once(&server, &permit.ctx, key, wire::started, async |reply| {
+        let veriff = server.veriff.as_ref();
+        veriff::start(&server.app, veriff, &permit.ctx, email, reply).await
+    })
+    .await
 }

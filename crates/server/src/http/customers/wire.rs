@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use app::customers::{BulkChecked, Checked, Metadata, Question, Update, Updated};
+use app::veriff::Started;
 use domain::contact::Email;
 use domain::standing::Proof;
 use jiff::{SignedDuration, Timestamp};
@@ -263,4 +264,40 @@ pub fn bulk_checked(emails: &[Email], checked: &BulkChecked) -> Vec<u8> {
         partially_verified_count: checked.partially_verified,
         unverified_count: checked.unverified,
     })
+}
+
+/// Who is to show an ID.
+#[derive(Deserialize, ToSchema)]
+pub struct StartVeriffRequest<'a> {
+    /// The customer's e-mail address; Veriff is not told.
+    #[serde(borrow, default)]
+    #[schema(value_type = String, required, format = Email, max_length = 254, examples("ada@example.com"))]
+    email: Raw<'a>,
+}
+
+impl StartVeriffRequest<'_> {
+    pub fn validate(self, fields: &mut Fields) -> Option<Email> {
+        let email = fields.email("email", self.email);
+        fields.required("email", email, self.email)
+    }
+}
+
+/// Where the customer goes.
+#[derive(Serialize, ToSchema)]
+pub struct StartVeriffAnswer<'a> {
+    /// An address at Veriff.
+    #[schema(examples("https://magic.veriff.me/v/eyJhbGciOi"))]
+    url: &'a str,
+    /// Our name for the session, which Veriff's pages call `vendorData`.
+    #[schema(format = Uuid, examples("7f6a3c1e-54b7-4c0e-9d0a-2f3b7a4c5d6e"))]
+    session_id: String,
+}
+
+/// The answer of start-veriff.
+pub fn started(started: &Started) -> (u16, Vec<u8>) {
+    let answer = StartVeriffAnswer {
+        url: &started.url,
+        session_id: started.session_id.to_string(),
+    };
+    (200, render(&answer))
 }

@@ -36,7 +36,7 @@ impl Reception for VeriffReception {
         }
         let message: Value = serde_json::from_slice(body).unwrap_or_default();
         let incoming = match message.get("verification") {
-            Some(decision) => self.decision(decision, body),
+            Some(_) => app::veriff::incoming(&self.company, body),
             None => self.event(&message),
         };
         incoming.map_or(Reading::Unusable, Reading::Event)
@@ -44,19 +44,6 @@ impl Reception for VeriffReception {
 }
 
 impl VeriffReception {
-    fn decision(&self, decision: &Value, body: &[u8]) -> Option<Incoming> {
-        let text = |name| decision.get(name).and_then(Value::as_str);
-        let session = text("id").filter(|session| !session.is_empty())?;
-        let name = Decision {
-            session,
-            attempt: text("attemptId").unwrap_or_default(),
-            status: text("status").unwrap_or_default(),
-            decided_at: text("decisionTime").unwrap_or_default(),
-        };
-        let body = Some(body.to_vec());
-        Some(self.incoming(session, name, "decision", body))
-    }
-
     /// That a session was opened, or handed in: known from elsewhere, or soon to be decided.
     fn event(&self, event: &Value) -> Option<Incoming> {
         let text = |name| event.get(name).and_then(Value::as_str);
@@ -67,23 +54,13 @@ impl VeriffReception {
             status: text("action")?,
             decided_at: "",
         };
-        Some(self.incoming(session, name, "other", None))
-    }
-
-    fn incoming(
-        &self,
-        session: &str,
-        name: Decision<'_>,
-        topic: &'static str,
-        body: Option<Vec<u8>>,
-    ) -> Incoming {
-        Incoming {
+        Some(Incoming {
             company: self.company.clone(),
             source: Source::Veriff,
             name: name.name(),
-            topic,
+            topic: "other",
             stream: Some(session.to_owned()),
-            body,
-        }
+            body: None,
+        })
     }
 }

@@ -109,6 +109,7 @@ fn example(surface: Surface, code: Code) -> Error {
         Code::Forbidden => "The credential lacks the scope customers:read.",
         Code::HttpsRequired => "This server answers only over HTTPS.",
         Code::NotFound => "There is no company of that id.",
+        Code::NotConfigured => "Veriff is not configured here.",
         Code::MethodNotAllowed => "This path does not take this method.",
         Code::Conflict => "There is a company of that id already.",
         Code::IdempotencyInProgress => {

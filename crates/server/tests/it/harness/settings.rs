@@ -32,6 +32,8 @@ pub struct Settings {
     pub tokens: Arc<Tokens>,
     /// Whose hooks are taken.
     pub hooks: Hooks,
+    /// Where customers show their ID.
+    pub veriff: Option<app::veriff::Veriff>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -60,6 +62,7 @@ impl Default for Settings {
             },
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
             hooks: Hooks::default(),
+            veriff: None,
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),
                 require_https: false,
