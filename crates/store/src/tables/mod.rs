@@ -9,6 +9,8 @@ pub mod age_statistics;
 pub mod agreements;
 pub mod api_keys;
 pub mod audit;
+pub mod audit_checkpoints;
+pub mod audit_leaves;
 pub mod change_counter;
 pub mod companies;
 pub mod customers;
