@@ -90,6 +90,8 @@ pub struct Parts {
     pub numbers: numbers::Policy,
     /// `HOLD_DEADLINE` and `REMINDERS`.
     pub orders: orders::Policy,
+    /// How checkpoints are told to whoever keeps them elsewhere, if anybody does.
+    pub announce_checkpoints: Option<audit::Announce>,
 }
 
 impl App {
@@ -107,6 +109,7 @@ impl App {
             ages,
             numbers,
             orders,
+            announce_checkpoints,
         } = parts;
         let (index_key, key_ring) = (Arc::new(index_key), Arc::new(key_ring));
         let keys = Arc::new(KeysAtHand::new(
@@ -122,6 +125,8 @@ impl App {
                 clock.clone(),
                 key_ring.clone(),
                 random.clone(),
+                keys.clone(),
+                announce_checkpoints,
             ),
             store,
             clock,

@@ -1,15 +1,22 @@
-//! Writing the audit log, checking it, and reading it out.
+//! Writing the audit log, checking it, proving what stands in it, and reading it out.
 
+mod announce;
 mod checkpoints;
 mod export;
 mod faults;
 mod floods;
+mod prove;
 mod reading;
 mod recorder;
+mod requests;
+mod spans;
 mod verify;
 
+pub use announce::{Announce, Announcements, CHECKPOINT, Published, published};
 pub use checkpoints::Checkpoints;
 pub use export::{Exported, ExportedRecord, export};
 pub use faults::{BatchPlace, Fault, Place, Report};
+pub use prove::{Proven, keys, prove, prove_for};
 pub use recorder::{Draft, Recorder};
-pub use verify::{count, verify};
+pub use requests::places_of_request;
+pub use verify::{Kept, count, verify};

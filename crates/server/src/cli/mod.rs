@@ -89,7 +89,7 @@ pub enum Command {
     /// Ask Veriff for the decisions that no hook brought
     #[command(subcommand)]
     Veriff(veriff::VeriffCommand),
-    /// Check or export the audit log
+    /// Check the audit log, prove what stands in it, or export it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Check configuration, database and surroundings, and say what to put right
@@ -190,7 +190,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
             lightspeed::run(command, output, &environment::load()?).await
         }
         Command::Veriff(command) => veriff::run(command, output, &environment::load()?).await,
-        Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
+        Command::Audit(command) => audit::run(command, output).await,
     }
 }
 

@@ -202,6 +202,24 @@ impl Orders {
     }
 }
 
+/// Where checkpoints of the audit log are kept beside the database.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    /// A file that they are appended to.
+    pub file: Option<PathBuf>,
+    /// An address that they are sent to.
+    pub webhook_url: Option<Secret>,
+}
+
+impl Checkpoints {
+    pub(super) fn read(read: &mut Reader<'_>) -> Self {
+        Self {
+            file: read.optional(&settings::CHECKPOINT_FILE),
+            webhook_url: read.optional(&settings::CHECKPOINT_WEBHOOK_URL),
+        }
+    }
+}
+
 /// Outgoing webhooks.
 #[derive(Clone, Debug)]
 pub struct Webhooks {

@@ -19,7 +19,9 @@ use std::path::Path;
 
 use domain::span::Span;
 
-pub use groups::{Ages, Http, Limits, Mail, Orders, Storage, Telemetry, Tokens, Webhooks};
+pub use groups::{
+    Ages, Checkpoints, Http, Limits, Mail, Orders, Storage, Telemetry, Tokens, Webhooks,
+};
 pub use integrations::{BigQuery, Lightspeed, Square, Veriff};
 pub use kinds::{BaseUrl, DatabaseUrl, IdentityProofs, LogFormat};
 pub use problems::{Problem, Problems};
@@ -53,6 +55,8 @@ pub struct Config {
     pub orders: Orders,
     /// How long audit records and age verifications are kept.
     pub audit_retention: Span,
+    /// Where checkpoints are kept beside the database.
+    pub checkpoints: Checkpoints,
     /// Outgoing webhooks.
     pub webhooks: Webhooks,
     /// Outgoing mail.
@@ -109,6 +113,7 @@ impl Config {
         let session_ttl = read.value(&settings::SESSION_TTL);
         let orders = Orders::read(read);
         let audit_retention = read.value(&settings::AUDIT_RETENTION);
+        let checkpoints = Checkpoints::read(read);
         let webhooks = Webhooks::read(read);
         let mail = Mail::read(read);
         let telemetry = Telemetry::read(read);
@@ -130,6 +135,7 @@ impl Config {
             session_ttl: session_ttl?,
             orders: orders?,
             audit_retention: audit_retention?,
+            checkpoints,
             webhooks: webhooks?,
             mail: mail?,
             telemetry: telemetry?,

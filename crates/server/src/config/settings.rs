@@ -239,6 +239,11 @@ settings! {
     Audit {
         /// How long audit records and age verifications are kept.
         AUDIT_RETENTION: Span = kinds::SPAN, Default("7y");
+        /// Each checkpoint of the audit log is appended to this file, as a line of JSON. Keep it where
+        /// those who can write to the database cannot.
+        CHECKPOINT_FILE: PathBuf = kinds::PATH, Nothing("none");
+        /// Each checkpoint of the audit log is sent to this address.
+        CHECKPOINT_WEBHOOK_URL: Secret = kinds::SECRET_URL, Nothing("none");
     }
     Webhooks {
         /// The longest wait for a receiver's answer.

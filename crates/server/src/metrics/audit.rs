@@ -5,18 +5,20 @@ use std::sync::LazyLock;
 use metrics::{Counter, Histogram};
 use store::AuditWatch;
 
-use super::families::{AUDIT_BATCH, AUDIT_FAILURES, AUDIT_RECORDS};
+use super::families::{AUDIT_BATCH, AUDIT_FAILURES, AUDIT_RECORDS, CHECKPOINT_FILE_FAILURES};
 
 struct Handles {
     records: Counter,
     failures: Counter,
     batch: Histogram,
+    file_failures: Counter,
 }
 
 static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
     records: AUDIT_RECORDS.counter([]),
     failures: AUDIT_FAILURES.counter([]),
     batch: AUDIT_BATCH.histogram([]),
+    file_failures: CHECKPOINT_FILE_FAILURES.counter([]),
 });
 
 /// Counts what a store tells of its audit log.
@@ -31,6 +33,11 @@ impl AuditWatch for Watch {
     fn failed(&self) {
         HANDLES.failures.increment(1);
     }
+}
+
+/// Counts that checkpoints could not be appended to their file.
+pub fn note_file_failure() {
+    HANDLES.file_failures.increment(1);
 }
 
 /// Makes the series exist before anything was recorded: a rate needs something to rise from.

@@ -81,6 +81,7 @@ impl Office {
                 writes_back: None,
                 count: bonafide::metrics::orders::count,
             },
+            announce_checkpoints: None,
         });
         Self(Arc::new(app.await.unwrap()))
     }
@@ -149,7 +150,7 @@ impl Office {
 
     /// Ends the test when anything is wrong with the audit log; returns the number of its records.
     pub async fn verify_audit(&self) -> u64 {
-        let report = audit::verify(&self.0.store, Some(&self.0.key_ring), |_| {}).await;
+        let report = audit::verify(&self.0.store, Some(&self.0.key_ring), &[], |_| {}).await;
         let report = report.unwrap();
         assert!(report.faults.is_empty(), "{:?}", report.faults);
         report.records

@@ -190,6 +190,7 @@ impl TestApp {
             ages: settings.ages,
             numbers: settings.numbers,
             orders: settings.orders,
+            announce_checkpoints: settings.announce_checkpoints,
         };
         let app = Arc::new(App::open(parts).await.unwrap());
         let quota = quota(&ground).await;
@@ -451,7 +452,7 @@ impl TestApp {
     /// What `audit verify` finds.
     pub async fn audit_faults(&self) -> Vec<String> {
         let ring = key_ring();
-        let report = app::audit::verify(&self.app.store, Some(&ring), |_| {});
+        let report = app::audit::verify(&self.app.store, Some(&ring), &[], |_| {});
         let faults = report.await.unwrap().faults;
         faults.iter().map(ToString::to_string).collect()
     }

@@ -154,7 +154,14 @@ fn the_audit_log_is_checked(installation: &Installation) {
     let fine = installation.run(&verify).json();
     assert_eq!(
         names(&fine),
-        ["batches", "checkpoints", "faults", "logs", "records"]
+        [
+            "batches",
+            "checkpoints",
+            "faults",
+            "kept",
+            "logs",
+            "records"
+        ]
     );
     assert_eq!(fine["faults"], serde_json::json!([]));
     let records = fine["records"].as_u64().unwrap();

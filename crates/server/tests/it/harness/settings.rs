@@ -34,6 +34,8 @@ pub struct Settings {
     pub hooks: Hooks,
     /// Where customers show their ID.
     pub veriff: Option<app::veriff::Veriff>,
+    /// How checkpoints are told to whoever keeps them elsewhere.
+    pub announce_checkpoints: Option<app::audit::Announce>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -63,6 +65,7 @@ impl Default for Settings {
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
             hooks: Hooks::default(),
             veriff: None,
+            announce_checkpoints: None,
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),
                 require_https: false,
