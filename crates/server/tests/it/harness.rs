@@ -451,8 +451,13 @@ impl TestApp {
 
     /// What `audit verify` finds.
     pub async fn audit_faults(&self) -> Vec<String> {
+        self.verified_against(&[]).await
+    }
+
+    /// What `audit verify --checkpoints` finds.
+    pub async fn verified_against(&self, kept: &[app::audit::Kept]) -> Vec<String> {
         let ring = key_ring();
-        let report = app::audit::verify(&self.app.store, Some(&ring), &[], |_| {});
+        let report = app::audit::verify(&self.app.store, Some(&ring), kept, |_| {});
         let faults = report.await.unwrap().faults;
         faults.iter().map(ToString::to_string).collect()
     }
