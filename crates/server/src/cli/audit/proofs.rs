@@ -156,8 +156,10 @@ fn trusted(text: &str) -> Result<PublicKey, Failure> {
 
 /// A file's text.
 pub fn read(file: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(file)
-        .map_err(|error| Failure::failed(format!("{} cannot be read: {error}", file.display())))
+    std::fs::read_to_string(file).map_err(|error| {
+        Failure::failed(format!("{} cannot be read: {error}", file.display()))
+            .with_hint("name a file that is there and that you may read")
+    })
 }
 
 /// A key that signs, as programs read it.
