@@ -24,8 +24,8 @@ use super::spans;
 use crate::keys_at_hand::KeysAtHand;
 use crate::{Error, Result};
 
-/// How often a checkpoint is begun anew because others were faster.
-const ATTEMPTS: usize = 8;
+/// How often a checkpoint is begun anew because others were faster; somebody always makes one.
+const ATTEMPTS: usize = 100;
 
 /// Makes checkpoints.
 pub struct Checkpoints {
