@@ -11,8 +11,8 @@ use uuid::Uuid;
 pub enum Fault {
     /// A record is not the one that was committed.
     Changed(Place),
-    /// A record is missing.
-    Removed(Place),
+    /// Records are missing, from the first to the last of these positions.
+    Removed(Place, i64),
     /// A record stands where none was committed.
     Inserted(Place),
     /// Whole batches are missing, from the first to the last of these numbers.
@@ -111,7 +111,12 @@ impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed(place) => write!(formatter, "{place} was changed"),
-            Self::Removed(place) => write!(formatter, "{place} was removed"),
+            Self::Removed(first, last) if first.position == *last => {
+                write!(formatter, "{first} was removed")
+            }
+            Self::Removed(first, last) => {
+                write!(formatter, "{first} and all up to {last} were removed")
+            }
             Self::Inserted(place) => write!(formatter, "{place} was inserted"),
             Self::BatchesRemoved(first, last) if first.batch == *last => {
                 write!(formatter, "{first} was removed")

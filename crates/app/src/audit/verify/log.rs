@@ -254,6 +254,7 @@ fn check_records(log: i64, batch: &Batch, stored: &[StoredLeaf], report: &mut Re
         batch: batch.number,
         position,
     };
+    let missing = |from, to| (from < to).then(|| Fault::Removed(place(from), to - 1));
     let mut next = 0;
     for StoredLeaf { position, leaf, .. } in stored {
         report.records += 1;
@@ -262,9 +263,7 @@ fn check_records(log: i64, batch: &Batch, stored: &[StoredLeaf], report: &mut Re
             .and_then(|position| batch.leaves.get(position));
         match committed {
             Some(committed) if *position >= next => {
-                report
-                    .faults
-                    .extend((next..*position).map(place).map(Fault::Removed));
+                report.faults.extend(missing(next, *position));
                 if committed != leaf {
                     report.faults.push(Fault::Changed(place(*position)));
                 }
@@ -274,7 +273,5 @@ fn check_records(log: i64, batch: &Batch, stored: &[StoredLeaf], report: &mut Re
         }
     }
     let end = i64::try_from(batch.leaves.len()).unwrap_or(i64::MAX);
-    report
-        .faults
-        .extend((next..end).map(place).map(Fault::Removed));
+    report.faults.extend(missing(next, end));
 }

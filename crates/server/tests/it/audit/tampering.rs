@@ -132,6 +132,7 @@ impl Change {
                 };
                 (value.to_string(), (value ^ (1 << bit)).to_string())
             }
+            Text if stored.is_empty() => ("''".to_owned(), "'X'".to_owned()),
             Text => {
                 let mut changed = stored.clone().into_bytes();
                 let at = number % changed.len();
@@ -439,10 +440,12 @@ async fn a_cut_tail_and_a_dropped_log_are_named(app: TestApp) {
             ["audit_batches", "audit_records"]
                 .map(|table| format!("DELETE FROM {table} WHERE log = {log} AND batch >= {from}"))
         };
-        let faults = saved.faults_after(&app, &cut(last - 2)).await;
-        let expected = format!("batch {log}.{} and all up to {last} were removed", last - 2);
-        assert_eq!(faults.len(), 1, "{faults:?}");
-        assert!(faults[0].starts_with(&expected), "{faults:?}");
+        if last > 3 {
+            let faults = saved.faults_after(&app, &cut(last - 2)).await;
+            let cut_off = format!("batch {log}.{} and all up to {last} were removed", last - 2);
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(faults[0].starts_with(&cut_off), "{faults:?}");
+        }
 
         let faults = saved.faults_after(&app, &cut(0)).await;
         assert_eq!(faults.len(), 1, "{faults:?}");
