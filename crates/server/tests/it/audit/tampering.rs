@@ -141,7 +141,8 @@ impl Change {
                 (format!("'{stored}'"), format!("'{changed}'"))
             }
             Bytes | Uuid if stored.is_empty() => {
-                let some = literal(app, kind, &[9; 32]);
+                let length = if kind == Uuid { 16 } else { 32 };
+                let some = literal(app, kind, &vec![9; length]);
                 ("NULL".to_owned(), some)
             }
             Bytes | Uuid => {
