@@ -241,14 +241,18 @@ pub fn tokens(config: &Config) -> Result<Tokens, Failure> {
         .map(|url| Jwks::new(url.as_str()))
         .transpose()
         .map_err(|error| Failure::failed(format!("JWT_JWKS_URL cannot be used: {error}")))?;
-    Ok(Tokens::new(
+    let tokens = Tokens::new(
         config.secrets.jwt_secret.expose().as_bytes(),
         jwks,
         Expected {
             issuer: config.tokens.issuer.clone(),
             audience: config.tokens.audience.clone(),
         },
-    ))
+    );
+    Ok(match &config.tokens.previous_secret {
+        Some(secret) => tokens.with_previous(secret.expose().as_bytes()),
+        None => tokens,
+    })
 }
 
 async fn quota(nodes: &[config::Secret]) -> Result<Arc<dyn Quota>, Failure> {

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod lightspeed;
 pub mod migrate;
 pub mod output;
+pub mod seal;
 pub mod serve;
 pub mod session;
 pub mod style;
@@ -92,6 +93,9 @@ pub enum Command {
     /// Check the audit log, prove what stands in it, or export it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Put what is sealed under another master key
+    #[command(subcommand)]
+    Seal(seal::SealCommand),
     /// Check configuration, database and surroundings, and say what to put right
     Doctor(doctor::DoctorArguments),
     /// Take a tour of a server of its own, over real HTTP; nothing of it is kept
@@ -190,6 +194,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
             lightspeed::run(command, output, &environment::load()?).await
         }
         Command::Veriff(command) => veriff::run(command, output, &environment::load()?).await,
+        Command::Seal(command) => seal::run(command, output, &environment::load()?).await,
         Command::Audit(command) => audit::run(command, output).await,
     }
 }

@@ -108,6 +108,8 @@ pub struct Tokens {
     pub issuer: Option<String>,
     /// The `aud` they must carry.
     pub audience: Option<String>,
+    /// The secret of our own before, whose tokens are still accepted.
+    pub previous_secret: Option<Secret>,
 }
 
 impl Tokens {
@@ -116,6 +118,7 @@ impl Tokens {
             jwks_url: read.optional(&settings::JWT_JWKS_URL),
             issuer: read.optional(&settings::JWT_ISSUER),
             audience: read.optional(&settings::JWT_AUDIENCE),
+            previous_secret: read.optional(&settings::JWT_PREVIOUS_SECRET),
         })
     }
 }

@@ -165,6 +165,8 @@ settings! {
         INDEX_KEY: Secret = kinds::LONG_SECRET, Generated;
         /// Signs and checks the tokens of this installation (HS256).
         JWT_SECRET: Secret = kinds::LONG_SECRET, Generated;
+        /// The secret before, while `JWT_SECRET` is replaced: what it signed is still accepted.
+        JWT_PREVIOUS_SECRET: Secret = kinds::LONG_SECRET, Nothing("none");
     }
     Http {
         /// The address to listen on; `0.0.0.0` for every network.
@@ -282,6 +284,8 @@ settings! {
         LIGHTSPEED_TOKEN: Secret = kinds::TOKEN, Nothing("off");
         /// The client secret of the app, which signs its webhooks.
         LIGHTSPEED_CLIENT_SECRET: Secret = kinds::TOKEN, Nothing("off");
+        /// The client secret before, while the app changes to another one.
+        LIGHTSPEED_PREVIOUS_CLIENT_SECRET: Secret = kinds::TOKEN, Nothing("none");
         /// The fulfilment status of orders that must not ship. A change of status sends the customer a mail,
         /// unless the shop is told not to.
         LIGHTSPEED_HELD_STATUS: String = kinds::WORD, Nothing("the status is left alone");

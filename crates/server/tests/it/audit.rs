@@ -1,6 +1,6 @@
 //! The audit log: one record for every request, and no answer without it.
 
-mod grown;
+pub mod grown;
 mod keys;
 mod oracle;
 mod proofs;

@@ -30,3 +30,4 @@ pub mod veriff_sessions;
 pub mod verification_sessions;
 pub mod webhook_endpoints;
 pub mod webhook_secrets;
+pub mod wrapped_keys;

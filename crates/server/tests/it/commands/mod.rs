@@ -6,6 +6,7 @@ mod deliveries;
 mod doctor;
 mod first_steps;
 mod inbox;
+mod seal;
 mod veriff;
 
 use std::process::{Command, Output, Stdio};

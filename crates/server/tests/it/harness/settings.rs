@@ -20,6 +20,8 @@ pub const BASE_URL: &str = "https://verify.example.com";
 /// What an operator can configure, as far as the router sees it.
 #[derive(Clone)]
 pub struct Settings {
+    /// The master keys, the newest first.
+    pub master_keys: Vec<(&'static str, [u8; 32])>,
     /// The general limits.
     pub limits: Limits,
     /// The rules about ages.
@@ -43,6 +45,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            master_keys: vec![("k1", [0x42; 32])],
             limits: Limits {
                 customers: limit("100/1m"),
                 initiate: limit("100/1h"),
