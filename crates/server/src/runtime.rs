@@ -147,6 +147,7 @@ pub async fn open(
         orders: orders::Policy {
             schedule: config.orders.schedule.clone(),
             agreement: config.orders.agreement.clone().map(Arc::new),
+            base_url: config.http.base_url.as_str().into(),
             render_event: http::orders::event,
             writes_back: config
                 .lightspeed

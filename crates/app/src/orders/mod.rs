@@ -17,6 +17,7 @@ mod place;
 mod settle;
 mod show;
 mod shown;
+mod steps;
 mod subject;
 mod sweep;
 mod visit;
@@ -31,8 +32,9 @@ pub use place::{Placed, Request, place};
 pub use settle::{Decision, Settlement, settle};
 pub use show::{Moment, Story, show};
 pub use shown::Shown;
+pub use steps::{opt_in, show_id, sign, tell_age};
 pub use sweep::{held, sweep};
-pub use visit::{Given, Visit, give, visit};
+pub use visit::{Guest, Identity, Visit, welcome};
 
 use std::sync::Arc;
 
@@ -48,6 +50,8 @@ pub struct Policy {
     pub schedule: Schedule,
     /// What customers can sign on their page.
     pub agreement: Option<Arc<Agreement>>,
+    /// What the address of their page begins with, without a slash at the end.
+    pub base_url: Arc<str>,
     /// How the merchant's webhook is told, in the words of the surface.
     pub render_event: fn(&Event) -> Vec<u8>,
     /// The company whose orders of Lightspeed are shown there as they stand here, if any is: the shop

@@ -42,6 +42,11 @@ impl Subject {
         Ok(looked.await?)
     }
 
+    /// The name of the customer's data key.
+    pub const fn data_key(&self) -> Uuid {
+        self.address.data_key.id
+    }
+
     /// The customer's address.
     pub fn email(&self, app: &App) -> Result<Email> {
         let key = app.key_ring.unwrap(&self.address.data_key)?;

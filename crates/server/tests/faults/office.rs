@@ -77,6 +77,7 @@ impl Office {
             orders: app::orders::Policy {
                 schedule: Schedule::new(Span::seconds(3600), vec![Span::seconds(0)]).unwrap(),
                 agreement: None,
+                base_url: "http://localhost:3000".into(),
                 render_event: bonafide::http::orders::event,
                 writes_back: None,
                 count: bonafide::metrics::orders::count,

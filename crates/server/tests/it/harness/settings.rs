@@ -56,6 +56,7 @@ impl Default for Settings {
             orders: app::orders::Policy {
                 schedule: schedule(72, &[0, 24, 48, 68]),
                 agreement: None,
+                base_url: BASE_URL.into(),
                 render_event: bonafide::http::orders::event,
                 writes_back: None,
                 count: bonafide::metrics::orders::count,

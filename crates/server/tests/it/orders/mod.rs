@@ -3,10 +3,11 @@
 mod answers;
 mod concurrency;
 mod events;
+mod identity;
 mod letters;
 mod lists;
 mod mistakes;
-mod page;
+pub mod page;
 mod proofs;
 mod schedule;
 mod staff;
