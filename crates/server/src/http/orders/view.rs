@@ -127,22 +127,22 @@ fn identity(identity: &Identity, moment: &Moment<'_>, now: Timestamp) -> Value {
     }
 }
 
-/// What is said of an ID check, and how: `wait` or `bad`, or nothing special.
+/// What is said of an ID check, and how: `calm` or `bad`, or nothing special.
 const fn note(check: Check, is_back: bool) -> (&'static str, &'static str) {
     match check {
         Check::Begun if is_back => (
             "Thank you. Your ID is being looked at, mostly within a few minutes. You can close this \
              page: we go on by ourselves.",
-            "wait",
+            "calm",
         ),
         Check::Begun => (
             "You have begun. If you are through, your ID is being looked at and there is nothing \
              more to do. If not, go on where you were.",
-            "wait",
+            "calm",
         ),
         Check::InReview => (
             "Your ID is being looked at by a person. There is nothing more to do.",
-            "wait",
+            "calm",
         ),
         Check::Again => (
             "Your ID could not be made out well enough. Please try once more, in good light and \
@@ -160,7 +160,7 @@ const fn note(check: Check, is_back: bool) -> (&'static str, &'static str) {
         Check::ByHand => (
             "Something on your ID could not be read. The shop looks at it and decides; there is \
              nothing more to do.",
-            "wait",
+            "calm",
         ),
         Check::Lapsed => (
             "Last time the check was not finished. Please begin again.",
