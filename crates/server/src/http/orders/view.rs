@@ -51,6 +51,7 @@ fn values(visit: &Visit, moment: &Moment<'_>, now: Timestamp) -> Value {
     context! {
         headline,
         good,
+        outlook => outlook(visit.status),
         done => steps.len() - missing,
         steps,
         company => visit.company_name.as_str(),
@@ -61,6 +62,16 @@ fn values(visit: &Visit, moment: &Moment<'_>, now: Timestamp) -> Value {
         deadline => visit.deadline.strftime("%A, %-d %B %Y, %H:%M UTC").to_string(),
         deadline_at => visit.deadline.to_string(),
         identity => identity(&visit.identity, moment, now),
+    }
+}
+
+/// What is said below that once nothing is left to do.
+const fn outlook(status: Status) -> &'static str {
+    match status {
+        Status::Released => "Thank you. There is nothing more for you to do.",
+        Status::Late => "You will hear from the shop. There is nothing more for you to do.",
+        Status::Cancelled => "If you did not expect that, please write to the shop.",
+        Status::Held | Status::Expired => "",
     }
 }
 
@@ -117,7 +128,7 @@ fn identity(identity: &Identity, moment: &Moment<'_>, now: Timestamp) -> Value {
         // What can be seen by coming again later.
         is_looked_at => matches!(identity.check, Some(Check::Begun | Check::InReview)),
         is_too_young => identity.check == Some(Check::TooYoung),
-        button => identity.check.and_then(button),
+        button => identity.check.and_then(|check| button(check, moment.is_back)),
         // Whoever is through is not asked to begin again, but may.
         is_quiet => matches!(identity.check, Some(Check::ByHand)) || moment.is_back,
         by_age => identity.by_age,
@@ -131,8 +142,8 @@ fn identity(identity: &Identity, moment: &Moment<'_>, now: Timestamp) -> Value {
 const fn note(check: Check, is_back: bool) -> (&'static str, &'static str) {
     match check {
         Check::Begun if is_back => (
-            "Thank you. Your ID is being looked at, mostly within a few minutes. You can close this \
-             page: we go on by ourselves.",
+            "Thank you. Your ID is being looked at; mostly that takes a few minutes. You can close \
+             this page.",
             "calm",
         ),
         Check::Begun => (
@@ -171,9 +182,10 @@ const fn note(check: Check, is_back: bool) -> (&'static str, &'static str) {
 }
 
 /// What the button to Veriff says.
-const fn button(check: Check) -> Option<&'static str> {
+const fn button(check: Check, is_back: bool) -> Option<&'static str> {
     match check {
         Check::New | Check::Lapsed => Some("Show my ID"),
+        Check::Begun if is_back => Some("Not finished? Go on"),
         Check::Begun => Some("Go on with my ID"),
         Check::Again | Check::Declined => Some("Try again"),
         Check::DocumentExpired | Check::ByHand => Some("Show another ID"),
@@ -188,7 +200,10 @@ mod tests {
     #[test]
     fn there_is_a_button_wherever_something_can_be_done() {
         for check in Check::ALL {
-            assert_eq!(button(check).is_some(), check.can_go_there(), "{check:?}");
+            for is_back in [false, true] {
+                let can_go = button(check, is_back).is_some();
+                assert_eq!(can_go, check.can_go_there(), "{check:?}");
+            }
         }
     }
 

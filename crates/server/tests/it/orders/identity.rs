@@ -90,7 +90,7 @@ async fn a_customer_goes_to_veriff_and_comes_back(app: TestApp) {
     assert!(begun.contains("You have begun") && begun.contains("Go on with my ID"));
     let back = shown(&stage.app, back.strip_prefix(BASE_URL).unwrap()).await;
     assert!(
-        back.contains("Your ID is being looked at, mostly within"),
+        back.contains("Your ID is being looked at; mostly"),
         "{back}"
     );
     assert!(!back.contains(ANN) && !begun.contains("magic.veriff.me"));
