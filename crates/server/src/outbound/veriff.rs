@@ -257,6 +257,17 @@ mod tests {
     }
 
     #[test]
+    fn the_way_back_is_https_or_left_out() {
+        let reference = Uuid::nil();
+        let way = |back| asked(reference, back)["verification"]["callback"].clone();
+        let back = "https://verify.example.com/verify/token?from=veriff";
+        assert_eq!(way(Some(back)), back);
+        for none in [None, Some("http://localhost:3000/verify/token"), Some("")] {
+            assert_eq!(way(none), Value::Null, "{none:?}");
+        }
+    }
+
+    #[test]
     fn customers_are_sent_to_https_only() {
         let reference = Uuid::nil();
         let answer = |url: &str, echo: &str| {

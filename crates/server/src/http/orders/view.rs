@@ -147,8 +147,8 @@ const fn note(check: Check, is_back: bool) -> (&'static str, &'static str) {
             "calm",
         ),
         Check::Begun => (
-            "You have begun. If you are through, your ID is being looked at and there is nothing \
-             more to do. If not, go on where you were.",
+            "The check of your ID is under way. If you are through, it is being looked at and there \
+             is nothing more to do. If not, go on where you were.",
             "calm",
         ),
         Check::InReview => (

@@ -87,7 +87,7 @@ async fn a_customer_goes_to_veriff_and_comes_back(app: TestApp) {
     assert_eq!(stage.office.bought(), 0);
 
     let begun = shown(&stage.app, &page).await;
-    assert!(begun.contains("You have begun") && begun.contains("Go on with my ID"));
+    assert!(begun.contains("of your ID is under way") && begun.contains("Go on with my ID"));
     let back = shown(&stage.app, back.strip_prefix(BASE_URL).unwrap()).await;
     assert!(
         back.contains("Your ID is being looked at; mostly"),
