@@ -9,6 +9,8 @@ pub mod age_statistics;
 pub mod agreements;
 pub mod api_keys;
 pub mod audit;
+pub mod audit_index;
+pub mod audit_months;
 pub mod change_counter;
 pub mod companies;
 pub mod customers;
