@@ -24,6 +24,7 @@ pub mod numbers;
 pub mod orders;
 mod people;
 pub mod quota;
+pub mod retention;
 pub mod veriff;
 
 use std::sync::Arc;

@@ -294,7 +294,7 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
         Box::pin(app::audit::make_months(app))
     });
     every(RETENTION, "what is too old is not taken away", |app| {
-        Box::pin(retention(app))
+        Box::pin(async { app::retention::take_away(app).await.map(drop) })
     });
     every(
         SWEEPING,
@@ -333,13 +333,6 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     every(CLEARING, "addresses left alone are not cleared", |app| {
         Box::pin(async { app::mail::clean_up(app).await.map(drop) })
     });
-}
-
-/// Takes away what has been kept for as long as the operator wants.
-async fn retention(app: &App) -> app::Result<()> {
-    let kept_from = app.retention.records_kept_from(app.clock.now());
-    app::audit::retire(app, kept_from).await?;
-    Ok(())
 }
 
 /// Asks Veriff for decisions that no hook brought, until `stop`.

@@ -239,8 +239,8 @@ pub async fn stretches(
     let rows = tx
         .query(
             "SELECT committed_to, log, first_batch, MIN(from_batch), MAX(to_batch) FROM audit_kinds \
-             WHERE ($1 IS NULL OR company_id = $1) AND ($2 IS NULL OR action = $2) \
-             AND ($3 IS NULL OR outcome = $3) AND at_to >= $4 AND at_from < $5 \
+             WHERE (company_id = $1 OR $1 IS NULL) AND (action = $2 OR $2 IS NULL) \
+             AND (outcome = $3 OR $3 IS NULL) AND at_to >= $4 AND at_from < $5 \
              AND (committed_to, log, first_batch) < ($6, $7, $8) AND committed_from <= $9 \
              GROUP BY committed_to, log, first_batch \
              ORDER BY committed_to DESC, log DESC, first_batch DESC LIMIT $10",
@@ -306,9 +306,9 @@ macro_rules! found {
              r.data_key, r.client, r.detail, b.committed_at FROM ",
             $from,
             " JOIN audit_batches b ON b.log = r.log AND b.batch = r.batch \
-             WHERE ($1 IS NULL OR r.company_id = $1) AND ($2 IS NULL OR r.action = $2) \
-             AND ($3 IS NULL OR r.outcome = $3) AND r.at >= $4 AND r.at < $5 \
-             AND ($6 IS NULL OR r.subject = $6) AND ($7 IS NULL OR r.request_id = $7) \
+             WHERE (r.company_id = $1 OR $1 IS NULL) AND (r.action = $2 OR $2 IS NULL) \
+             AND (r.outcome = $3 OR $3 IS NULL) AND r.at >= $4 AND r.at < $5 \
+             AND (r.subject = $6 OR $6 IS NULL) AND (r.request_id = $7 OR $7 IS NULL) \
              AND (b.committed_at, r.log, r.batch, r.position) < ($8, $9, $10, $11) "
         )
     };

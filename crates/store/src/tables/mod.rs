@@ -24,6 +24,7 @@ pub mod mail_stops;
 pub mod mail_suppressions;
 pub mod order_events;
 pub mod orders;
+pub mod retention;
 pub mod signing_keys;
 pub mod sync_positions;
 pub mod veriff_sessions;

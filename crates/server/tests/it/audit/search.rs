@@ -259,7 +259,7 @@ async fn what_cannot_be_meant_is_refused(app: TestApp) {
         "company=default&email=ann%40example.com&customer_id=c1",
     ] {
         let answer = search(&app, &key, query).expect(400).await;
-        assert_eq!(answer.json["error"]["code"], "validation_failed", "{query}");
+        assert_eq!(answer.json["error"]["code"], "invalid_request", "{query}");
     }
 }
 
