@@ -30,7 +30,7 @@ async fn sessions_and_messages_go_after_ninety_days(app: TestApp) {
     app.deliver(&receivers).await;
     app.advance(10 * DAY);
     let second = numbers::open(&app, &key, "request-2").await;
-    numbers::submit(&app, &second, OTHER).await;
+    numbers::submit(&app, &second, OTHER).expect(200).await;
     app.advance(80 * DAY);
     assert_eq!(
         take_away(&app.app).await.unwrap(),
