@@ -46,6 +46,12 @@ const FLOODS: Duration = Duration::from_secs(1);
 /// How often the audit log's heads are signed.
 const CHECKPOINTS: Duration = Duration::from_secs(60);
 
+/// How often what was recorded is taken into the index of the audit log.
+const INDEXING: Duration = Duration::from_secs(5);
+
+/// How often it is looked for months to be made, and for what has been kept for long enough.
+const RETENTION: Duration = Duration::from_secs(60 * 60);
+
 /// How often idempotency keys whose time is over are cleared.
 const CLEARING: Duration = Duration::from_secs(60);
 
@@ -138,6 +144,7 @@ pub async fn open(
         random,
         index_key: IndexKey::new(config.secrets.index_key.expose().as_bytes()),
         key_ring: key_ring(config)?,
+        retention: config.retention,
         ages: ages(config)?,
         numbers: numbers::Policy {
             lifetime: config.session_ttl,
@@ -280,6 +287,15 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     };
     every(CHECKPOINTS, "checkpoints are not made", |app| {
         Box::pin(async { app.checkpoints.make().await.map(drop) })
+    });
+    every(INDEXING, "the audit log is not indexed", |app| {
+        Box::pin(async { app::audit::extend_index(app).await.map(drop) })
+    });
+    every(RETENTION, "months of the audit log are not made", |app| {
+        Box::pin(app::audit::make_months(app))
+    });
+    every(RETENTION, "what is too old is not taken away", |app| {
+        Box::pin(async { app::retention::take_away(app).await.map(drop) })
     });
     every(
         SWEEPING,

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use domain::audit::{self as log, Batch, Digest, Head, PublicKey};
 use domain::seal::KeyRing;
+use jiff::Timestamp;
 use store::Store;
 use store::tables::audit::{self, Located, Signed};
 use store::tables::signing_keys::{self, SigningKey};
@@ -32,17 +33,22 @@ pub async fn count(store: &Store) -> Result<u64> {
 }
 
 /// Checks everything. With a key ring the signing keys are checked against their
-/// sealed halves too; without one, against nothing but each other. `progress` is
-/// told the number of records checked so far.
+/// sealed halves too; without one, against nothing but each other. Of batches that were
+/// committed before `kept_from` the records may be gone. `progress` is told the number of
+/// records checked so far.
 ///
 /// # Errors
 /// When the database is away. What is wrong with the log is in the report.
 pub async fn verify(
     store: &Store,
     ring: Option<&KeyRing>,
+    kept_from: Timestamp,
     mut progress: impl FnMut(u64),
 ) -> Result<Report> {
-    let mut report = Report::default();
+    let mut report = Report {
+        kept_from,
+        ..Report::default()
+    };
     let mut vouched = Vouched::default();
     check_checkpoints(store, ring, &mut report, &mut vouched).await?;
     let logs = store
@@ -322,12 +328,15 @@ fn strays(records: impl IntoIterator<Item = Located>) -> impl Iterator<Item = Fa
 fn check_batch(place: BatchPlace, before: Reached, batch: &Batch, report: &mut Report) {
     let successive = before.batch + 1 == batch.number;
     let follows = !successive || before.head.is_none_or(|head| batch.previous == head);
-    let sized = i64::try_from(batch.leaves.len()) == Ok(batch.size);
+    let retired = batch.is_retired();
+    let timely = !retired || batch.committed_at < report.kept_from;
+    let sized = retired || i64::try_from(batch.leaves.len()) == Ok(batch.size);
     let checks = [
         (follows, "it does not follow the one before"),
+        (timely, "its records are gone before their time"),
         (sized, "its size is not the number of its leaves"),
         (
-            log::root(&batch.leaves) == batch.root,
+            retired || log::root(&batch.leaves) == batch.root,
             "its root is not that of its leaves",
         ),
         (
@@ -343,6 +352,12 @@ fn check_batch(place: BatchPlace, before: Reached, batch: &Batch, report: &mut R
 
 fn check_records(place: BatchPlace, batch: &Batch, records: Vec<Located>, report: &mut Report) {
     let BatchPlace { log, batch: number } = place;
+    if batch.is_retired() {
+        // Those that are still there are on their way out: no leaf can be held against them.
+        report.retired += u64::try_from(batch.size).unwrap_or_default();
+        return;
+    }
+    let month = batch.month().number();
     let mut met = HashSet::with_capacity(records.len());
     for located in records {
         report.records += 1;
@@ -357,12 +372,14 @@ fn check_records(place: BatchPlace, batch: &Batch, records: Vec<Located>, report
             .and_then(|position| batch.leaves.get(position));
         match committed {
             None => report.faults.push(Fault::Inserted(place)),
-            Some(leaf) if *leaf != located.record.leaf() => {
+            Some(leaf) if *leaf != located.record.leaf() || located.month != month => {
                 report.faults.push(Fault::Changed(place));
             }
             Some(_) => {}
         }
-        met.insert(position);
+        if !met.insert(position) {
+            report.faults.push(Fault::Inserted(place));
+        }
     }
     let expected = 0..i64::try_from(batch.leaves.len()).unwrap_or(i64::MAX);
     let removed = expected.filter(|position| !met.contains(position));

@@ -13,11 +13,13 @@
 mod chain;
 mod checkpoint;
 mod merkle;
+mod month;
 mod record;
 
 pub use chain::{Batch, Head, close};
 pub use checkpoint::{Checkpoint, CheckpointKey, LogHead, PublicKey};
 pub use merkle::root;
+pub use month::Month;
 pub use record::{Outcome, Record};
 
 /// A SHA-256 digest.

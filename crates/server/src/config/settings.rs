@@ -239,6 +239,10 @@ settings! {
     Audit {
         /// How long audit records and age verifications are kept.
         AUDIT_RETENTION: Span = kinds::SPAN, Default("7y");
+        /// The shortest time that may be set for that, by law or by your own rule.
+        RETENTION_MINIMUM: Span = kinds::SPAN, Default("2557d");
+        /// How long number verifications that are over are kept, and what was sent and received.
+        SESSION_RETENTION: Span = kinds::SPAN, Default("90d");
     }
     Webhooks {
         /// The longest wait for a receiver's answer.

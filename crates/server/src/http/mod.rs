@@ -3,6 +3,7 @@
 
 mod admin;
 mod ages;
+mod audit;
 pub mod conventions;
 mod customers;
 mod docs;
@@ -64,6 +65,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .merge(orders::routes())
         .merge(tokens::routes())
         .merge(admin::routes())
+        .merge(audit::routes())
         .merge(health::routes())
         .merge(scrape::routes())
 }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use app::audit;
+use app::audit::{self, Export, Range};
 use app::companies::{self, NewCompany};
 use app::credentials::KeyLimits;
 use app::exchange::Exchange;
@@ -22,6 +22,7 @@ use domain::rate::Limit;
 use domain::seal::{IndexKey, KeyRing};
 use domain::span::Span;
 use domain::webhook::WebhookSecret;
+use jiff::Timestamp;
 use store::postgres::Target;
 use store::tables::age_statistics;
 use store::{Connections, Location, Store};
@@ -68,6 +69,7 @@ impl Office {
             random: Arc::new(SystemRandom),
             index_key: IndexKey::new(INDEX_KEY.as_bytes()),
             key_ring: KeyRing::new([("k1", &[b'B'; 32])]).unwrap(),
+            retention: domain::retention::Retention::default(),
             ages: app::ages::Policy::default(),
             numbers: app::numbers::Policy {
                 lifetime: Span::seconds(600),
@@ -150,7 +152,13 @@ impl Office {
 
     /// Ends the test when anything is wrong with the audit log; returns the number of its records.
     pub async fn verify_audit(&self) -> u64 {
-        let report = audit::verify(&self.0.store, Some(&self.0.key_ring), |_| {}).await;
+        let report = audit::verify(
+            &self.0.store,
+            Some(&self.0.key_ring),
+            Timestamp::UNIX_EPOCH,
+            |_| {},
+        )
+        .await;
         let report = report.unwrap();
         assert!(report.faults.is_empty(), "{:?}", report.faults);
         report.records
@@ -176,16 +184,19 @@ impl Office {
     /// Every audit record, by request id.
     pub async fn records(&self) -> HashMap<String, Vec<Recorded>> {
         let mut records: HashMap<_, Vec<_>> = HashMap::new();
-        let exported = audit::export(&self.0, None, None, |record| {
-            let id = record.request_id.clone();
-            records.entry(id).or_default().push(Recorded {
-                action: record.action.clone(),
-                status: record.status,
-                occurrences: record.occurrences,
-            });
-            Ok(())
-        });
-        exported.await.unwrap();
+        let mut export = Export::begin(&self.0, Range::default()).await.unwrap();
+        while let Some(page) = export.next().await.unwrap() {
+            for record in page {
+                records
+                    .entry(record.request_id)
+                    .or_default()
+                    .push(Recorded {
+                        action: record.action,
+                        status: record.status,
+                        occurrences: record.occurrences,
+                    });
+            }
+        }
         records
     }
 

@@ -189,6 +189,7 @@ impl TestApp {
             key_ring: key_ring(),
             ages: settings.ages,
             numbers: settings.numbers,
+            retention: settings.retention,
             orders: settings.orders,
         };
         let app = Arc::new(App::open(parts).await.unwrap());
@@ -451,7 +452,8 @@ impl TestApp {
     /// What `audit verify` finds.
     pub async fn audit_faults(&self) -> Vec<String> {
         let ring = key_ring();
-        let report = app::audit::verify(&self.app.store, Some(&ring), |_| {});
+        let kept_from = self.app.retention.must_be_kept_from(self.app.clock.now());
+        let report = app::audit::verify(&self.app.store, Some(&ring), kept_from, |_| {});
         let faults = report.await.unwrap().faults;
         faults.iter().map(ToString::to_string).collect()
     }

@@ -22,6 +22,8 @@ pub const BASE_URL: &str = "https://verify.example.com";
 pub struct Settings {
     /// The general limits.
     pub limits: Limits,
+    /// For how long things are kept.
+    pub retention: domain::retention::Retention,
     /// The rules about ages.
     pub ages: app::ages::Policy,
     /// The rules about numbers.
@@ -47,6 +49,7 @@ impl Default for Settings {
                 status: limit("1000/1h"),
                 submit: limit("10/1m"),
             },
+            retention: domain::retention::Retention::default(),
             ages: app::ages::Policy::default(),
             numbers: app::numbers::Policy {
                 lifetime: Span::seconds(600),
