@@ -59,41 +59,69 @@ impl<'a> Change<'a> {
         change
     }
 
-    /// What has come with time alone: the deadline, or a reminder.
-    pub fn catch_up(&mut self, request_id: Option<&str>) {
-        let Order {
-            status, deadline, ..
-        } = self.order;
-        if order::is_overdue(status, deadline, self.now) {
-            self.happens(Occasion::Deadline, request_id);
+    /// What has come with time alone: the deadline, or a reminder. An order of which nothing is
+    /// `missing` by the rules of today is released instead, however late that is noticed: no proof is
+    /// to come any more that would release it.
+    pub fn catch_up(&mut self, missing: Missing, request_id: Option<&str>) {
+        if self.order.status == Status::Held {
+            self.learn(missing);
         }
+        let complete = missing.is_empty();
+        let given = false;
+        self.happens(Occasion::Proofs { given, complete }, request_id);
+        self.expire_if_overdue(request_id);
         self.remind();
     }
 
-    /// A proof was given or withdrawn.
-    pub fn proofs(&mut self, given: bool, missing: Missing, request_id: &str) {
-        self.catch_up(Some(request_id));
-        if missing != self.order.missing {
-            self.order.missing = missing;
-            self.order.updated_at = self.now;
-            self.note(self.now, "proof", Some(in_words(missing)), None);
+    /// A proof was given or withdrawn: what was missing `before`, and what is now. What comes after
+    /// the deadline comes late; an order of which nothing was missing before was not late.
+    pub fn proofs(&mut self, before: Missing, after: Missing, request_id: &str) {
+        let (given, complete) = (before.lost_any(after), after.is_empty());
+        if given || !complete {
+            self.expire_if_overdue(Some(request_id));
         }
-        let complete = missing.is_empty();
+        self.learn(after);
         self.happens(Occasion::Proofs { given, complete }, Some(request_id));
+        self.remind();
     }
 
-    /// A person has decided; returns what comes of it. A reason about somebody who was erased is
-    /// not kept.
-    pub fn decided(&mut self, occasion: Occasion, reason: &str) -> Result<Next, SealError> {
-        self.catch_up(None);
+    /// A person has decided, while so much was missing; returns what comes of it. A reason about
+    /// somebody who was erased is not kept.
+    pub fn decided(
+        &mut self,
+        occasion: Occasion,
+        missing: Missing,
+        reason: &str,
+    ) -> Result<Next, SealError> {
+        self.expire_if_overdue(None);
         let next = order::next(self.order.status, occasion);
         if let Next::Becomes(status) = next {
+            if self.order.status.is_open() {
+                self.order.missing = missing;
+            }
             let row = event_row(self.order.id, self.order.events + 1);
             let seal = |key: &DataKey| key.seal(place(&row), reason.as_bytes(), &*self.pen.random);
             let sealed = self.key.map(seal).transpose()?;
             self.becomes(status, sealed);
         }
         Ok(next)
+    }
+
+    fn expire_if_overdue(&mut self, request_id: Option<&str>) {
+        let Order {
+            status, deadline, ..
+        } = self.order;
+        if order::is_overdue(status, deadline, self.now) {
+            self.happens(Occasion::Deadline, request_id);
+        }
+    }
+
+    fn learn(&mut self, missing: Missing) {
+        if missing != self.order.missing {
+            self.order.missing = missing;
+            self.order.updated_at = self.now;
+            self.note(self.now, "proof", Some(in_words(missing)), None);
+        }
     }
 
     /// Something happens that nobody asked for: the audit log hears of it here.
@@ -117,34 +145,24 @@ impl<'a> Change<'a> {
             self.told.push(Event::Order(moved));
         }
         if status == Status::Expired {
-            let last = self.order.steps.max(self.pen.policy.schedule.steps());
-            self.mail(last, "order.expired");
+            self.mails.push(Mail::Expired);
         }
     }
 
     /// Sends the newest reminder that is due, and notes when to look again.
     fn remind(&mut self) {
-        let Order {
-            placed_at,
-            deadline,
-            steps,
-            ..
-        } = self.order;
         if self.order.status != Status::Held {
             return;
         }
-        let schedule = &self.pen.policy.schedule;
-        if let Some(step) = schedule.due(placed_at, steps, self.now) {
+        let (from, schedule) = (self.order.held_from(), &self.pen.policy.schedule);
+        if let Some(step) = schedule.due(from, self.order.reminded_at, self.now) {
             let detail = format!("{} of {}", step + 1, schedule.steps());
             self.note(self.now, "reminder", Some(detail), None);
-            self.mail(step, "order.reminder");
+            self.order.reminded_at = Some(self.now);
+            self.mails.push(Mail::Reminder(self.now));
         }
-        self.order.next_at = Some(schedule.next(placed_at, deadline, self.now));
-    }
-
-    fn mail(&mut self, step: u32, topic: &'static str) {
-        self.order.steps = step.saturating_add(1);
-        self.mails.push(Mail { topic, step });
+        let next = schedule.next(from, self.order.deadline, self.now);
+        self.order.next_at = Some(next);
     }
 
     fn note(

@@ -31,7 +31,7 @@ pub use place::{Placed, Request, place};
 pub use settle::{Decision, Settlement, settle};
 pub use show::{Moment, Story, show};
 pub use shown::Shown;
-pub use sweep::{held, sweep};
+pub use sweep::{held, look_at_all, sweep};
 pub use visit::{Given, Visit, give, visit};
 
 use std::sync::Arc;

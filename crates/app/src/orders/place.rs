@@ -238,11 +238,13 @@ impl Arrival {
             missing,
             placed_at,
             deadline: self.pen.policy.schedule.deadline(placed_at),
-            steps: 0,
+            reminded_at: None,
             events: 0,
             next_at: None,
             created_at: self.now,
             updated_at: self.now,
+            reinstated_at: None,
+            ended_in_shop: false,
         }
     }
 

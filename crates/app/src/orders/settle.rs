@@ -167,13 +167,16 @@ pub(crate) async fn decide(
         KeyOf::Destroyed => None,
         KeyOf::Unreadable => return Err(sealing(SealError::DoesNotOpen)),
     };
+    let customer = orders::find(tx, company, order_id).await?;
+    let customer = customer.and_then(|found| found.customer);
+    let missing = pen.missing_of(&order, customer.as_ref(), now);
     let mut change = Change::of(pen, order, key.as_ref(), now);
     let occasion = match settlement.decision {
         Decision::Release => Occasion::Release,
         Decision::Cancel => Occasion::Cancel,
     };
     let next = change
-        .decided(occasion, &settlement.reason)
+        .decided(occasion, missing, &settlement.reason)
         .map_err(sealing)?;
     let news = match next {
         Next::Contradicts => News::default(),

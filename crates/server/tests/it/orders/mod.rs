@@ -8,6 +8,7 @@ mod lists;
 mod mistakes;
 mod page;
 mod proofs;
+mod rules;
 mod schedule;
 mod staff;
 
