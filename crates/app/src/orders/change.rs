@@ -243,10 +243,7 @@ impl<'a> Change<'a> {
     }
 
     async fn enqueue(&self, tx: &mut Tx<'_>, key: &DataKey) -> store::Result<()> {
-        // What is told at one instant arrives in the order of its names.
-        let mut names: Vec<Uuid> = self.told.iter().map(|_| self.name()).collect();
-        names.sort_unstable();
-        for (event, name) in self.told.iter().zip(names) {
+        for event in &self.told {
             let outgoing = Outgoing {
                 channel: WEBHOOK,
                 company: &self.order.company_id,
@@ -256,8 +253,7 @@ impl<'a> Change<'a> {
                 body: &(self.pen.policy.render_event)(event),
                 at: self.now,
             };
-            let sealed = Sealed::named(name, &*self.pen.random, &outgoing);
-            let sealed = sealed.map_err(sealing)?;
+            let sealed = Sealed::new(&*self.pen.random, &outgoing).map_err(sealing)?;
             store::tables::deliveries::insert_webhook(tx, &sealed.row()).await?;
         }
         if self.is_shown_elsewhere() {
@@ -277,10 +273,6 @@ impl<'a> Change<'a> {
         let owner = self.pen.policy.writes_back.as_deref();
         let is_the_owners = owner == Some(&*self.order.company_id);
         changed && is_the_owners && self.order.source == lightspeed::SOURCE.as_str()
-    }
-
-    fn name(&self) -> Uuid {
-        uuid_v7(self.now, &*self.pen.random)
     }
 }
 

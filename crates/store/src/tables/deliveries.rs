@@ -12,6 +12,15 @@ use uuid::Uuid;
 use super::data_keys;
 use crate::{Error, Result, Row, Tx, Value};
 
+/// When a delivery counts as enqueued: now, but after what waits in its stream, whatever the clocks of
+/// those who enqueued it say. Deliveries of one stream are enqueued one at a time, under a lock.
+macro_rules! behind_the_stream {
+    () => {
+        "(SELECT MAX(t.at) FROM (SELECT CAST($8 AS BIGINT) AS at UNION ALL \
+         SELECT created_at + 1 FROM deliveries WHERE status = 'waiting' AND stream = $5) AS t)"
+    };
+}
+
 macro_rules! insert_delivery {
     () => {
         "INSERT INTO deliveries (id, company_id, kind, topic, receiver, stream, data_key, payload, \
@@ -178,13 +187,17 @@ pub struct Depth {
 pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Result<bool> {
     const SQLITE: &str = concat!(
         insert_delivery!(),
-        "SELECT $1, $2, 'webhook', $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, $8 ",
+        "SELECT $1, $2, 'webhook', $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, ",
+        behind_the_stream!(),
+        " ",
         if_wanted!()
     );
     const POSTGRES: &str = concat!(
         insert_delivery!(),
         "SELECT $1::uuid, $2::text, 'webhook', $3::text, $4::text, $5::bytea, $6::uuid, \
-         $7::bytea, 'waiting', 0, 0, $8::bigint, $8::bigint ",
+         $7::bytea, 'waiting', 0, 0, $8::bigint, ",
+        behind_the_stream!(),
+        " ",
         if_wanted!()
     );
     let sql = match tx {
@@ -223,7 +236,9 @@ pub async fn insert(tx: &mut Tx<'_>, kind: &str, delivery: &NewDelivery<'_>) -> 
     tx.execute(
         concat!(
             insert_delivery!(),
-            "VALUES ($1, $2, $9, $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, $8)"
+            "VALUES ($1, $2, $9, $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, ",
+            behind_the_stream!(),
+            ")"
         ),
         &values,
     )
