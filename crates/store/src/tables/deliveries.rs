@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::data_keys;
-use crate::{Error, Result, Row, Tx, Value};
+use crate::{Error, Readable, Result, Row, Tx, Value};
 
 /// When a delivery counts as enqueued: now, but after what waits in its stream, whatever the clocks of
 /// those who enqueued it say. Deliveries of one stream are enqueued one at a time, under a lock.
@@ -289,7 +289,8 @@ pub async fn list_receivers_due(
 }
 
 /// Claims up to `count` due deliveries of a receiver under a lease that ends at `until`, in the
-/// order in which they are to be made.
+/// order in which they are to be made; those that cannot be read are to be
+/// [given up](give_up_spoilt).
 ///
 /// # Errors
 /// Those of the database.
@@ -300,11 +301,25 @@ pub async fn claim(
     lease: Uuid,
     until: Timestamp,
     count: i64,
-) -> Result<Vec<Claimed>> {
+) -> Result<Readable<Claimed>> {
     match tx {
         Tx::Sqlite(_) => sqlite::claim(tx, receiver, now, lease, until, count).await,
         Tx::Postgres(_) => postgres::claim(tx, receiver, now, lease, until, count).await,
     }
+}
+
+/// Gives up a delivery whose row cannot be read, whatever it says.
+///
+/// # Errors
+/// Those of the database.
+pub async fn give_up_spoilt(tx: &mut Tx<'_>, id: Uuid, at: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE deliveries SET status = 'exhausted', outcome = 'spoilt', finished_at = $2, \
+         lease = NULL WHERE id = $1",
+        &[id.into(), at.into()],
+    )
+    .await
+    .map(drop)
 }
 
 /// Notes how it went; `false` when the lease has passed to somebody else.
@@ -472,7 +487,7 @@ fn claimed(row: &Row) -> Result<Claimed> {
 mod sqlite {
     //! Looked up and then leased: nobody else writes in between.
 
-    use super::{Claimed, Result, Timestamp, Tx, Uuid, claimed};
+    use super::{Claimed, Readable, Result, Timestamp, Tx, Uuid, claimed};
 
     const FIND: &str = concat!(
         "SELECT d.id, d.company_id, d.topic, d.payload, d.attempts, d.step, k.id, k.master_key, \
@@ -489,12 +504,12 @@ mod sqlite {
         lease: Uuid,
         until: Timestamp,
         count: i64,
-    ) -> Result<Vec<Claimed>> {
+    ) -> Result<Readable<Claimed>> {
         let rows = tx
             .query(FIND, &[receiver.into(), now.into(), count.into()])
             .await?;
-        let found: Vec<Claimed> = rows.iter().map(claimed).collect::<Result<_>>()?;
-        for delivery in &found {
+        let found = Readable::read(&rows, "deliveries", claimed)?;
+        for delivery in &found.rows {
             tx.execute(
                 "UPDATE deliveries SET lease = $2, due_at = $3 WHERE id = $1",
                 &[delivery.id.into(), lease.into(), until.into()],
@@ -508,7 +523,7 @@ mod sqlite {
 mod postgres {
     //! One statement; what another worker has locked is left to it.
 
-    use super::{Claimed, Result, Timestamp, Tx, Uuid, claimed};
+    use super::{Claimed, Readable, Result, Timestamp, Tx, Uuid, claimed};
 
     const CLAIM: &str = concat!(
         "WITH due AS (SELECT d.id, d.due_at FROM deliveries d ",
@@ -529,7 +544,7 @@ mod postgres {
         lease: Uuid,
         until: Timestamp,
         count: i64,
-    ) -> Result<Vec<Claimed>> {
+    ) -> Result<Readable<Claimed>> {
         let values = [
             receiver.into(),
             now.into(),
@@ -537,10 +552,7 @@ mod postgres {
             lease.into(),
             until.into(),
         ];
-        tx.query(CLAIM, &values)
-            .await?
-            .iter()
-            .map(claimed)
-            .collect()
+        let rows = tx.query(CLAIM, &values).await?;
+        Readable::read(&rows, "deliveries", claimed)
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::data_keys;
-use crate::{Error, Result, Row, Tx, Value};
+use crate::{Error, Readable, Result, Row, Tx, Value};
 
 /// What is due of a source, but for what must wait for another of its stream: one that is leased, or
 /// an earlier one that is due as well.
@@ -220,8 +220,9 @@ fn bytes_of(index: Option<&BlindIndex>) -> Value<'_> {
     index.map_or(Value::Null, |index| index.as_bytes().into())
 }
 
-/// Claims up to `count` due events of a source under a lease that ends at `until`. It has to be done
-/// in a transaction of its own: what others have claimed must be seen.
+/// Claims up to `count` due events of a source under a lease that ends at `until`; those that cannot
+/// be read are to be [parked](park_spoilt). It has to be done in a transaction of its own: what others
+/// have claimed must be seen.
 ///
 /// # Errors
 /// Those of the database.
@@ -232,7 +233,7 @@ pub async fn claim(
     lease: Uuid,
     until: Timestamp,
     count: i64,
-) -> Result<Vec<Claimed>> {
+) -> Result<Readable<Claimed>> {
     match tx {
         Tx::Sqlite(_) => sqlite::claim(tx, source, now, lease, until, count).await,
         Tx::Postgres(_) => postgres::claim(tx, source, now, lease, until, count).await,
@@ -269,6 +270,20 @@ pub async fn settle(tx: &mut Tx<'_>, outcome: &Outcome<'_>) -> Result<bool> {
     Ok(settled == 1)
 }
 
+/// Parks an event whose row cannot be read, whatever it says.
+///
+/// # Errors
+/// Those of the database.
+pub async fn park_spoilt(tx: &mut Tx<'_>, id: Uuid, at: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE inbox SET status = 'parked', outcome = 'spoilt', finished_at = $2, lease = NULL \
+         WHERE id = $1",
+        &[id.into(), at.into()],
+    )
+    .await
+    .map(drop)
+}
+
 /// Forgets what an event said, key and all.
 async fn forget(tx: &mut Tx<'_>, id: Uuid) -> Result<()> {
     let kept = tx
@@ -299,7 +314,7 @@ pub async fn reclaim_all(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, count: i64) -> Result<Vec<Listed>> {
+pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, count: i64) -> Result<Readable<Listed>> {
     const LIST: &str = concat!(
         listed_columns!(),
         "WHERE company_id = COALESCE($1, company_id) AND source = COALESCE($2, source) \
@@ -312,7 +327,8 @@ pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, count: i64) -> Result<Ve
         filter.before.unwrap_or(Uuid::max()).into(),
         count.into(),
     ];
-    tx.query(LIST, &values).await?.iter().map(listed).collect()
+    let rows = tx.query(LIST, &values).await?;
+    Readable::read(&rows, "inbox", listed)
 }
 
 /// One event.
@@ -459,7 +475,7 @@ fn claimed(row: &Row) -> Result<Claimed> {
 mod sqlite {
     //! Looked up and then leased: nobody else writes in between.
 
-    use super::{Claimed, Result, Source, Timestamp, Tx, Uuid, claimed};
+    use super::{Claimed, Readable, Result, Source, Timestamp, Tx, Uuid, claimed};
 
     const FIND: &str = concat!(
         "SELECT i.id, i.company_id, i.topic, i.event, i.attempts, i.step, i.received_at, \
@@ -475,11 +491,11 @@ mod sqlite {
         lease: Uuid,
         until: Timestamp,
         count: i64,
-    ) -> Result<Vec<Claimed>> {
+    ) -> Result<Readable<Claimed>> {
         let values = [source.as_str().into(), now.into(), count.into()];
         let rows = tx.query(FIND, &values).await?;
-        let found: Vec<Claimed> = rows.iter().map(claimed).collect::<Result<_>>()?;
-        for event in &found {
+        let found = Readable::read(&rows, "inbox", claimed)?;
+        for event in &found.rows {
             tx.execute(
                 "UPDATE inbox SET lease = $2, due_at = $3 WHERE id = $1",
                 &[event.id.into(), lease.into(), until.into()],
@@ -494,7 +510,7 @@ mod postgres {
     //! One claim after the other, of all instances: two that did not see each other could lease two
     //! events of one stream.
 
-    use super::{Claimed, Result, Source, Timestamp, Tx, Uuid, claimed};
+    use super::{Claimed, Readable, Result, Source, Timestamp, Tx, Uuid, claimed};
 
     /// Names the lock that claims take: "inbox" in letters.
     const LOCK: i64 = 0x69_6e_62_6f_78;
@@ -518,7 +534,7 @@ mod postgres {
         lease: Uuid,
         until: Timestamp,
         count: i64,
-    ) -> Result<Vec<Claimed>> {
+    ) -> Result<Readable<Claimed>> {
         let lock = "SELECT 1 FROM (SELECT pg_advisory_xact_lock($1)) AS held";
         tx.query(lock, &[LOCK.into()]).await?;
         let values = [
@@ -529,6 +545,6 @@ mod postgres {
             until.into(),
         ];
         let rows = tx.query(CLAIM, &values).await?;
-        rows.iter().map(claimed).collect()
+        Readable::read(&rows, "inbox", claimed)
     }
 }

@@ -120,10 +120,12 @@ async fn claim(store: &Store, lease: Uuid, now: Timestamp, count: i64) -> Vec<u1
 
 async fn claim_whole(store: &Store, lease: Uuid, now: Timestamp, count: i64) -> Vec<Claimed> {
     let until = now + SignedDuration::from_secs(10);
-    within(store, move |tx| {
+    let claimed = within(store, move |tx| {
         Box::pin(deliveries::claim(tx, LINE, now, lease, until, count))
-    })
-    .await
+    });
+    let claimed = claimed.await;
+    assert!(claimed.spoilt.is_empty());
+    claimed.rows
 }
 
 /// Settles at `at`; what still waits is due then.

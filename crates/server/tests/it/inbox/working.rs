@@ -19,6 +19,7 @@ flows!(
     two_instances_process_each_event_once,
     events_of_one_stream_are_processed_one_at_a_time,
     a_panic_is_a_failure_of_that_event_alone,
+    an_event_that_cannot_be_read_is_parked_and_delays_nobody,
     whoever_looks_at_an_event_is_recorded,
 );
 
@@ -210,4 +211,37 @@ async fn whoever_looks_at_an_event_is_recorded(app: TestApp) {
     );
     let records = app.records_of(&command.request_id).await;
     assert_eq!(records[0].record.detail, Some(format!("event={id}")));
+}
+
+async fn an_event_that_cannot_be_read_is_parked_and_delays_nobody(app: TestApp) {
+    let app = taking(&app).await;
+    for name in ["spoilt", "good"] {
+        hook(&app, &event(name, name)).expect(200).await;
+    }
+    let id = all(&app).await[1].id;
+    let oldest = "(SELECT MIN(due_at) FROM inbox)";
+    let spoil = format!(
+        "UPDATE inbox SET received_at = {} WHERE due_at = {oldest}",
+        i64::MAX
+    );
+    app.database().sql(&spoil).await;
+    let handler = Told::new(|_| Ok(Handled::done("linked")));
+    work(&app, &handler).await;
+    assert_eq!(handler.take(), ["good"]);
+    let depth = app::inbox::depth(&app.app).await.unwrap();
+    assert_eq!((depth.waiting, depth.parked), (0, 1));
+    // Whoever looks sees the others, and which it is.
+    assert_eq!(all(&app).await.len(), 1);
+    let logged = crate::harness::logged();
+    let named = format!("table=\"inbox\" id={id}");
+    assert!(logged.contains(&named));
+    // Once it is mended it can be processed again.
+    let mend = "UPDATE inbox SET received_at = due_at WHERE status = 'parked'";
+    app.database().sql(mend).await;
+    let command = app.command("inbox.replay");
+    replay(&app.app, &command, Replay::These(vec![id]))
+        .await
+        .unwrap();
+    work(&app, &handler).await;
+    assert_eq!(handler.take(), ["spoilt"]);
 }

@@ -204,6 +204,7 @@ async fn an_order_that_cannot_be_read_keeps_no_other_from_its_turn(app: TestApp)
     for id in ["1", "3"] {
         assert_eq!(show(&app, &key, id).await["status"], "expired");
     }
+    assert!(crate::harness::logged().contains("table=\"orders\" id="));
     // It is looked at again once it has been mended.
     let mend = "UPDATE orders SET missing = 'veriff' WHERE order_id = '2'";
     app.database().sql(mend).await;
