@@ -85,6 +85,34 @@ impl<'a> Change<'a> {
         self.remind();
     }
 
+    /// It is another customer's now, of whom so much is missing and who was not reminded yet.
+    pub fn readdressed(&mut self, missing: Missing, request_id: &str) {
+        let detail = "another address in the shop".to_owned();
+        self.note(self.now, "moved", Some(detail), None);
+        self.begin_again(missing);
+        let (given, complete) = (false, missing.is_empty());
+        self.happens(Occasion::Proofs { given, complete }, Some(request_id));
+        self.remind();
+    }
+
+    /// The shop that had ended it wants it again: it is held as of now, or released.
+    pub fn reinstated(&mut self, missing: Missing, request_id: &str) {
+        self.note(self.now, "reinstated", None, None);
+        self.begin_again(missing);
+        self.order.ended_in_shop = false;
+        self.order.reinstated_at = Some(self.now);
+        self.order.deadline = self.pen.policy.schedule.deadline(self.now);
+        let complete = missing.is_empty();
+        self.happens(Occasion::Reinstate { complete }, Some(request_id));
+        self.remind();
+    }
+
+    fn begin_again(&mut self, missing: Missing) {
+        self.order.missing = missing;
+        self.order.reminded_at = None;
+        self.order.updated_at = self.now;
+    }
+
     /// A person has decided, while so much was missing; returns what comes of it. A reason about
     /// somebody who was erased is not kept.
     pub fn decided(
@@ -248,7 +276,7 @@ impl<'a> Change<'a> {
                 channel: WEBHOOK,
                 company: &self.order.company_id,
                 topic: event.topic(),
-                stream: Some(self.order.id.as_bytes()),
+                stream: Some(&stream(&self.order)),
                 key,
                 body: &(self.pen.policy.render_event)(event),
                 at: self.now,
@@ -274,6 +302,11 @@ impl<'a> Change<'a> {
         let is_the_owners = owner == Some(&*self.order.company_id);
         changed && is_the_owners && self.order.source == lightspeed::SOURCE.as_str()
     }
+}
+
+/// What happens to an order is told in this stream, whoever its customer is by then.
+pub(crate) fn stream(order: &Order) -> Vec<u8> {
+    format!("order {} {}", order.company_id, order.order_id).into_bytes()
 }
 
 /// What the audit log calls it when an order comes to stand somewhere by itself.

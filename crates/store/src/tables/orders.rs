@@ -190,6 +190,27 @@ pub async fn update(tx: &mut Tx<'_>, order: &Order) -> Result<()> {
     .map(drop)
 }
 
+/// Gives an order that was locked before to the customer that it names now, under the new name of its
+/// row; its timeline goes along. Whoever knows the row by its former name knows nothing any more.
+///
+/// # Errors
+/// Those of the database.
+pub async fn readdress(tx: &mut Tx<'_>, former: Uuid, order: &Order) -> Result<()> {
+    tx.execute(
+        "UPDATE orders SET id = $2, email_index = $3, data_key = $4 WHERE id = $1",
+        &[
+            former.into(),
+            order.id.into(),
+            order.email_index.as_bytes().into(),
+            order.data_key.into(),
+        ],
+    )
+    .await?;
+    let events = "UPDATE order_events SET order_row = $2 WHERE order_row = $1";
+    let values = [former.into(), order.id.into()];
+    tx.execute(events, &values).await.map(drop)
+}
+
 /// Finds an order and locks it.
 ///
 /// # Errors
