@@ -260,6 +260,15 @@ pub(super) fn values<'v>(delivery: &'v NewDelivery<'_>) -> [Value<'v>; 8] {
     ]
 }
 
+/// Whether anything of a stream is still to be delivered.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_waiting(tx: &mut Tx<'_>, stream: &[u8]) -> Result<bool> {
+    let sql = "SELECT 1 FROM deliveries WHERE status = 'waiting' AND stream = $1 LIMIT 1";
+    Ok(tx.find(sql, &[stream.into()]).await?.is_some())
+}
+
 /// The receivers in whose lines something is due: at most `count`, by name, those after `after`.
 ///
 /// # Errors
