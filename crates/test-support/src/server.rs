@@ -211,6 +211,11 @@ impl Server {
         command.output().context("cannot run bonafide")
     }
 
+    /// Forgets the variables of this prefix: commands, and the next start, know nothing of them.
+    pub fn forget(&mut self, prefix: &str) {
+        self.variables.retain(|name, _| !name.starts_with(prefix));
+    }
+
     /// The beginning of every URL of this server, without a slash at the end.
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use app::inbox::{Event, Handled, Handler, Replay, Status, Trouble, replay, reveal};
+use app::inbox::{Event, Handled, Handler, Replay, Status, Trouble, Worker, replay, reveal};
+use domain::hook::Source;
 use futures_util::future::BoxFuture;
 
 use super::{Told, all, event, hook, only, taking, work, worker};
@@ -19,6 +20,8 @@ flows!(
     two_instances_process_each_event_once,
     events_of_one_stream_are_processed_one_at_a_time,
     a_panic_is_a_failure_of_that_event_alone,
+    what_comes_while_its_sender_is_off_waits_until_it_is_on,
+    what_nobody_processes_is_kept_no_longer_than_the_rest,
     an_event_that_cannot_be_read_is_parked_and_delays_nobody,
     whoever_looks_at_an_event_is_recorded,
 );
@@ -244,4 +247,37 @@ async fn an_event_that_cannot_be_read_is_parked_and_delays_nobody(app: TestApp) 
         .unwrap();
     work(&app, &handler).await;
     assert_eq!(handler.take(), ["spoilt"]);
+}
+
+async fn what_comes_while_its_sender_is_off_waits_until_it_is_on(app: TestApp) {
+    let app = taking(&app).await;
+    hook(&app, &event("waits", "c-1")).expect(200).await;
+    // Somebody works, but not on this sender's events.
+    let nobody = Worker::new(app.app.clone(), super::settings());
+    let mut nobody = nobody.with(Source::Veriff, Told::new(|_| Ok(Handled::done("decided"))));
+    for _ in 0..80 {
+        nobody.run_due().await.unwrap();
+        app::inbox::clear(&app.app).await.unwrap();
+        app.advance(DAY);
+    }
+    let waits = only(&app).await;
+    assert_eq!((waits.status, waits.attempts), (Status::Waiting, 0));
+    let handler = Told::new(|_| Ok(Handled::done("linked")));
+    work(&app, &handler).await;
+    assert_eq!(handler.take(), ["waits"]);
+    // What is done is kept as long as anything that is.
+    app.advance(80 * DAY);
+    app::inbox::clear(&app.app).await.unwrap();
+    assert_eq!(only(&app).await.status, Status::Done);
+}
+
+async fn what_nobody_processes_is_kept_no_longer_than_the_rest(app: TestApp) {
+    let app = taking(&app).await;
+    hook(&app, &event("forgotten", "c-1")).expect(200).await;
+    app.advance(90 * DAY);
+    assert_eq!(app::inbox::clear(&app.app).await.unwrap(), 0);
+    app.advance(SECOND);
+    assert_eq!(app::inbox::clear(&app.app).await.unwrap(), 1);
+    let left = "SELECT COUNT(*) FROM data_keys WHERE purpose = 'event'";
+    assert_eq!(app.database().sql(left).await, [["0"]]);
 }
