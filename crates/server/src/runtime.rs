@@ -131,7 +131,7 @@ pub async fn open(
     let store = Store::open(location, connections, clock.clone())
         .await
         .map_err(|error| Failure::failed(format!("the database cannot be opened: {error}")))?;
-    store.watch(metrics::store::Watch);
+    store.watch(metrics::audit::Watch);
     let parts = Parts {
         store: Arc::new(store),
         clock,

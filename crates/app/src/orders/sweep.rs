@@ -159,7 +159,7 @@ impl Sweep {
         let customer = subject.customer.as_ref();
         let missing = self.pen.missing_of(&order, customer, self.now);
         let mut change = Change::of(&self.pen, order, key.as_ref(), self.now);
-        change.catch_up(missing, None);
+        change.catch_up(missing);
         Ok(change.write(tx).await?.1)
     }
 

@@ -10,6 +10,7 @@
 //! kept out of it, because it is never made their recorder.
 
 pub mod ages;
+pub mod audit;
 pub mod deliveries;
 mod families;
 pub mod inbox;
@@ -19,7 +20,6 @@ mod process;
 pub mod refusals;
 mod registry;
 pub mod requests;
-pub mod store;
 
 pub use families::{ALL, Family, Kind};
 pub use page::render as render_page;

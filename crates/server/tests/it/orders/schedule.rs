@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{ALL, ANN, HOUR, SECOND, enqueued, pass, place, placed, prove_all, show, timeline};
 use crate::harness::{Settings, TestApp, flows, schedule};
+use crate::metrics::Since;
 
 flows!(
     each_step_is_enqueued_once_at_its_time,
@@ -200,7 +201,9 @@ async fn an_order_that_cannot_be_read_keeps_no_other_from_its_turn(app: TestApp)
     }
     let spoil = "UPDATE orders SET missing = 'nonsense' WHERE order_id = '2'";
     app.database().sql(spoil).await;
+    let since = Since::now();
     pass(&app, 72).await;
+    since.assert_rise("bonafide_spoilt_rows_total", &[("table", "orders")], 1.0);
     for id in ["1", "3"] {
         assert_eq!(show(&app, &key, id).await["status"], "expired");
     }
