@@ -144,7 +144,8 @@ impl Arrival {
         let is_overdue = order::is_overdue(order.status, order.deadline, self.now);
         let waits = order.status == Status::Held && !is_overdue;
         let is_anothers = order.email_index != self.email_index;
-        if !comes_back && !(waits && is_anothers) {
+        let is_corrected = waits && is_anothers;
+        if !(comes_back || is_corrected) {
             return Ok((News::default(), "known"));
         }
         let (key, customer) = self.customer(tx).await?;
