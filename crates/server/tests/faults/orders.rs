@@ -106,7 +106,7 @@ impl Order {
 }
 
 /// Lets clients ask until there is no answer; each returns its orders as they stand with it.
-fn ask(port: u16, key: &Key, orders: Vec<Order>, count: &Arc<AtomicUsize>) -> JoinSet<Vec<Order>> {
+fn ask(port: u16, key: &Key, orders: &[Order], count: &Arc<AtomicUsize>) -> JoinSet<Vec<Order>> {
     let mut clients = JoinSet::new();
     let share = orders.len().div_ceil(CLIENTS).max(1);
     for orders in orders.chunks(share) {
@@ -157,7 +157,7 @@ async fn kill_again_and_again(engine: Engine) {
     for (kill, more) in all.chunks(ORDERS / KILLS).enumerate() {
         open.extend_from_slice(more);
         let answered = Arc::default();
-        let clients = ask(scene.server.port(), &key, open, &answered);
+        let clients = ask(scene.server.port(), &key, &open, &answered);
         // Each time at another moment.
         let moment = kill * 7 % (ORDERS / KILLS);
         until("a moment to kill", PATIENCE, || {
@@ -174,7 +174,7 @@ async fn kill_again_and_again(engine: Engine) {
     println!("{} orders done while being killed", done.len());
     receiver.behave(|_| Manner::Status(200));
     let port = scene.server.port();
-    let left = ask(port, &key, open, &Arc::default()).join_all().await;
+    let left = ask(port, &key, &open, &Arc::default()).join_all().await;
     done.extend(left.into_iter().flatten());
     assert!(done.len() == ORDERS && done.iter().all(Order::is_done));
     let expired = |order: &&Order| !order.is_to_be_released();

@@ -137,7 +137,8 @@ async fn what_happens_at_one_instant_is_told_in_order(app: TestApp) {
     prove(&app, &key, ANN, "veriff", true).await;
     let told = heard(&app, &receivers).await;
     for number in 0..20 {
-        let of_it = |message: &Value| message["data"]["order_id"] == number.to_string();
+        let order_id = number.to_string();
+        let of_it = |message: &Value| message["data"]["order_id"] == *order_id;
         let topics: Vec<_> = told
             .iter()
             .filter(|(_, message)| of_it(message))
