@@ -137,7 +137,7 @@ pub async fn open(
     let store = Store::open(location, connections, clock.clone())
         .await
         .map_err(|error| Failure::failed(format!("the database cannot be opened: {error}")))?;
-    store.watch_audit(metrics::audit::Watch);
+    store.watch(metrics::audit::Watch);
     let parts = Parts {
         store: Arc::new(store),
         clock,
@@ -302,6 +302,7 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
         "sessions whose time is over are not swept",
         |app| Box::pin(async { numbers::sweep(app).await.map(drop) }),
     );
+    tasks.spawn(look_at_held_orders(app.clone(), stop.clone()));
     every(SWEEPING, "held orders are not swept", |app| {
         Box::pin(async { orders::sweep(app).await.map(drop) })
     });
@@ -334,6 +335,18 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     every(CLEARING, "addresses left alone are not cleared", |app| {
         Box::pin(async { app::mail::clean_up(app).await.map(drop) })
     });
+}
+
+/// Has orders that were held under other rules looked at under those of this instance: once, when the
+/// database lets it.
+async fn look_at_held_orders(app: Arc<App>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(SWEEPING);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        match orders::look_at_all(&app).await {
+            Ok(_) => return,
+            Err(error) => tracing::warn!(cause = error.cause(), "held orders are not looked at"),
+        }
+    }
 }
 
 /// Asks Veriff for decisions that no hook brought, until `stop`.

@@ -111,6 +111,13 @@ pub(super) const AUDIT_BATCH: Family = Family {
     help: "Audit records that were committed together in one batch.",
 };
 
+pub(super) const SPOILT_ROWS: Family = Family {
+    name: "bonafide_spoilt_rows_total",
+    kind: Kind::Counter,
+    labels: &["table"],
+    help: "Rows that could not be read and were put aside, by table; the log names each.",
+};
+
 pub(super) const AGE_VERIFICATIONS: Family = Family {
     name: "bonafide_age_verifications_total",
     kind: Kind::Counter,
@@ -210,7 +217,7 @@ pub(super) const START_TIME: Family = Family {
 };
 
 /// All families.
-pub const ALL: [&Family; 23] = [
+pub const ALL: [&Family; 24] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &LIMIT_REFUSALS,
@@ -220,6 +227,7 @@ pub const ALL: [&Family; 23] = [
     &AUDIT_RECORDS,
     &AUDIT_FAILURES,
     &AUDIT_BATCH,
+    &SPOILT_ROWS,
     &AGE_VERIFICATIONS,
     &AGE_PROCESSING,
     &ORDERS,

@@ -127,6 +127,17 @@ impl Office {
         self.make_key(company, scopes, KeyLimits::default()).await
     }
 
+    /// A key with which a company's shop tells of orders and of proofs, without a limit.
+    pub async fn create_orders_key(&self, company: &str) -> Key {
+        let scopes = Scopes::NONE
+            .with(Scope::OrdersRead)
+            .with(Scope::OrdersWrite)
+            .with(Scope::CustomersWrite);
+        let limits = KeyLimits::from([(LimitName::Customers, Limit::Off)]);
+        let company = CompanyId::parse(company).unwrap();
+        self.make_key(company, scopes, limits).await
+    }
+
     async fn make_key(&self, company: CompanyId, scopes: Scopes, limits: KeyLimits) -> Key {
         let new = NewKey {
             company,

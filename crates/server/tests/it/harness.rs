@@ -180,7 +180,7 @@ impl TestApp {
             clock.clone(),
         );
         let store = store.await.unwrap();
-        store.watch_audit(bonafide::metrics::audit::Watch);
+        store.watch(bonafide::metrics::audit::Watch);
         let parts = Parts {
             store: Arc::new(store),
             clock,

@@ -1,5 +1,6 @@
 //! Orders of Lightspeed eCom: from the hook to what the shop shows, against a shop on loopback.
 
+mod changes;
 mod client;
 mod hooks;
 mod orders;

@@ -9,6 +9,7 @@ mod lists;
 mod mistakes;
 pub mod page;
 mod proofs;
+mod rules;
 mod schedule;
 mod staff;
 
