@@ -24,6 +24,7 @@ pub mod numbers;
 pub mod orders;
 mod people;
 pub mod quota;
+pub mod retention;
 pub mod rewrap;
 pub mod veriff;
 
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use domain::clock::Clock;
 use domain::random::Random;
+use domain::retention::Retention;
 use domain::seal::{IndexKey, KeyRing};
 use store::Store;
 
@@ -55,6 +57,8 @@ pub struct App {
     pub key_ring: Arc<KeyRing>,
     /// Data keys in frequent use.
     pub keys: Arc<KeysAtHand>,
+    /// For how long the operator keeps things.
+    pub retention: Retention,
     /// The operator's rules about ages.
     pub ages: ages::Policy,
     /// The operator's rules about numbers.
@@ -85,6 +89,8 @@ pub struct Parts {
     pub index_key: IndexKey,
     /// `ENCRYPTION_KEYS`.
     pub key_ring: KeyRing,
+    /// `AUDIT_RETENTION`, `RETENTION_MINIMUM` and `SESSION_RETENTION`.
+    pub retention: Retention,
     /// `AGE_…` and `IDENTITY_PROOFS`.
     pub ages: ages::Policy,
     /// `SESSION_TTL` and `API_BASE_URL`.
@@ -107,6 +113,7 @@ impl App {
             random,
             index_key,
             key_ring,
+            retention,
             ages,
             numbers,
             orders,
@@ -135,6 +142,7 @@ impl App {
             index_key,
             key_ring,
             keys,
+            retention,
             ages,
             numbers,
             orders,

@@ -19,6 +19,7 @@ pub mod number;
 pub mod order;
 pub mod random;
 pub mod rate;
+pub mod retention;
 pub mod seal;
 pub mod secret_hash;
 pub mod span;

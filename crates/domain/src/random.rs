@@ -22,6 +22,12 @@ pub fn uuid_v7(at: jiff::Timestamp, random: &dyn Random) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes(random)).into_uuid()
 }
 
+/// The least UUID of version 7 that can be made at a moment: what was named before it is less.
+pub fn least_uuid_v7(at: jiff::Timestamp) -> Uuid {
+    let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &[0; 10]).into_uuid()
+}
+
 #[cfg(test)]
 pub(crate) mod fixed {
     //! A repeatable source for tests.

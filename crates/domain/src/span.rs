@@ -104,6 +104,21 @@ impl Span {
         end.unwrap_or(Timestamp::MAX)
     }
 
+    /// The moment this long before `end`, likewise; stops where timestamps begin.
+    #[must_use]
+    pub fn before(self, end: Timestamp) -> Timestamp {
+        let start = match self.0 {
+            Length::Seconds(seconds) => {
+                end.checked_sub(SignedDuration::from_secs(seconds.cast_signed()))
+            }
+            Length::Years(years) => end
+                .to_zoned(TimeZone::UTC)
+                .checked_sub(years.cast_signed().years())
+                .map(|start| start.timestamp()),
+        };
+        start.unwrap_or(Timestamp::MIN)
+    }
+
     /// The same as a fixed duration; `None` for calendar years, whose length depends on the start.
     #[must_use]
     pub const fn as_duration(self) -> Option<Duration> {

@@ -76,8 +76,7 @@ impl Integrations {
             timeout: config.webhooks.timeout,
         };
         let mut worker = Worker::new(app.clone(), settings);
-        if let Some(shop) = &self.lightspeed {
-            let write_back = self.write_back(config, shop);
+        if let Some((shop, write_back)) = self.lightspeed.as_ref().zip(self.write_back(config)) {
             let hooks = LightspeedHooks::new(shop.clone(), gate.clone(), write_back);
             worker = with(worker, Source::Lightspeed, hooks);
         }
@@ -92,10 +91,9 @@ impl Integrations {
     /// These ways out, and those to the services we work with.
     #[must_use]
     pub fn channels(&self, channels: Channels, config: &Config, gate: &Arc<dyn Gate>) -> Channels {
-        match &self.lightspeed {
+        match self.write_back(config) {
             None => channels,
-            Some(shop) => {
-                let write_back = self.write_back(config, shop);
+            Some(write_back) => {
                 let company = config.integration_company.as_str().into();
                 let write_backs = WriteBacks::new(company, gate.clone(), write_back);
                 channels.with(LIGHTSPEED, write_backs)
@@ -103,14 +101,15 @@ impl Integrations {
         }
     }
 
-    /// What writes to the shop.
-    fn write_back(&self, config: &Config, shop: &Arc<LightspeedClient>) -> WriteBack {
-        let configured = config.lightspeed.as_ref();
-        let statuses = configured.map(|lightspeed| Statuses {
-            held: lightspeed.held_status.clone(),
-            released: lightspeed.released_status.clone(),
-        });
-        WriteBack::new(shop.clone(), statuses.unwrap_or_default())
+    /// What writes to the shop of Lightspeed, if configured.
+    pub fn write_back(&self, config: &Config) -> Option<WriteBack> {
+        let shop = self.lightspeed.clone()?;
+        let configured = config.lightspeed.as_ref()?;
+        let statuses = Statuses {
+            held: configured.held_status.clone(),
+            released: configured.released_status.clone(),
+        };
+        Some(WriteBack::new(shop, statuses))
     }
 }
 
@@ -122,6 +121,14 @@ fn with(worker: Worker, source: Source, handler: impl Handler + 'static) -> Work
 /// What gates the orders of shops.
 pub fn gate(app: &Arc<App>) -> Arc<dyn Gate> {
     Arc::new(OrderGate::new(app.clone()))
+}
+
+/// The senders that are configured: whose hooks are taken, and whose events are processed.
+#[must_use]
+pub fn sources(config: &Config) -> Vec<Source> {
+    let lightspeed = config.lightspeed.is_some().then_some(Source::Lightspeed);
+    let veriff = config.veriff.is_some().then_some(Source::Veriff);
+    lightspeed.into_iter().chain(veriff).collect()
 }
 
 /// Whose hooks are taken.

@@ -50,6 +50,11 @@ const CHECKPOINTS: Duration = Duration::from_secs(60);
 
 /// How often checkpoints are looked for that `CHECKPOINT_FILE` lacks.
 const PUBLISHING: Duration = Duration::from_secs(5);
+/// How often what was recorded is taken into the index of the audit log.
+const INDEXING: Duration = Duration::from_secs(5);
+
+/// How often it is looked for months to be made, and for what has been kept for long enough.
+const RETENTION: Duration = Duration::from_secs(60 * 60);
 
 /// How often idempotency keys whose time is over are cleared.
 const CLEARING: Duration = Duration::from_secs(60);
@@ -136,13 +141,14 @@ pub async fn open(
     let store = Store::open(location, connections, clock.clone())
         .await
         .map_err(|error| Failure::failed(format!("the database cannot be opened: {error}")))?;
-    store.watch_audit(metrics::audit::Watch);
+    store.watch(metrics::audit::Watch);
     let parts = Parts {
         store: Arc::new(store),
         clock,
         random,
         index_key: IndexKey::new(config.secrets.index_key.expose().as_bytes()),
         key_ring: key_ring(config)?,
+        retention: config.retention,
         ages: ages(config)?,
         numbers: numbers::Policy {
             lifetime: config.session_ttl,
@@ -152,6 +158,7 @@ pub async fn open(
         orders: orders::Policy {
             schedule: config.orders.schedule.clone(),
             agreement: config.orders.agreement.clone().map(Arc::new),
+            base_url: config.http.base_url.as_str().into(),
             render_event: http::orders::event,
             writes_back: config
                 .lightspeed
@@ -294,11 +301,21 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     every(CHECKPOINTS, "checkpoints are not made", |app| {
         Box::pin(async { app.checkpoints.make().await.map(drop) })
     });
+    every(INDEXING, "the audit log is not indexed", |app| {
+        Box::pin(async { app::audit::extend_index(app).await.map(drop) })
+    });
+    every(RETENTION, "months of the audit log are not made", |app| {
+        Box::pin(app::audit::make_months(app))
+    });
+    every(RETENTION, "what is too old is not taken away", |app| {
+        Box::pin(async { app::retention::take_away(app).await.map(drop) })
+    });
     every(
         SWEEPING,
         "sessions whose time is over are not swept",
         |app| Box::pin(async { numbers::sweep(app).await.map(drop) }),
     );
+    tasks.spawn(look_at_held_orders(app.clone(), stop.clone()));
     every(SWEEPING, "held orders are not swept", |app| {
         Box::pin(async { orders::sweep(app).await.map(drop) })
     });
@@ -346,6 +363,18 @@ pub async fn publish_checkpoints(app: Arc<App>, file: CheckpointFile, stop: Canc
         well = written.is_ok();
         if !well {
             metrics::audit::note_file_failure();
+        }
+    }
+}
+
+/// Has orders that were held under other rules looked at under those of this instance: once, when the
+/// database lets it.
+async fn look_at_held_orders(app: Arc<App>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(SWEEPING);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        match orders::look_at_all(&app).await {
+            Ok(_) => return,
+            Err(error) => tracing::warn!(cause = error.cause(), "held orders are not looked at"),
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn close(log: i64, head: Head, records: &[&Record], at: Timestamp) ->
 /// The columns of `audit_records`, in the order in which both engines write them.
 macro_rules! record_columns {
     () => {
-        "log, batch, position, at, request_id, company_id, credential, action, subject, \
+        "log, batch, position, month, at, request_id, company_id, credential, action, subject, \
          outcome, status, latency, occurrences, data_key, client, detail"
     };
 }
@@ -53,7 +53,7 @@ pub(crate) mod sqlite {
     const INSERT_RECORD: &str = concat!(
         "INSERT INTO audit_records (",
         record_columns!(),
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
     );
 
     pub fn insert(connection: &mut Connection, batch: &Batch, records: &[&Record]) -> Result<()> {
@@ -76,11 +76,12 @@ pub(crate) mod sqlite {
         Ok(())
     }
 
-    fn values<'r>(batch: &Batch, position: i64, record: &'r Record) -> [Value<'r>; 16] {
+    fn values<'r>(batch: &Batch, position: i64, record: &'r Record) -> [Value<'r>; 17] {
         [
             batch.log.into(),
             batch.number.into(),
             position.into(),
+            batch.month().number().into(),
             record.at.into(),
             (&record.request_id).into(),
             (&record.company).into(),
@@ -116,7 +117,7 @@ pub(crate) mod postgres {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)) \
          INSERT INTO audit_records (",
         record_columns!(),
-        ") SELECT $1, $2, row - 1, r.at, r.request_id, r.company_id, r.credential, r.action, \
+        ") SELECT $1, $2, row - 1, $22, r.at, r.request_id, r.company_id, r.credential, r.action, \
          r.subject, r.outcome, r.status, r.latency, r.occurrences, r.data_key, r.client, r.detail \
          FROM UNNEST($9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], \
          $14::bytea[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[], $19::uuid[], \
@@ -152,7 +153,8 @@ pub(crate) mod postgres {
         let data_key = column(records, |r| r.data_key);
         let client = column(records, |r| r.client.as_deref());
         let detail = column(records, |r| r.detail.as_deref());
-        let values: [&(dyn ToSql + Sync); 21] = [
+        let month = batch.month().number();
+        let values: [&(dyn ToSql + Sync); 22] = [
             &batch.log,
             &batch.number,
             &batch.size,
@@ -174,6 +176,7 @@ pub(crate) mod postgres {
             &data_key,
             &client,
             &detail,
+            &month,
         ];
         connection.execute_native(INSERT, &values).await.map(|_| ())
     }

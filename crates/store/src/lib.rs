@@ -15,6 +15,7 @@ mod ledger;
 mod look_ups;
 mod migrate;
 pub mod postgres;
+mod readable;
 mod row;
 pub mod sqlite;
 pub mod tables;
@@ -34,10 +35,11 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::{Error, Result};
+pub use readable::{Readable, Spoilt};
 pub use row::Row;
 pub use tx::Tx;
 pub use value::Value;
-pub use watch::AuditWatch;
+pub use watch::StoreWatch;
 pub use work::{Lane, Unit, Written};
 
 use tables::customers::{Found, Key};
@@ -171,9 +173,9 @@ impl Store {
         })
     }
 
-    /// Lets somebody watch how the audit log fares, from now on and until the end; only the first
-    /// is heard.
-    pub fn watch_audit(&self, watch: impl AuditWatch + 'static) {
+    /// Lets somebody watch how the store fares, from now on and until the end; only the first is
+    /// heard.
+    pub fn watch(&self, watch: impl StoreWatch + 'static) {
         self.watched.begin(Box::new(watch));
     }
 
@@ -225,6 +227,14 @@ impl Store {
     /// Tells whoever watches the audit log of a record that could not even be made.
     pub fn note_lost_record(&self) {
         self.watched.lost();
+    }
+
+    /// Tells the log, and whoever watches, of rows that cannot be read and were put aside.
+    pub fn note_spoilt(&self, rows: &[Spoilt]) {
+        for Spoilt { table, id, problem } in rows {
+            tracing::error!(table, %id, %problem, "a row cannot be read and is put aside");
+            self.watched.spoilt(table);
+        }
     }
 
     /// Whether the newest write failed, less than `within` ago, for want of the

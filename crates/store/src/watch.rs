@@ -1,25 +1,28 @@
-//! Telling somebody outside how the audit log fares, without knowing who it is.
+//! Telling somebody outside how the store fares, without knowing who it is.
 
 use std::sync::{Arc, OnceLock};
 
 use crate::work::Work;
 
-/// Is told how the audit log fares. It is called by the writers: it must not wait.
-pub trait AuditWatch: Send + Sync {
-    /// So many records, at least one, are durable as one batch.
+/// Is told how the audit log and the rows fare. It is called by the writers: it must not wait.
+pub trait StoreWatch: Send + Sync {
+    /// So many audit records, at least one, are durable as one batch.
     fn committed(&self, records: usize);
 
-    /// A record could not be written.
+    /// An audit record could not be written.
     fn failed(&self);
+
+    /// A row of a table could not be read and was put aside.
+    fn spoilt(&self, table: &'static str);
 }
 
 /// The writers' side: whoever watches, if anybody does.
 #[derive(Clone, Default)]
-pub(crate) struct Watched(Arc<OnceLock<Box<dyn AuditWatch>>>);
+pub(crate) struct Watched(Arc<OnceLock<Box<dyn StoreWatch>>>);
 
 impl Watched {
     /// The first who watches is the only one.
-    pub fn begin(&self, watch: Box<dyn AuditWatch>) {
+    pub fn begin(&self, watch: Box<dyn StoreWatch>) {
         let _ = self.0.set(watch);
     }
 
@@ -36,6 +39,13 @@ impl Watched {
     pub fn lost(&self) {
         if let Some(watch) = self.0.get() {
             watch.failed();
+        }
+    }
+
+    /// A row was put aside.
+    pub fn spoilt(&self, table: &'static str) {
+        if let Some(watch) = self.0.get() {
+            watch.spoilt(table);
         }
     }
 

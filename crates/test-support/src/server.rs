@@ -164,6 +164,11 @@ impl ServerBuilder {
 }
 
 impl Server {
+    /// Forgets the variables of this prefix: commands, and the next start, know nothing of them.
+    pub fn forget(&mut self, prefix: &str) {
+        self.variables.retain(|name, _| !name.starts_with(prefix));
+    }
+
     /// Starts the stopped server on the same port and directory; does nothing while it runs.
     pub fn start_again(&mut self) -> Result<()> {
         if self.process.is_none() {

@@ -60,7 +60,7 @@ impl Default for Policy {
 }
 
 /// How customers of the age surface are looked up.
-fn key(index: &IndexKey, company: &CompanyId, customer_id: &str) -> Key {
+pub(crate) fn key(index: &IndexKey, company: &CompanyId, customer_id: &str) -> Key {
     Key {
         company: company.clone(),
         index: index.index("age customer", company.as_str(), customer_id),

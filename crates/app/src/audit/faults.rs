@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 /// What is wrong, and where.
@@ -162,12 +163,16 @@ impl fmt::Display for Fault {
 /// What was checked and what was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
+    /// What was committed before may be gone: its time was over.
+    pub kept_from: Timestamp,
     /// Logs.
     pub logs: u64,
     /// Batches.
     pub batches: u64,
     /// Records.
     pub records: u64,
+    /// Records that are gone because their time was over.
+    pub retired: u64,
     /// Checkpoints.
     pub checkpoints: u64,
     /// Checkpoints kept elsewhere, with which the log was compared.

@@ -39,7 +39,9 @@ pub async fn prove(app: &App, place: Place) -> Result<Option<Proven>> {
     let found = app.store.read(move |mut tx| {
         Box::pin(async move { audit_leaves::find(&mut tx, log, batch, position).await })
     });
-    let Some((located, batch)) = found.await? else {
+    // Records whose time is over are on their way out, and their leaves are gone already.
+    let found = found.await?.filter(|(_, batch)| !batch.is_retired());
+    let Some((located, batch)) = found else {
         return Ok(None);
     };
     let (signed, span) = covering(app, log, batch.number).await?;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use store::tables::deliveries::{self, Claimed};
-use store::{Lane, Tx, Unit, Written};
+use store::{Lane, Readable, Spoilt, Tx, Unit, Written};
 use uuid::Uuid;
 
 use super::channel::Channels;
@@ -18,6 +18,8 @@ pub(super) struct Claims {
     pub next: Option<String>,
     /// Whether there may have been too little room for what is due.
     pub more: bool,
+    /// What could not be read, and was given up.
+    pub spoilt: Vec<Spoilt>,
 }
 
 /// What was claimed of one line.
@@ -26,7 +28,8 @@ pub(super) struct ClaimedLine {
     pub deliveries: Vec<Claimed>,
 }
 
-/// Claims what is due and has room, for the channels that there are.
+/// Claims what is due and has room, for the channels that there are, and gives up what cannot be
+/// read.
 pub(super) struct Claim {
     pub channels: Channels,
     pub lines: Lines,
@@ -50,6 +53,7 @@ impl Unit for Claim {
             next: due.last().filter(|_| !is_last).cloned(),
             lines: Vec::new(),
             more: false,
+            spoilt: Vec::new(),
         };
         let mut room = self.lines.room();
         let mut last = None;
@@ -68,12 +72,13 @@ impl Unit for Claim {
             let count = self.lines.room_of(&receiver).min(room);
             claims.more |= count == 0;
             if count > 0 {
-                let deliveries = self.claim(tx, &receiver, count).await?;
-                claims.more |= deliveries.len() >= count;
-                room = room.saturating_sub(deliveries.len());
+                let Readable { rows, spoilt } = self.claim(tx, &receiver, count).await?;
+                claims.more |= rows.len() + spoilt.len() >= count;
+                room = room.saturating_sub(rows.len());
+                claims.spoilt.extend(spoilt);
                 claims.lines.push(ClaimedLine {
                     receiver,
-                    deliveries,
+                    deliveries: rows,
                 });
             }
         }
@@ -90,9 +95,14 @@ impl Claim {
         tx: &mut Tx<'_>,
         receiver: &str,
         count: usize,
-    ) -> store::Result<Vec<Claimed>> {
+    ) -> store::Result<Readable<Claimed>> {
         let limit = i64::try_from(count).unwrap_or(i64::MAX);
-        deliveries::claim(tx, receiver, self.now, self.lease, self.until, limit).await
+        let (now, lease) = (self.now, self.lease);
+        let claimed = deliveries::claim(tx, receiver, now, lease, self.until, limit).await?;
+        for row in &claimed.spoilt {
+            deliveries::give_up_spoilt(tx, row.id, now).await?;
+        }
+        Ok(claimed)
     }
 }
 

@@ -141,6 +141,7 @@ impl Dispatcher {
             let (lease, until, now) = (claim.lease, claim.until, claim.now);
             let claims = self.shared.app.store.write(claim).await?;
             more |= claims.more;
+            self.shared.app.store.note_spoilt(&claims.spoilt);
             let shared = self.shared.clone();
             let opening = claims.lines.iter().map(|line| shared.open(line, now));
             let opened = join_all(opening).await;

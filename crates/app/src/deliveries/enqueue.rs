@@ -58,16 +58,6 @@ impl<'a> Sealed<'a> {
     /// Seals a message.
     pub fn new(random: &dyn Random, outgoing: &'a Outgoing<'a>) -> Result<Self, SealError> {
         let id = uuid_v7(outgoing.at, random);
-        Self::named(id, random, outgoing)
-    }
-
-    /// Seals a message under a name of the caller's: what is enqueued to one stream at one instant
-    /// arrives in the order of its names.
-    pub fn named(
-        id: Uuid,
-        random: &dyn Random,
-        outgoing: &'a Outgoing<'a>,
-    ) -> Result<Self, SealError> {
         Ok(Self {
             id,
             receiver: receiver(outgoing.channel, outgoing.company),

@@ -6,8 +6,9 @@ use store::{Lane, Tx, Unit, Written};
 
 use crate::{App, Result};
 
-/// How long an event is kept after it was processed, ignored or parked. Its sender's name for it is
-/// known for as long, and nobody repeats a hook after a week.
+/// How long an event is kept after it was processed, ignored or parked; and after it came, if its sender
+/// is switched off, so that nobody processes it. Its sender's name for it is known for as long, and
+/// nobody repeats a hook after a week.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// How many one transaction deletes.
@@ -43,7 +44,7 @@ impl Unit for Clear {
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<u64>> {
         Ok(Written {
-            output: inbox::delete_finished(tx, self.before, BATCH).await?,
+            output: inbox::delete_old(tx, self.before, BATCH).await?,
             records: Vec::new(),
         })
     }

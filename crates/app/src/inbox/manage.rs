@@ -39,7 +39,7 @@ pub enum Replay {
     ParkedOf(String),
 }
 
-/// At most `count` events, the newest first.
+/// At most `count` events, the newest first; what cannot be read is told to the log.
 ///
 /// # Errors
 /// When the database is away.
@@ -56,7 +56,9 @@ pub async fn list(app: &App, chosen: Chosen, count: u16) -> Result<Vec<Listed>> 
             inbox::list(&mut tx, &filter, count.into()).await
         })
     });
-    Ok(listed.await?)
+    let listed = listed.await?;
+    app.store.note_spoilt(&listed.spoilt);
+    Ok(listed.rows)
 }
 
 /// One event.

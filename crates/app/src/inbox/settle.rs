@@ -4,10 +4,10 @@ use domain::audit::{self, Record};
 use domain::hook::Source;
 use jiff::Timestamp;
 use store::tables::inbox::{self, Claimed, Outcome, Status};
-use store::{Lane, Tx, Unit, Written};
+use store::{Lane, Readable, Tx, Unit, Written};
 use uuid::Uuid;
 
-/// Claims what is due of a source and has room.
+/// Claims what is due of a source and has room, and parks what cannot be read.
 pub(super) struct Claim {
     pub source: Source,
     pub room: i64,
@@ -17,7 +17,7 @@ pub(super) struct Claim {
 }
 
 impl Unit for Claim {
-    type Output = Vec<Claimed>;
+    type Output = Readable<Claimed>;
 
     // What another claim of the same batch has leased would be seen, but not what it leaves for
     // another instance to see.
@@ -35,8 +35,12 @@ impl Unit for Claim {
             now,
             until,
         } = *self;
+        let claimed = inbox::claim(tx, source, now, lease, until, room).await?;
+        for row in &claimed.spoilt {
+            inbox::park_spoilt(tx, row.id, now).await?;
+        }
         Ok(Written {
-            output: inbox::claim(tx, source, now, lease, until, room).await?,
+            output: claimed,
             records: Vec::new(),
         })
     }

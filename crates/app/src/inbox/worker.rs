@@ -171,7 +171,9 @@ impl Worker {
             now,
             until,
         };
-        for claimed in app.store.write(claim).await? {
+        let claimed = app.store.write(claim).await?;
+        app.store.note_spoilt(&claimed.spoilt);
+        for claimed in claimed.rows {
             let turn = Turn {
                 shared: self.shared.clone(),
                 source,

@@ -9,15 +9,16 @@ use domain::seal::DataKey;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use store::Tx;
-use store::tables::deliveries;
 use store::tables::orders::Order;
+use store::tables::{self, deliveries};
+use store::{Lane, Tx, Unit, Written};
 
 use super::shop::ShopProblem;
 use super::{Gate, OrderName, WriteBack, Wrote};
 use crate::Result;
 use crate::deliveries::channel::{Channel, Fared, Fate, Line, Parcel, Sent, Tried};
 use crate::deliveries::{Outgoing, Sealed};
+use crate::orders::{self, KeyOf, Pen};
 use crate::people::sealing;
 
 /// The name of the channel.
@@ -32,7 +33,7 @@ pub(crate) async fn enqueue(
     now: Timestamp,
 ) -> store::Result<()> {
     // One at a time: of two that are under way together, the one that looked first may write last.
-    let stream = [LIGHTSPEED.as_bytes(), order.id.as_bytes()].concat();
+    let stream = stream(order);
     let outgoing = Outgoing {
         channel: LIGHTSPEED,
         company: &order.company_id,
@@ -44,6 +45,47 @@ pub(crate) async fn enqueue(
     };
     let sealed = Sealed::new(random, &outgoing).map_err(sealing)?;
     deliveries::insert(tx, LIGHTSPEED, &sealed.row()).await
+}
+
+/// In which stream the write-backs of an order wait.
+fn stream(order: &Order) -> Vec<u8> {
+    [LIGHTSPEED.as_bytes(), b" ", &orders::stream(order)].concat()
+}
+
+/// Enqueues write-backs of orders that the shop shows wrongly, but of those that wait to be written
+/// anyway; says of how many.
+pub(super) struct ShowAgain {
+    pub pen: Pen,
+    pub company: String,
+    pub orders: Vec<String>,
+    pub now: Timestamp,
+}
+
+impl Unit for ShowAgain {
+    type Output = u64;
+
+    fn lane(&self) -> Lane {
+        Lane::of(b"write-backs")
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<u64>> {
+        let mut enqueued = 0;
+        for order_id in &self.orders {
+            let order = tables::orders::find_for_update(tx, &self.company, order_id).await?;
+            let Some(order) = order else { continue };
+            if deliveries::is_waiting(tx, &stream(&order)).await? {
+                continue;
+            }
+            if let KeyOf::Key(key) = self.pen.key_of(tx, &order).await? {
+                enqueue(tx, &*self.pen.random, &order, &key, self.now).await?;
+                enqueued += 1;
+            }
+        }
+        Ok(Written {
+            output: enqueued,
+            records: Vec::new(),
+        })
+    }
 }
 
 /// Write-backs to the shop.
@@ -138,13 +180,21 @@ fn delivered(word: &'static str) -> Tried {
 fn failed(problem: ShopProblem) -> Tried {
     let pause = match problem {
         ShopProblem::Busy(pause) | ShopProblem::Refused(pause) => Some(pause),
-        ShopProblem::Away | ShopProblem::Garbled | ShopProblem::Unacceptable => None,
+        ShopProblem::Away
+        | ShopProblem::Garbled
+        | ShopProblem::Unacceptable
+        | ShopProblem::StatusRefused => None,
+    };
+    let line = match problem {
+        // The shop is well; what it was asked is not.
+        ShopProblem::StatusRefused => Fared::Well,
+        _ => Fared::Badly(pause.and_then(signed)),
     };
     Tried {
         word: problem.word(),
         status: None,
         fate: Fate::Again(pause),
-        line: Fared::Badly(pause.and_then(signed)),
+        line,
         note: None,
     }
 }

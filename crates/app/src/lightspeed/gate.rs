@@ -37,8 +37,12 @@ pub enum Standing {
 
 /// What gates orders.
 pub trait Gate: Send + Sync {
-    /// Has an order pass the gate, or wait; one that did so before is left as it is. Returns whose
-    /// it is.
+    /// Has an order pass the gate, or wait. One that did so before goes to the customer of another
+    /// address while it waits, and passes the gate anew when the shop had ended it; otherwise it is
+    /// left as it is. Returns whose it is by what the shop says.
+    ///
+    /// # Errors
+    /// [`crate::Code::Conflict`] when another shop of the company has an order of that number.
     fn place<'a>(&'a self, company: &'a str, order: Placement)
     -> BoxFuture<'a, Result<BlindIndex>>;
 

@@ -11,6 +11,7 @@ use super::shop::{LightspeedShop, ShopOrder};
 use super::write_back::{WriteBack, without_address};
 use super::{Envelope, OrderName};
 use crate::inbox::{Event, Handled, Handler, Trouble};
+use crate::{Code, Error};
 
 /// Processes the shop's hooks.
 pub struct LightspeedHooks {
@@ -88,7 +89,8 @@ impl LightspeedHooks {
             phone,
             placed_at: order.placed_at,
         };
-        let subject = self.gate.place(company, placement).await?;
+        let placed = self.gate.place(company, placement).await;
+        let subject = placed.map_err(of_the_gate)?;
         Ok(Handled::Done {
             word: "gated",
             subject: Some(subject),
@@ -105,6 +107,14 @@ impl LightspeedHooks {
             .cancel(company, number, "deleted in the shop")
             .await?;
         Ok(Handled::done(if ended { "ended" } else { "no_hold" }))
+    }
+}
+
+/// That another shop has an order of that number, no trying again helps.
+fn of_the_gate(error: Error) -> Trouble {
+    match error.problem().code {
+        Code::Conflict => Trouble::person("conflict"),
+        _ => error.into(),
     }
 }
 

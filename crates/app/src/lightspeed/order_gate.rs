@@ -33,6 +33,7 @@ impl OrderGate {
             email: order.email,
             phone: order.phone,
             placed_at: Some(order.placed_at),
+            follows_shop: true,
         };
         orders::place(&self.0, &ctx, request, Reply::unkept()).await?;
         let subject = ctx.exchange.subject();
@@ -56,7 +57,7 @@ impl OrderGate {
         }
         let ctx = on_behalf(&self.0, company, "order.cancel")?;
         let settlement = Settlement {
-            decision: Decision::Cancel,
+            decision: Decision::EndInShop,
             reason: reason.to_owned(),
         };
         orders::settle(&self.0, &ctx, order_id, settlement, Reply::unkept()).await?;

@@ -52,7 +52,9 @@ impl fmt::Debug for ShopOrder {
 pub struct OrderPage {
     /// How many there are in all.
     pub total: u64,
-    /// These.
+    /// How many the shop has listed, with those that cannot be read.
+    pub listed: u64,
+    /// Those that can.
     pub orders: Vec<ShopOrder>,
 }
 
@@ -70,6 +72,8 @@ pub enum ShopProblem {
     Garbled,
     /// It does not do that (any other status of 400 to 499).
     Unacceptable,
+    /// It does not give the order the fulfilment status that is configured.
+    StatusRefused,
 }
 
 impl ShopProblem {
@@ -82,6 +86,7 @@ impl ShopProblem {
             Self::Away => "unreachable",
             Self::Garbled => "garbled",
             Self::Unacceptable => "unacceptable",
+            Self::StatusRefused => "status_refused",
         }
     }
 }
@@ -94,6 +99,7 @@ impl fmt::Display for ShopProblem {
             Self::Away => "Lightspeed cannot be reached",
             Self::Garbled => "Lightspeed answers something that cannot be understood",
             Self::Unacceptable => "Lightspeed does not accept the request",
+            Self::StatusRefused => "Lightspeed refuses the fulfilment status",
         })
     }
 }
@@ -105,9 +111,10 @@ impl From<ShopProblem> for Trouble {
         let word = problem.word();
         match problem {
             ShopProblem::Busy(pause) | ShopProblem::Refused(pause) => Self::wait(word, pause),
-            ShopProblem::Away | ShopProblem::Garbled | ShopProblem::Unacceptable => {
-                Self::again(word)
-            }
+            ShopProblem::Away
+            | ShopProblem::Garbled
+            | ShopProblem::Unacceptable
+            | ShopProblem::StatusRefused => Self::again(word),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Looking through the shop's orders for what no hook told.
 //!
 //! Every order that was changed since the last time goes into the inbox, under a name made of its
-//! number and its last change, and from there the same way as after a hook. The place where the
-//! looking stands is kept after every page: a pass that was cut off goes on where it was.
+//! number and its last change, and from there the same way as after a hook. Where the shop shows
+//! something else than is true, because a write-back was given up for instance, it is written again.
+//! The place where the looking stands is kept after every page: a pass that was cut off goes on where
+//! it was.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -11,11 +13,13 @@ use store::{Lane, Tx, Unit, Written};
 
 use domain::audit::Record;
 
+use super::channel::ShowAgain;
 use super::hook::is_of_interest;
 use super::shop::{LightspeedShop, ShopOrder, ShopProblem};
-use super::{OrderName, SOURCE};
+use super::{Gate, OrderName, SOURCE, WriteBack};
 use crate::exchange::Exchange;
 use crate::inbox::{self, Incoming};
+use crate::orders::Pen;
 use crate::{App, Error, Result};
 
 /// How many orders a page has.
@@ -49,6 +53,8 @@ pub struct Progress {
     pub total: u64,
     /// Those that went into the inbox in this run: of their last change no pass had told.
     pub filed: u64,
+    /// Those that the shop showed wrongly: what it is to show was enqueued in this run.
+    pub shown_again: u64,
 }
 
 /// Why a pass was cut off. It can be taken up again.
@@ -72,26 +78,39 @@ impl From<ShopProblem> for Interrupted {
     }
 }
 
-/// Files every order that was changed since the last pass, or since when the request says. `watch` is
-/// told after every page.
+/// Files every order that was changed since the last pass, or since when the request says, and has what
+/// the `gate` knows of it shown in the shop where that shows something else. `watch` is told after every
+/// page.
 ///
 /// # Errors
 /// Why it was cut off.
 pub async fn sync(
     app: &App,
     exchange: &Exchange,
-    shop: &dyn LightspeedShop,
+    gate: &dyn Gate,
+    write_back: &WriteBack,
     request: &Request,
     watch: impl Fn(Progress),
 ) -> std::result::Result<Progress, Interrupted> {
     let mut pass = Pass::begin(app, request).await?;
     pass.save(app, None).await?;
-    while pass.take_page(app, shop).await? {
+    loop {
+        let page = pass.take_page(app, write_back.shop()).await?;
+        let stale = pass.stale(gate, write_back, &page).await?;
+        pass.progress.shown_again += pass.show_again(app, stale).await?;
+        if page.is_last {
+            break;
+        }
         pass.save(app, None).await?;
         watch(pass.progress);
     }
-    let Progress { seen, filed, .. } = pass.progress;
-    let detail = format!("seen={seen} filed={filed}");
+    let Progress {
+        seen,
+        filed,
+        shown_again,
+        ..
+    } = pass.progress;
+    let detail = format!("seen={seen} filed={filed} shown_again={shown_again}");
     let draft = app.recorder.draft(exchange).await?;
     pass.end();
     pass.save(app, Some(draft.finish("ok", 0, Some(detail))))
@@ -99,6 +118,12 @@ pub async fn sync(
     exchange.mark_recorded();
     watch(pass.progress);
     Ok(pass.progress)
+}
+
+/// A page that was filed.
+struct Page {
+    orders: Vec<ShopOrder>,
+    is_last: bool,
 }
 
 /// A pass under way.
@@ -140,31 +165,69 @@ impl Pass {
                 seen: offset,
                 total: offset,
                 filed: 0,
+                shown_again: 0,
             },
         })
     }
 
-    /// Files the next page; returns whether there is another.
+    /// Files the next page.
     async fn take_page(
         &mut self,
         app: &App,
         shop: &dyn LightspeedShop,
-    ) -> std::result::Result<bool, Interrupted> {
+    ) -> std::result::Result<Page, Interrupted> {
         let offset = self.offset.unwrap_or_default();
         let page = shop.changed(self.progress.since, offset, PAGE).await?;
-        let count = page.orders.len() as u64;
+        let unreadable = page.listed.saturating_sub(page.orders.len() as u64);
+        if unreadable > 0 {
+            tracing::warn!(unreadable, offset, "orders of the shop cannot be read");
+        }
         let incoming = page.orders.iter().filter_map(|order| self.incoming(order));
         let incoming: Vec<_> = incoming.collect();
         if !incoming.is_empty() {
             self.progress.filed += inbox::file(app, incoming).await?;
         }
-        let end = offset + count;
+        let end = offset + page.listed;
         self.progress.seen = end;
         self.progress.total = page.total.max(end);
-        let is_last = count == 0 || end >= page.total;
         // A page is never shorter than a step: there is no standing still.
-        self.offset = Some(offset + count.saturating_sub(OVERLAP).max(1));
-        Ok(!is_last)
+        self.offset = Some(offset + page.listed.saturating_sub(OVERLAP).max(1));
+        Ok(Page {
+            orders: page.orders,
+            is_last: page.listed == 0 || end >= page.total,
+        })
+    }
+
+    /// The orders of a page of which the shop shows something else than is true.
+    async fn stale(
+        &self,
+        gate: &dyn Gate,
+        write_back: &WriteBack,
+        page: &Page,
+    ) -> Result<Vec<String>> {
+        let mut stale = Vec::new();
+        for order in page.orders.iter().filter(|order| is_of_interest(order)) {
+            let standing = gate.standing(&self.company, &order.id).await?;
+            if standing.is_some_and(|standing| write_back.is_stale(order, &standing)) {
+                stale.push(order.id.clone());
+            }
+        }
+        Ok(stale)
+    }
+
+    async fn show_again(&self, app: &App, orders: Vec<String>) -> Result<u64> {
+        if orders.is_empty() {
+            return Ok(0);
+        }
+        let unit = ShowAgain {
+            pen: Pen::of(app),
+            company: self.company.clone(),
+            orders,
+            now: app.clock.now(),
+        };
+        let enqueued = app.store.write(unit).await?;
+        app.outbox.wake();
+        Ok(enqueued)
     }
 
     /// The event of an order, as a hook would have told it.

@@ -1,8 +1,9 @@
 //! Writing the outcome back to the shop: in a field of the order, and, where that is configured, by
 //! its fulfilment status.
 //!
-//! Only what differs is written, so our own hooks come to rest. A status is changed only from one
-//! that waits: what staff has decided, or has sent, stays as it is.
+//! Only what differs is written, so our own hooks come to rest. The field is written first, whatever
+//! becomes of the status, and a status is changed only from one that waits: what staff has decided, or
+//! has sent, stays as it is.
 
 use std::sync::Arc;
 
@@ -79,19 +80,28 @@ impl WriteBack {
         self.write(order, &shown(standing)).await
     }
 
-    /// The status comes first: while the field says that an order is held, it is.
+    /// Whether the shop shows something else of an order than where it stands.
+    #[must_use]
+    pub fn is_stale(&self, order: &ShopOrder, standing: &Standing) -> bool {
+        let shown = shown(standing);
+        !order.says(&shown) || self.status_for(order, &shown).is_some()
+    }
+
+    /// The field comes first: a status that the shop refuses must not keep staff from reading what is
+    /// true.
     pub(super) async fn write(
         &self,
         order: &ShopOrder,
         shown: &Shown,
     ) -> Result<Wrote, ShopProblem> {
         let mut wrote = Wrote::Nothing;
-        if let Some(status) = self.status_for(order, shown) {
-            self.shop.set_fulfilment(&order.id, status).await?;
+        if !order.says(shown) {
+            self.shop.set_field(order, &shown.text).await?;
             wrote = Wrote::Something;
         }
-        if order.field.as_deref() != Some(&shown.text) {
-            self.shop.set_field(order, &shown.text).await?;
+        if let Some(status) = self.status_for(order, shown) {
+            let changed = self.shop.set_fulfilment(&order.id, status).await;
+            changed.map_err(|problem| of_the_status(problem, status))?;
             wrote = Wrote::Something;
         }
         Ok(wrote)
@@ -109,6 +119,25 @@ impl WriteBack {
                 .as_deref()
                 .filter(|released| *released != now && held == Some(now)),
         }
+    }
+}
+
+impl ShopOrder {
+    fn says(&self, shown: &Shown) -> bool {
+        self.field.as_deref() == Some(&shown.text)
+    }
+}
+
+fn of_the_status(problem: ShopProblem, status: &str) -> ShopProblem {
+    match problem {
+        ShopProblem::Unacceptable => {
+            tracing::warn!(
+                status,
+                "Lightspeed refuses this fulfilment status; see LIGHTSPEED_HELD_STATUS"
+            );
+            ShopProblem::StatusRefused
+        }
+        other => other,
     }
 }
 

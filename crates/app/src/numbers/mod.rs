@@ -54,7 +54,11 @@ pub struct Event {
 }
 
 /// How the sessions of a number are found again.
-fn number_index(index: &IndexKey, company: &CompanyId, number: &MobileNumber) -> BlindIndex {
+pub(crate) fn number_index(
+    index: &IndexKey,
+    company: &CompanyId,
+    number: &MobileNumber,
+) -> BlindIndex {
     index.index("number", company.as_str(), number.as_str())
 }
 

@@ -59,41 +59,97 @@ impl<'a> Change<'a> {
         change
     }
 
-    /// What has come with time alone: the deadline, or a reminder.
-    pub fn catch_up(&mut self, request_id: Option<&str>) {
-        let Order {
-            status, deadline, ..
-        } = self.order;
-        if order::is_overdue(status, deadline, self.now) {
-            self.happens(Occasion::Deadline, request_id);
+    /// What has come with time alone: the deadline, or a reminder. An order of which nothing is
+    /// `missing` by the rules of today is released instead, however late that is noticed: no proof is
+    /// to come any more that would release it.
+    pub fn catch_up(&mut self, missing: Missing) {
+        if self.order.status == Status::Held {
+            self.learn(missing);
         }
+        let complete = missing.is_empty();
+        let given = false;
+        self.happens(Occasion::Proofs { given, complete }, None);
+        self.expire_if_overdue(None);
         self.remind();
     }
 
-    /// A proof was given or withdrawn.
-    pub fn proofs(&mut self, given: bool, missing: Missing, request_id: &str) {
-        self.catch_up(Some(request_id));
-        if missing != self.order.missing {
-            self.order.missing = missing;
-            self.order.updated_at = self.now;
-            self.note(self.now, "proof", Some(in_words(missing)), None);
+    /// A proof was given or withdrawn: what was missing `before`, and what is now. What comes after
+    /// the deadline comes late; an order of which nothing was missing before was not late.
+    pub fn proofs(&mut self, before: Missing, after: Missing, request_id: &str) {
+        let (given, complete) = (before.lost_any(after), after.is_empty());
+        if given || !complete {
+            self.expire_if_overdue(Some(request_id));
         }
-        let complete = missing.is_empty();
+        self.learn(after);
         self.happens(Occasion::Proofs { given, complete }, Some(request_id));
+        self.remind();
     }
 
-    /// A person has decided; returns what comes of it. A reason about somebody who was erased is
-    /// not kept.
-    pub fn decided(&mut self, occasion: Occasion, reason: &str) -> Result<Next, SealError> {
-        self.catch_up(None);
+    /// It is another customer's now, of whom so much is missing and who was not reminded yet.
+    pub fn readdressed(&mut self, missing: Missing, request_id: &str) {
+        let detail = "another address in the shop".to_owned();
+        self.note(self.now, "moved", Some(detail), None);
+        self.begin_again(missing);
+        let (given, complete) = (false, missing.is_empty());
+        self.happens(Occasion::Proofs { given, complete }, Some(request_id));
+        self.remind();
+    }
+
+    /// The shop that had ended it wants it again: it is held as of now, or released.
+    pub fn reinstated(&mut self, missing: Missing, request_id: &str) {
+        self.note(self.now, "reinstated", None, None);
+        self.begin_again(missing);
+        self.order.ended_in_shop = false;
+        self.order.reinstated_at = Some(self.now);
+        self.order.deadline = self.pen.policy.schedule.deadline(self.now);
+        let complete = missing.is_empty();
+        self.happens(Occasion::Reinstate { complete }, Some(request_id));
+        self.remind();
+    }
+
+    fn begin_again(&mut self, missing: Missing) {
+        self.order.missing = missing;
+        self.order.reminded_at = None;
+        self.order.updated_at = self.now;
+    }
+
+    /// A person has decided, while so much was missing; returns what comes of it. A reason about
+    /// somebody who was erased is not kept.
+    pub fn decided(
+        &mut self,
+        occasion: Occasion,
+        missing: Missing,
+        reason: &str,
+    ) -> Result<Next, SealError> {
+        self.expire_if_overdue(None);
         let next = order::next(self.order.status, occasion);
         if let Next::Becomes(status) = next {
+            if self.order.status.is_open() {
+                self.order.missing = missing;
+            }
             let row = event_row(self.order.id, self.order.events + 1);
             let seal = |key: &DataKey| key.seal(place(&row), reason.as_bytes(), &*self.pen.random);
             let sealed = self.key.map(seal).transpose()?;
             self.becomes(status, sealed);
         }
         Ok(next)
+    }
+
+    fn expire_if_overdue(&mut self, request_id: Option<&str>) {
+        let Order {
+            status, deadline, ..
+        } = self.order;
+        if order::is_overdue(status, deadline, self.now) {
+            self.happens(Occasion::Deadline, request_id);
+        }
+    }
+
+    fn learn(&mut self, missing: Missing) {
+        if missing != self.order.missing {
+            self.order.missing = missing;
+            self.order.updated_at = self.now;
+            self.note(self.now, "proof", Some(in_words(missing)), None);
+        }
     }
 
     /// Something happens that nobody asked for: the audit log hears of it here.
@@ -117,34 +173,24 @@ impl<'a> Change<'a> {
             self.told.push(Event::Order(moved));
         }
         if status == Status::Expired {
-            let last = self.order.steps.max(self.pen.policy.schedule.steps());
-            self.mail(last, "order.expired");
+            self.mails.push(Mail::Expired);
         }
     }
 
     /// Sends the newest reminder that is due, and notes when to look again.
     fn remind(&mut self) {
-        let Order {
-            placed_at,
-            deadline,
-            steps,
-            ..
-        } = self.order;
         if self.order.status != Status::Held {
             return;
         }
-        let schedule = &self.pen.policy.schedule;
-        if let Some(step) = schedule.due(placed_at, steps, self.now) {
+        let (from, schedule) = (self.order.held_from(), &self.pen.policy.schedule);
+        if let Some(step) = schedule.due(from, self.order.reminded_at, self.now) {
             let detail = format!("{} of {}", step + 1, schedule.steps());
             self.note(self.now, "reminder", Some(detail), None);
-            self.mail(step, "order.reminder");
+            self.order.reminded_at = Some(self.now);
+            self.mails.push(Mail::Reminder(self.now));
         }
-        self.order.next_at = Some(schedule.next(placed_at, deadline, self.now));
-    }
-
-    fn mail(&mut self, step: u32, topic: &'static str) {
-        self.order.steps = step.saturating_add(1);
-        self.mails.push(Mail { topic, step });
+        let next = schedule.next(from, self.order.deadline, self.now);
+        self.order.next_at = Some(next);
     }
 
     fn note(
@@ -225,21 +271,17 @@ impl<'a> Change<'a> {
     }
 
     async fn enqueue(&self, tx: &mut Tx<'_>, key: &DataKey) -> store::Result<()> {
-        // What is told at one instant arrives in the order of its names.
-        let mut names: Vec<Uuid> = self.told.iter().map(|_| self.name()).collect();
-        names.sort_unstable();
-        for (event, name) in self.told.iter().zip(names) {
+        for event in &self.told {
             let outgoing = Outgoing {
                 channel: WEBHOOK,
                 company: &self.order.company_id,
                 topic: event.topic(),
-                stream: Some(self.order.id.as_bytes()),
+                stream: Some(&stream(&self.order)),
                 key,
                 body: &(self.pen.policy.render_event)(event),
                 at: self.now,
             };
-            let sealed = Sealed::named(name, &*self.pen.random, &outgoing);
-            let sealed = sealed.map_err(sealing)?;
+            let sealed = Sealed::new(&*self.pen.random, &outgoing).map_err(sealing)?;
             store::tables::deliveries::insert_webhook(tx, &sealed.row()).await?;
         }
         if self.is_shown_elsewhere() {
@@ -260,10 +302,11 @@ impl<'a> Change<'a> {
         let is_the_owners = owner == Some(&*self.order.company_id);
         changed && is_the_owners && self.order.source == lightspeed::SOURCE.as_str()
     }
+}
 
-    fn name(&self) -> Uuid {
-        uuid_v7(self.now, &*self.pen.random)
-    }
+/// What happens to an order is told in this stream, whoever its customer is by then.
+pub(crate) fn stream(order: &Order) -> Vec<u8> {
+    format!("order {} {}", order.company_id, order.order_id).into_bytes()
 }
 
 /// What the audit log calls it when an order comes to stand somewhere by itself.

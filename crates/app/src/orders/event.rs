@@ -43,7 +43,7 @@ pub struct CustomerVerified {
     pub at: Timestamp,
     /// The customer's address, masked.
     pub masked_email: String,
-    /// The shop's numbers of the orders that were open.
+    /// The shop's numbers of the orders that were open, the newest hundred of them.
     pub orders: Vec<String>,
 }
 

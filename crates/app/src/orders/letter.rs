@@ -9,7 +9,7 @@ use domain::order::{Missing, Status};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use store::tables::orders::WithCustomer;
+use store::tables::orders::{Order, WithCustomer};
 
 use super::mails::Payload;
 use super::pen::Pen;
@@ -43,7 +43,7 @@ async fn found(app: &App, company: &str, payload: &[u8]) -> Result<Found> {
     let Some(subject) = Subject::find(app, company, payload.order).await? else {
         return Ok(Found::Nothing("no_order"));
     };
-    let occasion = occasion(&Pen::of(app), &subject.order, payload.step, app.clock.now());
+    let occasion = occasion(&Pen::of(app), &subject.order, payload, app.clock.now());
     let (occasion, missing) = match occasion {
         Ok(occasion) => occasion,
         Err(word) => return Ok(Found::Nothing(word)),
@@ -61,29 +61,41 @@ async fn found(app: &App, company: &str, payload: &[u8]) -> Result<Found> {
     })))
 }
 
-/// What the mail of a step is for at `now`, and what is missing; or the word for why it is not to
-/// be sent.
+/// What a mail is for at `now`, and what is missing; or the word for why it is not to be sent.
 fn occasion(
     pen: &Pen,
     found: &WithCustomer,
-    step: u32,
+    payload: Payload,
     now: Timestamp,
 ) -> std::result::Result<(Occasion, Missing), &'static str> {
     let order = &found.order;
     let customer = found.customer.as_ref().ok_or("no_customer")?;
-    let schedule = &pen.policy.schedule;
-    let occasion = match order.status {
-        Status::Held if now >= order.deadline => return Err("too_late"),
-        Status::Held if schedule.due(order.placed_at, 0, now) == Some(step) => {
-            Occasion::of_reminder(step, schedule.steps())
-        }
-        Status::Expired if step.checked_add(1) == Some(order.steps) => Occasion::Expired,
-        Status::Held | Status::Expired => return Err("superseded"),
-        Status::Released | Status::Late | Status::Cancelled => return Err("settled"),
+    let last = order.reminded_at.map(Timestamp::as_microsecond);
+    let occasion = match (order.status, payload.reminded_at) {
+        (Status::Held, _) if now >= order.deadline => return Err("too_late"),
+        (Status::Held, Some(at)) if last == Some(at) => reminder(pen, order, now)?,
+        (Status::Expired, None) => Occasion::Expired,
+        (Status::Held | Status::Expired, _) => return Err("superseded"),
+        (Status::Released | Status::Late | Status::Cancelled, _) => return Err("settled"),
     };
     let missing = pen.missing(&customer.standing, customer.age_verified_until, now);
     if missing.is_empty() {
         return Err("nothing_missing");
     }
     Ok((occasion, missing))
+}
+
+/// Which of the reminders the newest is, unless another is due by now. One that today's schedule
+/// does not know was sent by an earlier schedule, before today's first.
+fn reminder(
+    pen: &Pen,
+    order: &Order,
+    now: Timestamp,
+) -> std::result::Result<Occasion, &'static str> {
+    let (schedule, from) = (&pen.policy.schedule, order.held_from());
+    if schedule.due(from, order.reminded_at, now).is_some() {
+        return Err("superseded");
+    }
+    let step = schedule.due(from, None, now).unwrap_or_default();
+    Ok(Occasion::of_reminder(step, schedule.steps()))
 }

@@ -2,7 +2,7 @@
 //! transaction of the change.
 
 use domain::contact::Email;
-use domain::order::Missing;
+use domain::order::{Missing, Status};
 use domain::seal::{BlindIndex, DataKey, SealError};
 use jiff::Timestamp;
 use store::Tx;
@@ -17,6 +17,9 @@ use super::pen::Pen;
 use crate::customers::place;
 use crate::deliveries::{Outgoing, Sealed, WEBHOOK};
 use crate::people::sealing;
+
+/// How many open orders of a customer the merchant is told of at most.
+const TOLD: i64 = 100;
 
 /// A locked customer whose proofs were written anew.
 pub(crate) struct Proofs<'a> {
@@ -48,20 +51,20 @@ pub(crate) async fn look_again(
     proofs: &Proofs<'_>,
 ) -> store::Result<News> {
     let mut news = News::default();
-    if proofs.before == proofs.after {
-        return Ok(news);
-    }
-    let open = orders::list_open_for_update(tx, proofs.company, proofs.email_index).await?;
-    if proofs.after.is_empty() {
-        proofs.tell_verified(pen, tx, &open).await?;
+    let (company, customer) = (proofs.company, proofs.email_index);
+    if proofs.before != proofs.after && proofs.after.is_empty() {
+        proofs.tell_verified(pen, tx).await?;
         news.enqueued = true;
     }
     let given = proofs.before.lost_any(proofs.after);
-    for order in open {
+    for order in orders::list_changeable_for_update(tx, company, customer, given).await? {
+        if !proofs.matter_to(&order) {
+            continue;
+        }
         // A key of another time is a key that was destroyed.
         let key = Some(proofs.key).filter(|key| key.id() == order.data_key);
         let mut change = Change::of(pen, order, key, proofs.now);
-        change.proofs(given, proofs.after, proofs.request_id);
+        change.proofs(proofs.before, proofs.after, proofs.request_id);
         let (_, changed) = change.write(tx).await?;
         news.extend(changed);
     }
@@ -69,8 +72,15 @@ pub(crate) async fn look_again(
 }
 
 impl Proofs<'_> {
+    /// Whether there is news in it for an order. What is missing of one that is held may have changed
+    /// before these proofs did, with the operator's rules.
+    fn matter_to(&self, order: &Order) -> bool {
+        order.status != Status::Held || order.missing != self.after || self.after.is_empty()
+    }
+
     /// Tells the merchant that everything is proven.
-    async fn tell_verified(&self, pen: &Pen, tx: &mut Tx<'_>, open: &[Order]) -> store::Result<()> {
+    async fn tell_verified(&self, pen: &Pen, tx: &mut Tx<'_>) -> store::Result<()> {
+        let orders = orders::list_open_names(tx, self.company, self.email_index, TOLD).await?;
         let address = customers::find_address(tx, self.company, self.email_index).await?;
         let address = address.ok_or_else(|| sealing(SealError::DoesNotOpen))?;
         let place = place(&address.email_index, "email");
@@ -80,7 +90,7 @@ impl Proofs<'_> {
         let event = Event::Verified(CustomerVerified {
             at: self.now,
             masked_email: email.map(|email| email.masked()).unwrap_or_default(),
-            orders: open.iter().map(|order| order.order_id.clone()).collect(),
+            orders,
         });
         let outgoing = Outgoing {
             channel: WEBHOOK,

@@ -1,8 +1,8 @@
 //! Mails to customers, into the queue of deliveries.
 //!
-//! What is enqueued only names the order and the step; what the mail says is decided when it is
-//! sent, by [`super::letter`]. An order counts its steps in the transaction that enqueues one, so
-//! that each is enqueued once.
+//! What is enqueued only names the order and the reminder; what the mail says is decided when it is
+//! sent, by [`super::letter`]. An order notes when its customer was reminded in the transaction that
+//! enqueues the reminder, so that each is enqueued once.
 
 use domain::random::Random;
 use domain::seal::DataKey;
@@ -15,11 +15,12 @@ use uuid::Uuid;
 use crate::mail;
 
 /// A mail that is to be sent.
-pub(super) struct Mail {
-    /// `order.reminder`, or `order.expired`.
-    pub topic: &'static str,
-    /// Which step of the schedule it is; behind the last reminder stands the mail at the deadline.
-    pub step: u32,
+#[derive(Clone, Copy)]
+pub(super) enum Mail {
+    /// The reminder of this instant.
+    Reminder(Timestamp),
+    /// That the order has expired.
+    Expired,
 }
 
 /// What waits in the queue.
@@ -27,28 +28,33 @@ pub(super) struct Mail {
 pub(super) struct Payload {
     /// The order's row.
     pub order: Uuid,
-    /// Which step.
-    pub step: u32,
+    /// When the customer was reminded, in microseconds since 1970, as the order's row says it; not
+    /// there in a mail that tells of the end.
+    pub reminded_at: Option<i64>,
 }
 
 impl Mail {
     pub async fn enqueue(
-        &self,
+        self,
         tx: &mut Tx<'_>,
         random: &dyn Random,
         order: &Order,
         key: &DataKey,
         now: Timestamp,
     ) -> store::Result<()> {
+        let (topic, reminded_at) = match self {
+            Self::Reminder(at) => ("order.reminder", Some(at.as_microsecond())),
+            Self::Expired => ("order.expired", None),
+        };
         let payload = Payload {
             order: order.id,
-            step: self.step,
+            reminded_at,
         };
         let payload = serde_json::to_vec(&payload)
             .map_err(|error| store::Error::Refused(error.to_string()))?;
         let mail = mail::Mail {
             company: &order.company_id,
-            topic: self.topic,
+            topic,
             key,
             payload: &payload,
             at: now,

@@ -5,6 +5,7 @@
 //! expires. Each of these steps is one transaction: where the order stands, its timeline, the
 //! message to the merchant, the mail and the audit record are committed together or not at all.
 
+mod arrival;
 mod change;
 mod event;
 mod letter;
@@ -17,22 +18,25 @@ mod place;
 mod settle;
 mod show;
 mod shown;
+mod steps;
 mod subject;
 mod sweep;
 mod visit;
 
+pub(crate) use change::stream;
 pub use event::{CustomerVerified, Event, OrderMoved};
 pub use letter::OrderLetters;
 pub use list::{Cursor, Listed, list};
 pub(crate) use look_again::{Proofs, look_again};
 pub(crate) use news::News;
-pub(crate) use pen::Pen;
+pub(crate) use pen::{KeyOf, Pen};
 pub use place::{Placed, Request, place};
 pub use settle::{Decision, Settlement, settle};
 pub use show::{Moment, Story, show};
 pub use shown::Shown;
-pub use sweep::{held, sweep};
-pub use visit::{Given, Visit, give, visit};
+pub use steps::{opt_in, show_id, sign, tell_age};
+pub use sweep::{held, look_at_all, sweep};
+pub use visit::{Guest, Identity, Visit, welcome};
 
 use std::sync::Arc;
 
@@ -48,6 +52,8 @@ pub struct Policy {
     pub schedule: Schedule,
     /// What customers can sign on their page.
     pub agreement: Option<Arc<Agreement>>,
+    /// What the address of their page begins with, without a slash at the end.
+    pub base_url: Arc<str>,
     /// How the merchant's webhook is told, in the words of the surface.
     pub render_event: fn(&Event) -> Vec<u8>,
     /// The company whose orders of Lightspeed are shown there as they stand here, if any is: the shop

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use domain::order::Missing;
 use domain::random::Random;
-use domain::seal::{DataKey, KeyRing};
+use domain::seal::{DataKey, KeyRing, WrappedKey};
 use domain::standing::Standing;
 use jiff::Timestamp;
 use store::Tx;
+use store::tables::customers::Found;
 use store::tables::data_keys;
 use store::tables::orders::Order;
 
@@ -43,18 +44,32 @@ impl Pen {
         Missing::of(standing, self.ages.identity_by_age(age_until, now))
     }
 
+    /// What the customer of an order has not proven at `now`; of one who is gone, what was missing
+    /// last.
+    pub fn missing_of(&self, order: &Order, customer: Option<&Found>, now: Timestamp) -> Missing {
+        customer.map_or(order.missing, |customer| {
+            self.missing(&customer.standing, customer.age_verified_until, now)
+        })
+    }
+
     /// The key of an order's customer.
     pub async fn key_of(&self, tx: &mut Tx<'_>, order: &Order) -> store::Result<KeyOf> {
-        let Some(wrapped) = data_keys::find_by_id(tx, order.data_key).await? else {
-            return Ok(KeyOf::Destroyed);
+        let wrapped = data_keys::find_by_id(tx, order.data_key).await?;
+        Ok(self.opened(order, wrapped.as_ref()))
+    }
+
+    /// The key of an order's customer, which was looked up.
+    pub fn opened(&self, order: &Order, wrapped: Option<&WrappedKey>) -> KeyOf {
+        let Some(wrapped) = wrapped else {
+            return KeyOf::Destroyed;
         };
-        Ok(match self.ring.unwrap(&wrapped) {
+        match self.ring.unwrap(wrapped) {
             Ok(key) => KeyOf::Key(key),
             Err(error) => {
                 tracing::error!(%error, order = %order.id, "the key of an order does not open");
                 KeyOf::Unreadable
             }
-        })
+        }
     }
 }
 

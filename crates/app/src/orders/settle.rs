@@ -14,6 +14,7 @@ use super::news::News;
 use super::not_found;
 use super::pen::{KeyOf, Pen};
 use super::shown::Shown;
+use super::subject::owner_of;
 use crate::audit::Draft;
 use crate::idempotency::Reply;
 use crate::people::sealing;
@@ -26,6 +27,8 @@ pub enum Decision {
     Release,
     /// It is not to ship any more.
     Cancel,
+    /// The same, and it was its shop that said so: should it come back there, it passes the gate anew.
+    EndInShop,
 }
 
 /// A decision and why.
@@ -56,7 +59,8 @@ pub async fn settle(
     settlement: Settlement,
     reply: Reply<Shown>,
 ) -> Result<Shown> {
-    let email_index = whose(app, ctx, order_id).await?;
+    let email_index = owner_of(app, ctx.caller.company(), order_id).await?;
+    let email_index = email_index.ok_or_else(not_found)?;
     ctx.exchange.note_subject(email_index);
     let unit = Settle {
         pen: Pen::of(app),
@@ -75,17 +79,6 @@ pub async fn settle(
     ctx.exchange.mark_recorded();
     news.announce(app);
     Ok(shown)
-}
-
-/// Whose order it is, which never changes.
-async fn whose(app: &App, ctx: &Ctx, order_id: &str) -> Result<BlindIndex> {
-    let (company, order_id) = (ctx.caller.company().to_owned(), order_id.to_owned());
-    let found = app.store.read(move |mut tx| {
-        let (company, order_id) = (company.clone(), order_id.clone());
-        Box::pin(async move { orders::find(&mut tx, &company, &order_id).await })
-    });
-    let found = found.await?.ok_or_else(not_found)?;
-    Ok(found.order.email_index)
 }
 
 struct Settle {
@@ -109,10 +102,9 @@ impl Unit for Settle {
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         let now = self.clock.now();
-        let (company, order_id) = (&self.company, &self.order_id);
-        let decided = decide(&self.pen, tx, company, order_id, &self.settlement, now)
-            .await?
-            .ok_or_else(|| store::Error::Conflict("order erased elsewhere".into()))?;
+        let decided = self.decide(tx, now).await?;
+        let decided = decided
+            .ok_or_else(|| store::Error::Conflict("order erased or moved elsewhere".into()))?;
         let Decided {
             next,
             order,
@@ -139,50 +131,53 @@ impl Unit for Settle {
 }
 
 /// What came of a decision.
-pub(crate) struct Decided {
+struct Decided {
     /// Whether it changed anything.
-    pub next: Next,
+    next: Next,
     /// How the order stands now.
-    pub order: Shown,
+    order: Shown,
     /// What else to tell of it.
-    pub news: News,
+    news: News,
 }
 
-/// Decides about an order inside a transaction, whoever does; `None` when there is no such order.
-/// The unit that calls it stands in the lane of the customer's e-mail index. A decision that
-/// contradicts an earlier one writes nothing.
-pub(crate) async fn decide(
-    pen: &Pen,
-    tx: &mut Tx<'_>,
-    company: &str,
-    order_id: &str,
-    settlement: &Settlement,
-    now: Timestamp,
-) -> store::Result<Option<Decided>> {
-    let Some(order) = orders::find_for_update(tx, company, order_id).await? else {
-        return Ok(None);
-    };
-    let key = match pen.key_of(tx, &order).await? {
-        KeyOf::Key(key) => Some(key),
-        KeyOf::Destroyed => None,
-        KeyOf::Unreadable => return Err(sealing(SealError::DoesNotOpen)),
-    };
-    let mut change = Change::of(pen, order, key.as_ref(), now);
-    let occasion = match settlement.decision {
-        Decision::Release => Occasion::Release,
-        Decision::Cancel => Occasion::Cancel,
-    };
-    let next = change
-        .decided(occasion, &settlement.reason)
-        .map_err(sealing)?;
-    let news = match next {
-        Next::Contradicts => News::default(),
-        Next::Stays | Next::Becomes(_) => change.write(tx).await?.1,
-    };
-    let found = orders::find(tx, company, order_id).await?;
-    Ok(found.map(|found| Decided {
-        next,
-        order: Shown::of(pen, found, now),
-        news,
-    }))
+impl Settle {
+    /// Decides about the order; `None` when it is gone, or another customer's by now, in whose lane
+    /// this unit does not stand. A decision that contradicts an earlier one writes nothing.
+    async fn decide(&self, tx: &mut Tx<'_>, now: Timestamp) -> store::Result<Option<Decided>> {
+        let (pen, company, order_id) = (&self.pen, &self.company, &self.order_id);
+        let order = orders::find_for_update(tx, company, order_id).await?;
+        let Some(order) = order.filter(|order| order.email_index == self.email_index) else {
+            return Ok(None);
+        };
+        let key = match pen.key_of(tx, &order).await? {
+            KeyOf::Key(key) => Some(key),
+            KeyOf::Destroyed => None,
+            KeyOf::Unreadable => return Err(sealing(SealError::DoesNotOpen)),
+        };
+        let customer = orders::find(tx, company, order_id).await?;
+        let customer = customer.and_then(|found| found.customer);
+        let missing = pen.missing_of(&order, customer.as_ref(), now);
+        let mut change = Change::of(pen, order, key.as_ref(), now);
+        let (occasion, in_shop) = match self.settlement.decision {
+            Decision::Release => (Occasion::Release, false),
+            Decision::Cancel => (Occasion::Cancel, false),
+            Decision::EndInShop => (Occasion::Cancel, true),
+        };
+        let next = change
+            .decided(occasion, missing, &self.settlement.reason)
+            .map_err(sealing)?;
+        if let Next::Becomes(_) = next {
+            change.order.ended_in_shop = in_shop;
+        }
+        let news = match next {
+            Next::Contradicts => News::default(),
+            Next::Stays | Next::Becomes(_) => change.write(tx).await?.1,
+        };
+        let found = orders::find(tx, company, order_id).await?;
+        Ok(found.map(|found| Decided {
+            next,
+            order: Shown::of(pen, found, now),
+            news,
+        }))
+    }
 }

@@ -1,6 +1,7 @@
-//! Whom an order is about, looked up by our own name of it.
+//! Whom an order is about, looked up by our own name of it or by the shop's.
 
 use domain::contact::Email;
+use domain::seal::BlindIndex;
 use futures_util::FutureExt as _;
 use store::tables::companies;
 use store::tables::customers::{self, SealedAddress};
@@ -42,6 +43,11 @@ impl Subject {
         Ok(looked.await?)
     }
 
+    /// The name of the customer's data key.
+    pub const fn data_key(&self) -> Uuid {
+        self.address.data_key.id
+    }
+
     /// The customer's address.
     pub fn email(&self, app: &App) -> Result<Email> {
         let key = app.key_ring.unwrap(&self.address.data_key)?;
@@ -52,4 +58,18 @@ impl Subject {
         let text = std::str::from_utf8(&plain).map_err(Error::internal)?;
         Email::parse(text).map_err(Error::internal)
     }
+}
+
+/// Whose order it is, by the shop's number for it; `None` when the company has none of that number.
+pub(super) async fn owner_of(
+    app: &App,
+    company: &str,
+    order_id: &str,
+) -> Result<Option<BlindIndex>> {
+    let (company, order_id) = (company.to_owned(), order_id.to_owned());
+    let found = app.store.read(move |mut tx| {
+        let (company, order_id) = (company.clone(), order_id.clone());
+        async move { orders::find(&mut tx, &company, &order_id).await }.boxed()
+    });
+    Ok(found.await?.map(|found| found.order.email_index))
 }

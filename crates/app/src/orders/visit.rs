@@ -10,16 +10,15 @@ use domain::agreement::Agreement;
 use domain::mail::{Purpose, Ticket};
 use domain::order::{Missing, Status};
 use domain::standing::Proof;
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use store::tables::agreements;
-use store::{Lane, Tx, Unit, Written};
+use store::tables::veriff_sessions;
 
 use super::pen::Pen;
 use super::subject::Subject;
 use crate::credentials::Caller;
-use crate::customers::{self, Metadata, Update};
 use crate::exchange::Exchange;
-use crate::idempotency::Reply;
+use crate::veriff::{Check, Veriff};
 use crate::{App, Code, Ctx, Error, Result};
 
 /// What the customer of an order is shown.
@@ -37,149 +36,131 @@ pub struct Visit {
     pub deadline: Timestamp,
     /// What can be signed here.
     pub agreement: Option<Arc<Agreement>>,
+    /// How the customer can show who they are.
+    pub identity: Identity,
+}
+
+/// How the customer can show who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Where the check of an ID by Veriff stands; `None` when nobody is sent there.
+    pub check: Option<Check>,
+    /// Whether it is enough to pass the age checks.
+    pub by_age: bool,
+    /// How old a customer must be, in years.
+    pub minimum_age: u8,
+}
+
+impl Visit {
+    /// Whether the order is still waited with, or a step for it still counts.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        match self.status {
+            Status::Held | Status::Expired => true,
+            Status::Late => !self.missing.is_empty(),
+            Status::Released | Status::Cancelled => false,
+        }
+    }
+
+    /// Whether the customer is asked for a proof.
+    #[must_use]
+    pub fn asks_for(&self, proof: Proof) -> bool {
+        self.is_open() && self.is_missing(proof)
+    }
+
+    /// Whether a proof is missing.
+    #[must_use]
+    pub fn is_missing(&self, proof: Proof) -> bool {
+        self.missing.proofs().any(|missing| missing == proof)
+    }
 }
 
 /// Somebody with a good link.
-struct Guest {
-    caller: Caller,
-    subject: Subject,
+pub struct Guest {
+    pub(super) ctx: Ctx,
+    pub(super) subject: Subject,
+    visit: Visit,
 }
 
-/// Looks at the order that a link belongs to.
+impl Guest {
+    /// What they are shown: how everything stood when they came.
+    #[must_use]
+    pub const fn visit(&self) -> &Visit {
+        &self.visit
+    }
+}
+
+/// Lets in whoever comes by the link of an order, and looks at the order. Customers of the company
+/// that has Veriff can be sent there.
 ///
 /// # Errors
 /// [`Code::Unauthenticated`] when the token was not made here, its time is over, or the order or
 /// its customer is gone.
-pub async fn visit(app: &App, exchange: &Arc<Exchange>, token: &str) -> Result<Visit> {
-    Ok(welcome(app, exchange, token).await?.shown(app))
-}
-
-/// What a customer can give on the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Given<'a> {
-    /// The word that mail may be sent.
-    OptIn,
-    /// A signature under the agreement of this version.
-    Agreement(&'a str),
-}
-
-impl Given<'_> {
-    const fn proof(self) -> Proof {
-        match self {
-            Self::OptIn => Proof::EmailOptin,
-            Self::Agreement(_) => Proof::Membership,
-        }
-    }
-}
-
-/// Takes what the customer gives, and shows what is left. What was given before stays as it was;
-/// nothing is signed under an agreement that is not today's, which is shown instead.
-///
-/// # Errors
-/// Those of [`visit`].
-pub async fn give(
+pub async fn welcome(
     app: &App,
+    veriff: Option<&Veriff>,
     exchange: &Arc<Exchange>,
     token: &str,
-    given: Given<'_>,
-) -> Result<Visit> {
-    let guest = welcome(app, exchange, token).await?;
-    let shown = guest.shown(app);
-    if !shown.missing.proofs().any(|proof| proof == given.proof()) {
-        return Ok(shown);
-    }
-    let agreement = match given {
-        Given::OptIn => None,
-        Given::Agreement(version) => {
-            let agreement = shown.agreement.clone();
-            match agreement.filter(|agreement| agreement.version() == version) {
-                Some(agreement) => Some(agreement),
-                None => return Ok(shown),
-            }
-        }
-    };
-    if let Some(agreement) = &agreement {
-        // Before the signature: a text that nobody signed does no harm, the reverse would.
-        let unit = Keep {
-            company: guest.caller.company().to_owned(),
-            agreement: agreement.clone(),
-            now: app.clock.now(),
-        };
-        app.store.write(unit).await?;
-    }
-    let update = Update {
-        email: guest.subject.email(app)?,
-        phone: None,
-        proof: given.proof(),
-        status: true,
-        metadata: Metadata {
-            ip_address: exchange.address.map(|address| address.to_string()),
-            user_agent: exchange.user_agent.clone(),
-            verification_id: None,
-            agreement: agreement.map(|agreement| agreement.version().to_owned()),
-        },
-        occurred_at: None,
-    };
-    let ctx = Ctx {
-        caller: guest.caller,
-        exchange: exchange.clone(),
-    };
-    customers::update(app, &ctx, update, Reply::unkept()).await?;
-    visit(app, exchange, token).await
-}
-
-/// Keeps the text of an agreement.
-struct Keep {
-    company: String,
-    agreement: Arc<Agreement>,
-    now: Timestamp,
-}
-
-impl Unit for Keep {
-    type Output = ();
-
-    fn lane(&self) -> Lane {
-        Lane::of(self.agreement.version().as_bytes())
-    }
-
-    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
-        agreements::keep(tx, &self.company, &self.agreement, self.now).await?;
-        Ok(Written {
-            output: (),
-            records: Vec::new(),
-        })
-    }
-}
-
-async fn welcome(app: &App, exchange: &Arc<Exchange>, token: &str) -> Result<Guest> {
+) -> Result<Guest> {
     let now = app.clock.now();
     let ticket = Ticket::read(&app.index_key, Purpose::Verify, token, now).ok_or_else(refused)?;
     let caller = Caller::by_link(ticket.company.clone(), &app.index_key);
     exchange.note_caller(caller.clone());
-    let subject = Subject::find(app, ticket.company.as_str(), ticket.subject).await?;
+    let company = ticket.company.as_str();
+    let subject = Subject::find(app, company, ticket.subject).await?;
     let subject = subject.ok_or_else(refused)?;
     exchange.note_subject(subject.order.order.email_index);
-    Ok(Guest { caller, subject })
+    let has_veriff = veriff.is_some_and(|veriff| veriff.company == company);
+    Ok(Guest {
+        visit: look(app, &subject, has_veriff, now).await?,
+        ctx: Ctx {
+            caller,
+            exchange: exchange.clone(),
+        },
+        subject,
+    })
 }
 
 fn refused() -> Error {
     Error::new(Code::Unauthenticated, "The link is not accepted.")
 }
 
-impl Guest {
-    fn shown(&self, app: &App) -> Visit {
-        let order = &self.subject.order.order;
-        let missing = self.subject.order.customer.as_ref().map(|customer| {
-            let until = customer.age_verified_until;
-            Pen::of(app).missing(&customer.standing, until, app.clock.now())
-        });
-        Visit {
-            company_name: self.subject.company_name.clone(),
-            order_id: order.order_id.clone(),
-            status: order.status,
-            missing: missing.unwrap_or(Missing::ALL),
-            deadline: order.deadline,
-            agreement: app.orders.agreement.clone(),
-        }
-    }
+async fn look(app: &App, subject: &Subject, has_veriff: bool, now: Timestamp) -> Result<Visit> {
+    let order = &subject.order.order;
+    let missing = subject.order.customer.as_ref().map(|customer| {
+        let until = customer.age_verified_until;
+        Pen::of(app).missing(&customer.standing, until, now)
+    });
+    let check = match has_veriff {
+        true => Some(check(app, subject, now).await?),
+        false => None,
+    };
+    Ok(Visit {
+        company_name: subject.company_name.clone(),
+        order_id: order.order_id.clone(),
+        status: order.status,
+        missing: missing.unwrap_or(Missing::ALL),
+        deadline: order.deadline,
+        agreement: app.orders.agreement.clone(),
+        identity: Identity {
+            check,
+            // Whose document says too young is not asked what they say themselves.
+            by_age: app.ages.proves_identity && check != Some(Check::TooYoung),
+            minimum_age: app.ages.age.minimum(),
+        },
+    })
+}
+
+/// Where the customer's ID check stands.
+async fn check(app: &App, subject: &Subject, now: Timestamp) -> Result<Check> {
+    let order = &subject.order.order;
+    let (company, index) = (order.company_id.clone(), order.email_index);
+    let newest = app.store.read(move |mut tx| {
+        let company = company.clone();
+        async move { veriff_sessions::find_newest(&mut tx, &company, index).await }.boxed()
+    });
+    // What is of somebody who had this address before is not this customer's.
+    let own = |session: &veriff_sessions::Session| session.data_key == subject.data_key();
+    let newest = newest.await?.filter(own);
+    Ok(Check::of(newest.as_ref(), order.placed_at, now))
 }

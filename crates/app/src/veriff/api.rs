@@ -69,8 +69,13 @@ impl std::error::Error for VeriffProblem {}
 
 /// Veriff.
 pub trait VeriffApi: Send + Sync {
-    /// Makes a session under a reference of ours. Each call makes another, and each is paid for.
-    fn open(&self, reference: Uuid) -> BoxFuture<'_, Result<Opened, VeriffProblem>>;
+    /// Makes a session under a reference of ours, from which the customer's browser goes `back` to an
+    /// address, if one is given. Each call makes another, and each is paid for.
+    fn open<'a>(
+        &'a self,
+        reference: Uuid,
+        back: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Opened, VeriffProblem>>;
 
     /// The decision on a session, as Veriff wrote and signed it; `None` while there is none.
     fn decision<'a>(

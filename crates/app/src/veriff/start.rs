@@ -52,7 +52,8 @@ impl std::fmt::Debug for Started {
     }
 }
 
-/// Finds the customer's session, or has one made; the customer is created if need be.
+/// Finds the customer's session, or has one made; the customer is created if need be. From a session
+/// that is made now the customer's browser goes `back` to an HTTPS address, if one is given.
 ///
 /// # Errors
 /// [`Code::NotConfigured`] when the company has no Veriff, [`Code::Unavailable`] when Veriff or the
@@ -62,6 +63,7 @@ pub async fn start(
     veriff: Option<&Veriff>,
     ctx: &Ctx,
     email: Email,
+    back: Option<String>,
     reply: Reply<Started>,
 ) -> Result<Started> {
     let veriff = veriff.filter(|veriff| veriff.company == ctx.caller.company());
@@ -92,6 +94,7 @@ pub async fn start(
                 app: app.clone(),
                 veriff: veriff.clone(),
                 asked,
+                back,
                 until: now.saturating_add(ASKING).unwrap_or(now),
                 draft,
                 reply,
@@ -264,6 +267,7 @@ struct Asking {
     app: Arc<App>,
     veriff: Veriff,
     asked: Asked,
+    back: Option<String>,
     until: Timestamp,
     draft: Draft,
     reply: Arc<Reply<Started>>,
@@ -271,7 +275,8 @@ struct Asking {
 
 impl Asking {
     async fn see_through(self) -> Result<Started> {
-        match self.veriff.api.open(self.asked.reference).await {
+        let api = &self.veriff.api;
+        match api.open(self.asked.reference, self.back.as_deref()).await {
             Ok(opened) => self.note(opened).await,
             Err(problem) => {
                 self.give_up(problem).await;

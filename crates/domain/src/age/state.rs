@@ -27,22 +27,28 @@ static SAIPAN: TimeZone = tz::get!("Pacific/Saipan");
 
 /// Makes the enum and its tables from one list, so that no state can miss its code or its zone.
 macro_rules! states {
-    ($($name:ident $code:literal $zone:ident;)*) => {
+    ($($variant:ident $code:literal $name:literal $zone:ident;)*) => {
         /// A state of the United States, the District of Columbia, or one of the five inhabited
         /// territories. Ordered as listed: states and district by name, then the territories.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum State {
-            $(#[doc = concat!("`", $code, "`.")] $name,)*
+            $(#[doc = concat!("`", $code, "`.")] $variant,)*
         }
 
         impl State {
             /// Every state, district and territory.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The two-letter code of the postal service, in capitals.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $code,)* }
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// What people call it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
             }
 
             /// The time zone that most of its people live in.
@@ -54,69 +60,69 @@ macro_rules! states {
             /// islands. For them a day begins at most an hour early or late.
             #[must_use]
             pub const fn time_zone(self) -> &'static TimeZone {
-                match self { $(Self::$name => &$zone,)* }
+                match self { $(Self::$variant => &$zone,)* }
             }
         }
     };
 }
 
 states! {
-    Alabama "AL" CENTRAL;
-    Alaska "AK" ANCHORAGE;
-    Arizona "AZ" PHOENIX;
-    Arkansas "AR" CENTRAL;
-    California "CA" PACIFIC;
-    Colorado "CO" MOUNTAIN;
-    Connecticut "CT" EASTERN;
-    Delaware "DE" EASTERN;
-    DistrictOfColumbia "DC" EASTERN;
-    Florida "FL" EASTERN;
-    Georgia "GA" EASTERN;
-    Hawaii "HI" HONOLULU;
-    Idaho "ID" BOISE;
-    Illinois "IL" CENTRAL;
-    Indiana "IN" INDIANAPOLIS;
-    Iowa "IA" CENTRAL;
-    Kansas "KS" CENTRAL;
-    Kentucky "KY" EASTERN;
-    Louisiana "LA" CENTRAL;
-    Maine "ME" EASTERN;
-    Maryland "MD" EASTERN;
-    Massachusetts "MA" EASTERN;
-    Michigan "MI" DETROIT;
-    Minnesota "MN" CENTRAL;
-    Mississippi "MS" CENTRAL;
-    Missouri "MO" CENTRAL;
-    Montana "MT" MOUNTAIN;
-    Nebraska "NE" CENTRAL;
-    Nevada "NV" PACIFIC;
-    NewHampshire "NH" EASTERN;
-    NewJersey "NJ" EASTERN;
-    NewMexico "NM" MOUNTAIN;
-    NewYork "NY" EASTERN;
-    NorthCarolina "NC" EASTERN;
-    NorthDakota "ND" CENTRAL;
-    Ohio "OH" EASTERN;
-    Oklahoma "OK" CENTRAL;
-    Oregon "OR" PACIFIC;
-    Pennsylvania "PA" EASTERN;
-    RhodeIsland "RI" EASTERN;
-    SouthCarolina "SC" EASTERN;
-    SouthDakota "SD" CENTRAL;
-    Tennessee "TN" CENTRAL;
-    Texas "TX" CENTRAL;
-    Utah "UT" MOUNTAIN;
-    Vermont "VT" EASTERN;
-    Virginia "VA" EASTERN;
-    Washington "WA" PACIFIC;
-    WestVirginia "WV" EASTERN;
-    Wisconsin "WI" CENTRAL;
-    Wyoming "WY" MOUNTAIN;
-    AmericanSamoa "AS" PAGO_PAGO;
-    Guam "GU" GUAM;
-    NorthernMarianaIslands "MP" SAIPAN;
-    PuertoRico "PR" PUERTO_RICO;
-    VirginIslands "VI" ST_THOMAS;
+    Alabama "AL" "Alabama" CENTRAL;
+    Alaska "AK" "Alaska" ANCHORAGE;
+    Arizona "AZ" "Arizona" PHOENIX;
+    Arkansas "AR" "Arkansas" CENTRAL;
+    California "CA" "California" PACIFIC;
+    Colorado "CO" "Colorado" MOUNTAIN;
+    Connecticut "CT" "Connecticut" EASTERN;
+    Delaware "DE" "Delaware" EASTERN;
+    DistrictOfColumbia "DC" "District of Columbia" EASTERN;
+    Florida "FL" "Florida" EASTERN;
+    Georgia "GA" "Georgia" EASTERN;
+    Hawaii "HI" "Hawaii" HONOLULU;
+    Idaho "ID" "Idaho" BOISE;
+    Illinois "IL" "Illinois" CENTRAL;
+    Indiana "IN" "Indiana" INDIANAPOLIS;
+    Iowa "IA" "Iowa" CENTRAL;
+    Kansas "KS" "Kansas" CENTRAL;
+    Kentucky "KY" "Kentucky" EASTERN;
+    Louisiana "LA" "Louisiana" CENTRAL;
+    Maine "ME" "Maine" EASTERN;
+    Maryland "MD" "Maryland" EASTERN;
+    Massachusetts "MA" "Massachusetts" EASTERN;
+    Michigan "MI" "Michigan" DETROIT;
+    Minnesota "MN" "Minnesota" CENTRAL;
+    Mississippi "MS" "Mississippi" CENTRAL;
+    Missouri "MO" "Missouri" CENTRAL;
+    Montana "MT" "Montana" MOUNTAIN;
+    Nebraska "NE" "Nebraska" CENTRAL;
+    Nevada "NV" "Nevada" PACIFIC;
+    NewHampshire "NH" "New Hampshire" EASTERN;
+    NewJersey "NJ" "New Jersey" EASTERN;
+    NewMexico "NM" "New Mexico" MOUNTAIN;
+    NewYork "NY" "New York" EASTERN;
+    NorthCarolina "NC" "North Carolina" EASTERN;
+    NorthDakota "ND" "North Dakota" CENTRAL;
+    Ohio "OH" "Ohio" EASTERN;
+    Oklahoma "OK" "Oklahoma" CENTRAL;
+    Oregon "OR" "Oregon" PACIFIC;
+    Pennsylvania "PA" "Pennsylvania" EASTERN;
+    RhodeIsland "RI" "Rhode Island" EASTERN;
+    SouthCarolina "SC" "South Carolina" EASTERN;
+    SouthDakota "SD" "South Dakota" CENTRAL;
+    Tennessee "TN" "Tennessee" CENTRAL;
+    Texas "TX" "Texas" CENTRAL;
+    Utah "UT" "Utah" MOUNTAIN;
+    Vermont "VT" "Vermont" EASTERN;
+    Virginia "VA" "Virginia" EASTERN;
+    Washington "WA" "Washington" PACIFIC;
+    WestVirginia "WV" "West Virginia" EASTERN;
+    Wisconsin "WI" "Wisconsin" CENTRAL;
+    Wyoming "WY" "Wyoming" MOUNTAIN;
+    AmericanSamoa "AS" "American Samoa" PAGO_PAGO;
+    Guam "GU" "Guam" GUAM;
+    NorthernMarianaIslands "MP" "Northern Mariana Islands" SAIPAN;
+    PuertoRico "PR" "Puerto Rico" PUERTO_RICO;
+    VirginIslands "VI" "U.S. Virgin Islands" ST_THOMAS;
 }
 
 impl State {
@@ -182,6 +188,18 @@ mod tests {
         ("Pacific/Pago_Pago", "AS"),
         ("Pacific/Saipan", "MP"),
     ];
+
+    #[test]
+    fn every_name_is_one_state() {
+        let mut names: Vec<_> = State::ALL.iter().map(|state| state.name()).collect();
+        assert_eq!((names[0], names[8]), ("Alabama", "District of Columbia"));
+        assert_eq!(names.last(), Some(&"U.S. Virgin Islands"));
+        let mark = |sign: char| !sign.is_ascii_alphabetic() && !" .".contains(sign);
+        assert!(names.iter().all(|name| !name.contains(mark)));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 56);
+    }
 
     fn codes() -> impl Iterator<Item = (&'static str, &'static str)> {
         let each =

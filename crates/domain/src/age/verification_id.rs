@@ -31,6 +31,13 @@ impl VerificationId {
         Self(text)
     }
 
+    /// What is less than the name of every verification from a moment on, and more than that of
+    /// every one before; times have as many digits from 2001 to 2286.
+    #[must_use]
+    pub fn bound(at: Timestamp) -> String {
+        format!("{PREFIX}{}", at.as_millisecond().max(0))
+    }
+
     /// Reads a name that [`VerificationId::generate`] could have made; `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Digest, merkle, sha256};
+use super::{Digest, Month, merkle, sha256};
 
 /// Prefix of a head's hash, apart from those of leaves and nodes.
 const HEAD: u8 = 0x02;
@@ -60,6 +60,17 @@ impl Batch {
             committed_at: self.committed_at,
             previous: self.previous,
         }
+    }
+
+    /// The month by which its records are kept.
+    pub fn month(&self) -> Month {
+        Month::of(self.committed_at)
+    }
+
+    /// Whether its records are gone because their time was over: the leaves went with them, and what
+    /// the head covers stayed.
+    pub const fn is_retired(&self) -> bool {
+        self.size > 0 && self.leaves.is_empty()
     }
 
     /// The chain's end once this batch is in it.

@@ -17,6 +17,7 @@ mod chain;
 mod checkpoint;
 mod leaf;
 mod merkle;
+mod month;
 mod proof;
 mod record;
 
@@ -24,6 +25,7 @@ pub use chain::{Batch, BatchFields, Head, close};
 pub use checkpoint::{Checkpoint, CheckpointKey, LogHead, LogSpan, PublicKey, Span, Stated};
 pub use leaf::LeafEncoder;
 pub use merkle::{Tree, leaf_of_head, path, root, root_by_path};
+pub use month::Month;
 pub use proof::{Doubt, Proof, SignedText};
 pub use record::{Outcome, Record};
 

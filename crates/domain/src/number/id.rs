@@ -36,12 +36,22 @@ impl SessionId {
     /// Makes a name for a session that begins now; times before 1970 count as its beginning.
     #[must_use]
     pub fn generate(now: Timestamp, random: &dyn Random) -> Self {
-        let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        Self::made_of(now, random::bytes(random))
+    }
+
+    /// The least name of a session that begins at a moment: those of earlier ones are less.
+    #[must_use]
+    pub fn least(at: Timestamp) -> Self {
+        Self::made_of(at, [0; RANDOM_BYTES])
+    }
+
+    fn made_of(at: Timestamp, random: [u8; RANDOM_BYTES]) -> Self {
+        let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or(0);
         let [_, _, time @ ..] = milliseconds.to_be_bytes();
         let mut bytes = [0; TIME_BYTES + RANDOM_BYTES];
         let (for_time, for_random) = bytes.split_at_mut(TIME_BYTES);
         for_time.copy_from_slice(&time);
-        for_random.copy_from_slice(&random::bytes::<RANDOM_BYTES>(random));
+        for_random.copy_from_slice(&random);
         let mut text = String::with_capacity(PREFIX.len() + SIGNS);
         text.push_str(PREFIX);
         SORTED.encode_append(&bytes, &mut text);

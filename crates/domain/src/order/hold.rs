@@ -8,9 +8,9 @@
 //!                                  └─ a proof ─► late ┘
 //! ```
 //!
-//! Every order may be cancelled, whatever its status, and stays so. A proof that is withdrawn
-//! brings nothing back: what was released has left. [`next`] is total: every occasion has an
-//! answer in every status.
+//! Every order may be cancelled, whatever its status, and stays so unless the shop that cancelled it
+//! reinstates it: then it passes the gate anew. A proof that is withdrawn brings nothing back: what
+//! was released has left. [`next`] is total: every occasion has an answer in every status.
 
 use jiff::Timestamp;
 
@@ -32,6 +32,11 @@ pub enum Occasion {
     Release,
     /// The shop cancels or refunds it.
     Cancel,
+    /// The shop wants it again.
+    Reinstate {
+        /// Whether nothing is missing now.
+        complete: bool,
+    },
 }
 
 /// What an occasion does.
@@ -66,17 +71,20 @@ pub fn is_overdue(status: Status, deadline: Timestamp, now: Timestamp) -> bool {
 #[must_use]
 pub const fn next(status: Status, occasion: Occasion) -> Next {
     use Next::{Becomes, Contradicts, Stays};
-    use Occasion::{Cancel, Deadline, Proofs, Release};
+    use Occasion::{Cancel, Deadline, Proofs, Reinstate, Release};
     use Status::{Cancelled, Expired, Held, Late, Released};
     match (status, occasion) {
         (Cancelled, Cancel) => Stays,
         (_, Cancel) => Becomes(Cancelled),
         (Cancelled, Release) => Contradicts,
+        (Cancelled, Reinstate { complete: true }) => Becomes(Released),
+        (Cancelled, Reinstate { complete: false }) => Becomes(Held),
         (Released, Release) => Stays,
         (Held | Expired | Late, Release) => Becomes(Released),
         (Held, Deadline) => Becomes(Expired),
         (Held, Proofs { complete: true, .. }) => Becomes(Released),
         (Expired, Proofs { given: true, .. }) => Becomes(Late),
+        (Released | Held | Expired | Late, Reinstate { .. }) => Stays,
         (Released | Expired | Late | Cancelled, Deadline) => Stays,
         (Held | Expired | Released | Late | Cancelled, Proofs { .. }) => Stays,
     }
@@ -94,6 +102,7 @@ mod tests {
             proofs.prop_map(|(given, complete)| Occasion::Proofs { given, complete }),
             Just(Occasion::Release),
             Just(Occasion::Cancel),
+            any::<bool>().prop_map(|complete| Occasion::Reinstate { complete }),
         ]
     }
 
@@ -116,11 +125,16 @@ mod tests {
             proofs(false, false),
             Occasion::Release,
             Occasion::Cancel,
+            Occasion::Reinstate { complete: true },
+            Occasion::Reinstate { complete: false },
         ];
         let cancelled = Becomes(Cancelled);
         let released = Becomes(Released);
         for (status, expected) in [
-            (Released, [Stays, Stays, Stays, Stays, Stays, cancelled]),
+            (
+                Released,
+                [Stays, Stays, Stays, Stays, Stays, cancelled, Stays, Stays],
+            ),
             (
                 Held,
                 [
@@ -130,6 +144,8 @@ mod tests {
                     Stays,
                     released,
                     cancelled,
+                    Stays,
+                    Stays,
                 ],
             ),
             (
@@ -141,10 +157,29 @@ mod tests {
                     Stays,
                     released,
                     cancelled,
+                    Stays,
+                    Stays,
                 ],
             ),
-            (Late, [Stays, Stays, Stays, Stays, released, cancelled]),
-            (Cancelled, [Stays, Stays, Stays, Stays, Contradicts, Stays]),
+            (
+                Late,
+                [
+                    Stays, Stays, Stays, Stays, released, cancelled, Stays, Stays,
+                ],
+            ),
+            (
+                Cancelled,
+                [
+                    Stays,
+                    Stays,
+                    Stays,
+                    Stays,
+                    Contradicts,
+                    Stays,
+                    released,
+                    Becomes(Held),
+                ],
+            ),
         ] {
             assert_eq!(
                 occasions.map(|occasion| next(status, occasion)),
@@ -166,7 +201,8 @@ mod tests {
                 if status == Status::Released && before != Status::Released {
                     let by_proofs = before == Status::Held
                         && matches!(occasion, Occasion::Proofs { complete: true, .. });
-                    prop_assert!(by_proofs || occasion == Occasion::Release);
+                    let comes_back = occasion == Occasion::Reinstate { complete: true };
+                    prop_assert!(by_proofs || comes_back || occasion == Occasion::Release);
                 }
             }
         }
@@ -185,14 +221,20 @@ mod tests {
         }
 
         #[test]
-        fn cancelled_is_final_and_released_is_left_by_cancelling_alone(
+        fn cancelled_is_left_by_coming_back_alone_and_released_by_cancelling(
             occasions in prop::collection::vec(occasion(), 0..9)
         ) {
             let mut status = Status::Released;
             for occasion in occasions {
-                let cancels = status == Status::Cancelled || occasion == Occasion::Cancel;
+                let before = status;
+                let comes_back = matches!(occasion, Occasion::Reinstate { .. });
                 status = after(status, occasion);
-                prop_assert_eq!(status == Status::Cancelled, cancels);
+                if before == Status::Cancelled {
+                    prop_assert_eq!(status != Status::Cancelled, comes_back);
+                }
+                if before == Status::Released {
+                    prop_assert_eq!(status != before, occasion == Occasion::Cancel);
+                }
             }
         }
 

@@ -1,7 +1,9 @@
 //! When the customer of a held order is reminded, and how long it is held.
 //!
-//! Steps are instants counted from when the order was placed. Whoever comes late to several of
-//! them takes the newest alone: nobody is sent a backlog.
+//! Steps are instants counted from when the order came to be held. Whoever comes late to several of
+//! them takes the newest alone: nobody is sent a backlog. What is done with is remembered as the
+//! instant of the last reminder, never by the number of its step: an operator may change the
+//! schedule while orders wait, and no step is then left out or taken twice.
 
 use jiff::Timestamp;
 
@@ -53,29 +55,35 @@ impl Schedule {
         u32::try_from(self.reminders.len()).unwrap_or(u32::MAX)
     }
 
-    /// Until when an order is held that was placed then.
+    /// Until when an order is held that came to be held at `from`.
     #[must_use]
-    pub fn deadline(&self, placed_at: Timestamp) -> Timestamp {
-        self.deadline.after(placed_at)
+    pub fn deadline(&self, from: Timestamp) -> Timestamp {
+        self.deadline.after(from)
     }
 
-    /// The newest reminder whose time has come, if its number is `from` or more. Those before it
-    /// are past and done with, whether or not they were sent.
+    /// The number of the newest reminder whose time has come, if that was after the last one was
+    /// sent. Those before it are past and done with, whether or not they were sent.
     #[must_use]
-    pub fn due(&self, placed_at: Timestamp, from: u32, now: Timestamp) -> Option<u32> {
-        let newest = self.instants(placed_at).filter(|(_, at)| *at <= now).last();
-        newest.map(|(step, _)| step).filter(|step| *step >= from)
+    pub fn due(
+        &self,
+        from: Timestamp,
+        reminded_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<u32> {
+        let newest = self.instants(from).filter(|(_, at)| *at <= now).last();
+        let is_new = |at| reminded_at.is_none_or(|reminded_at| reminded_at < at);
+        newest.filter(|(_, at)| is_new(*at)).map(|(step, _)| step)
     }
 
     /// When the next thing is to happen to a held order: a reminder, or its own deadline.
     #[must_use]
-    pub fn next(&self, placed_at: Timestamp, deadline: Timestamp, now: Timestamp) -> Timestamp {
-        let mut to_come = self.instants(placed_at).filter(|(_, at)| *at > now);
+    pub fn next(&self, from: Timestamp, deadline: Timestamp, now: Timestamp) -> Timestamp {
+        let mut to_come = self.instants(from).filter(|(_, at)| *at > now);
         to_come.next().map_or(deadline, |(_, at)| at.min(deadline))
     }
 
-    fn instants(&self, placed_at: Timestamp) -> impl Iterator<Item = (u32, Timestamp)> {
-        let instants = self.reminders.iter().map(move |span| span.after(placed_at));
+    fn instants(&self, from: Timestamp) -> impl Iterator<Item = (u32, Timestamp)> {
+        let instants = self.reminders.iter().map(move |span| span.after(from));
         (0..).zip(instants)
     }
 }
@@ -102,21 +110,29 @@ mod tests {
 
     #[test]
     fn each_step_is_due_from_its_instant_on() {
-        let placed = at(0);
         let second = SignedDuration::from_secs(1);
+        let mut last = None;
         for (step, hour) in [(0, 0), (1, 24), (2, 48), (3, 68)] {
-            assert_eq!(usual().due(placed, step, at(hour)), Some(step));
-            assert_eq!(usual().due(placed, step, at(hour) - second), None);
-            assert_eq!(usual().due(placed, step + 1, at(hour)), None, "done");
+            assert_eq!(usual().due(at(0), last, at(hour)), Some(step));
+            assert_eq!(usual().due(at(0), last, at(hour) - second), None);
+            last = Some(at(hour));
+            assert_eq!(usual().due(at(0), last, at(hour)), None, "done");
         }
-        assert_eq!(usual().deadline(placed), at(72));
+        assert_eq!(usual().deadline(at(0)), at(72));
         assert_eq!(usual().steps(), 4);
     }
 
     #[test]
     fn whoever_comes_late_takes_the_newest_alone() {
-        assert_eq!(usual().due(at(0), 0, at(50)), Some(2));
-        assert_eq!(usual().due(at(0), 1, at(71)), Some(3));
+        assert_eq!(usual().due(at(0), None, at(50)), Some(2));
+        assert_eq!(usual().due(at(0), Some(at(1)), at(71)), Some(3));
+    }
+
+    #[test]
+    fn whoever_was_reminded_late_is_not_reminded_of_what_was_due_before() {
+        let more = Schedule::new(hours(72), [0, 24, 48, 49, 68].map(hours).to_vec()).unwrap();
+        assert_eq!(more.due(at(0), Some(at(50)), at(50)), None);
+        assert_eq!(more.due(at(0), Some(at(50)), at(68)), Some(4));
     }
 
     #[test]
@@ -163,16 +179,38 @@ mod tests {
             let schedule = Schedule::new(hours(72), steps.into_iter().map(hours).collect()).unwrap();
             looks.sort_unstable();
             let mut done = Vec::new();
-            let mut from = 0;
+            let mut reminded_at = None;
             for now in &looks {
-                if let Some(step) = schedule.due(at(0), from, at(*now)) {
+                if let Some(step) = schedule.due(at(0), reminded_at, at(*now)) {
                     done.push(step);
-                    from = step + 1;
+                    reminded_at = Some(at(*now));
                 }
             }
             let last = looks.last().copied().unwrap();
-            prop_assert_eq!(done.last().copied(), schedule.due(at(0), 0, at(last)));
+            prop_assert_eq!(done.last().copied(), schedule.due(at(0), None, at(last)));
             prop_assert!(done.is_sorted_by(|one, other| one < other), "never the same step twice");
+        }
+
+        #[test]
+        fn each_step_of_the_new_schedule_that_comes_is_taken_once(
+            old in prop::collection::btree_set(0_u64..72, 0..6),
+            new in prop::collection::btree_set(0_u64..72, 0..6),
+            change in 0_i64..72
+        ) {
+            let [old, new] = [old, new]
+                .map(|steps| Schedule::new(hours(72), steps.into_iter().map(hours).collect()).unwrap());
+            let mut reminders = Vec::new();
+            for now in 0..72 {
+                let schedule = if now < change { &old } else { &new };
+                if schedule.due(at(0), reminders.last().copied(), at(now)).is_some() {
+                    reminders.push(at(now));
+                }
+            }
+            let to_come = new.instants(at(0)).filter(|(_, step)| *step > at(change));
+            for (_, step) in to_come {
+                prop_assert!(reminders.contains(&step));
+            }
+            prop_assert!(reminders.is_sorted_by(|one, other| one < other));
         }
 
         #[test]
@@ -183,7 +221,7 @@ mod tests {
             let next = schedule.next(at(0), at(72), at(now));
             prop_assert!(next > at(now));
             let just_before = next - SignedDuration::from_secs(1);
-            let both = [at(now), just_before].map(|now| schedule.due(at(0), 0, now));
+            let both = [at(now), just_before].map(|now| schedule.due(at(0), None, now));
             prop_assert_eq!(both[0], both[1]);
         }
     }

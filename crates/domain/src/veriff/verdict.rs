@@ -56,6 +56,27 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// One for each word.
+    const ALL: [Self; 9] = [
+        Self::Approved,
+        Self::Refused(Reason::Declined),
+        Self::Refused(Reason::TooYoung),
+        Self::Refused(Reason::DocumentExpired),
+        Self::Manual(Reason::BirthDateUnclear),
+        Self::Manual(Reason::ValidityUnclear),
+        Self::Manual(Reason::TimeUnclear),
+        Self::Open,
+        Self::Lapsed,
+    ];
+
+    /// Reads what [`Verdict::as_str`] wrote.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|verdict| verdict.as_str() == word)
+    }
+
     /// The word it is stored and listed under, which never changes.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -256,6 +277,16 @@ mod tests {
         }
         assert_eq!(Verdict::Approved.proof(false), Some(true));
         assert_eq!(Verdict::Refused(Reason::TooYoung).proof(false), Some(false));
+    }
+
+    #[test]
+    fn every_verdict_finds_its_way_back() {
+        for verdict in Verdict::ALL {
+            assert_eq!(Verdict::parse(verdict.as_str()), Some(verdict));
+        }
+        for word in ["", "Approved", "manual", "refused"] {
+            assert_eq!(Verdict::parse(word), None, "{word}");
+        }
     }
 
     proptest! {

@@ -13,6 +13,7 @@ use super::of_app;
 use super::output::{Output, Table, counted};
 use super::session::{exchange, with_app};
 use crate::config::Config;
+use crate::integrations;
 
 /// The inbox.
 #[derive(Subcommand, Clone, Debug)]
@@ -104,8 +105,8 @@ fn read_source(text: &str) -> Result<Source, String> {
 /// Why it was not done.
 pub async fn run(command: InboxCommand, output: Output, config: &Config) -> Result<(), Failure> {
     with_app(config, async |app| match command {
-        InboxCommand::List(arguments) => list(app, arguments, output).await,
-        InboxCommand::Show(arguments) => show(app, arguments, output).await,
+        InboxCommand::List(arguments) => list(app, arguments, output, config).await,
+        InboxCommand::Show(arguments) => show(app, arguments, output, config).await,
         InboxCommand::Replay(arguments) => replay(app, arguments, output).await,
     })
     .await
@@ -117,6 +118,8 @@ struct Event {
     id: Uuid,
     company: String,
     source: &'static str,
+    /// Whether its sender is configured: otherwise what waits, waits until it is.
+    source_on: bool,
     #[serde(rename = "type")]
     topic: String,
     status: &'static str,
@@ -130,12 +133,13 @@ struct Event {
     kept: bool,
 }
 
-impl From<&Listed> for Event {
-    fn from(listed: &Listed) -> Self {
+impl Event {
+    fn of(listed: &Listed, config: &Config) -> Self {
         Self {
             id: listed.id,
             company: listed.company_id.clone(),
             source: listed.source.as_str(),
+            source_on: integrations::sources(config).contains(&listed.source),
             topic: listed.topic.clone(),
             status: listed.status.as_str(),
             attempts: listed.attempts,
@@ -148,7 +152,12 @@ impl From<&Listed> for Event {
     }
 }
 
-async fn list(app: &App, arguments: ListArguments, output: Output) -> Result<(), Failure> {
+async fn list(
+    app: &App,
+    arguments: ListArguments,
+    output: Output,
+    config: &Config,
+) -> Result<(), Failure> {
     let chosen = Chosen {
         company: arguments.company,
         source: arguments.source,
@@ -158,8 +167,17 @@ async fn list(app: &App, arguments: ListArguments, output: Output) -> Result<(),
     let listed = inbox::list(app, chosen, arguments.limit)
         .await
         .map_err(of_app)?;
-    let listed: Vec<Event> = listed.iter().map(Event::from).collect();
+    let of = |listed| Event::of(listed, config);
+    let listed: Vec<Event> = listed.iter().map(of).collect();
     output.print(&listed, || table(&listed))
+}
+
+impl Event {
+    /// For people: with a word for a sender that is off.
+    fn sender(&self) -> String {
+        let off = if self.source_on { "" } else { " (off)" };
+        format!("{}{off}", self.source)
+    }
 }
 
 fn table(listed: &[Event]) -> String {
@@ -170,7 +188,7 @@ fn table(listed: &[Event]) -> String {
         table.add([
             event.id.to_string(),
             event.company.clone(),
-            event.source.to_owned(),
+            event.sender(),
             event.topic.clone(),
             event.status.to_owned(),
             event.attempts.to_string(),
@@ -185,7 +203,12 @@ fn hinted(error: app::Error) -> Failure {
     of_app(error).with_hint("`bonafide inbox list` shows those there are")
 }
 
-async fn show(app: &App, arguments: ShowArguments, output: Output) -> Result<(), Failure> {
+async fn show(
+    app: &App,
+    arguments: ShowArguments,
+    output: Output,
+    config: &Config,
+) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Shown {
         #[serde(flatten)]
@@ -196,7 +219,7 @@ async fn show(app: &App, arguments: ShowArguments, output: Output) -> Result<(),
     }
     let listed = inbox::find(app, arguments.id).await.map_err(hinted)?;
     let mut shown = Shown {
-        event: Event::from(&listed),
+        event: Event::of(&listed, config),
         content: None,
     };
     if arguments.content {
@@ -206,7 +229,7 @@ async fn show(app: &App, arguments: ShowArguments, output: Output) -> Result<(),
         shown.content = Some(String::from_utf8_lossy(&content).into_owned());
     }
     output.print(&shown, || {
-        let event = table(&[Event::from(&listed)]);
+        let event = table(&[Event::of(&listed, config)]);
         match &shown.content {
             None => event,
             Some(content) => format!("{event}\n\n{content}"),

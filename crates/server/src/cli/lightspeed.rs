@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use app::App;
 use app::inbox;
-use app::lightspeed::{self, Interrupted, Progress, Request, ShopProblem};
+use app::lightspeed::{self, Gate, Interrupted, Progress, Request, ShopProblem, WriteBack};
 use clap::{Args, Subcommand};
 use domain::span::Span;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -19,7 +19,6 @@ use super::output::{Output, counted};
 use super::session::{exchange, with_shared_app};
 use crate::config::Config;
 use crate::integrations::{Integrations, gate};
-use crate::outbound::LightspeedClient;
 
 /// The longest pause that the shop can ask for and a person has to wait out.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -96,6 +95,8 @@ struct Done {
     seen: u64,
     /// Those of which nothing had told.
     filed: u64,
+    /// Those that the shop showed wrongly; a server that works writes them again.
+    shown_again: u64,
     /// Events that still wait to be processed.
     waiting: i64,
     /// Events that a person has to look at.
@@ -120,18 +121,20 @@ async fn sync(
         first,
     };
     let integrations = Integrations::open(config, &app.clock)?;
-    let shop = integrations.lightspeed().ok_or_else(|| {
+    let write_back = integrations.write_back(config).ok_or_else(|| {
         Failure::usage("Lightspeed is not configured")
             .with_hint("docs/integrations/lightspeed.md says what to set")
     })?;
-    let progress = fetch(app, request, shop).await?;
+    let gate = gate(app);
+    let progress = fetch(app, request, &*gate, &write_back).await?;
     // What was filed is processed here and now, beside a server or without one.
-    let mut worker = integrations.worker(config, app, &gate(app));
+    let mut worker = integrations.worker(config, app, &gate);
     worker.run_due().await.map_err(of_app)?;
     let depth = inbox::depth(app).await.map_err(of_app)?;
     let done = Done {
         seen: progress.seen,
         filed: progress.filed,
+        shown_again: progress.shown_again,
         waiting: depth.waiting,
         parked: depth.parked,
         since: progress.since,
@@ -143,24 +146,30 @@ async fn sync(
 async fn fetch(
     app: &App,
     mut request: Request,
-    shop: &LightspeedClient,
+    gate: &dyn Gate,
+    write_back: &WriteBack,
 ) -> Result<Progress, Failure> {
     let bar = progress_bar();
-    let mut filed = 0;
+    let (mut filed, mut shown_again) = (0, 0);
     loop {
         let exchange = exchange(app, "lightspeed.sync");
-        let filed_now = Cell::new(0);
-        let result = lightspeed::sync(app, &exchange, shop, &request, |progress| {
+        let now = Cell::new((0, 0));
+        let watch = |progress: Progress| {
             bar.set_length(progress.total);
             bar.set_position(progress.seen);
-            filed_now.set(progress.filed);
-        })
-        .await;
-        filed += filed_now.get();
+            now.set((progress.filed, progress.shown_again));
+        };
+        let result = lightspeed::sync(app, &exchange, gate, write_back, &request, watch).await;
+        filed += now.get().0;
+        shown_again += now.get().1;
         match result {
             Ok(progress) => {
                 bar.finish_and_clear();
-                return Ok(Progress { filed, ..progress });
+                return Ok(Progress {
+                    filed,
+                    shown_again,
+                    ..progress
+                });
             }
             Err(Interrupted::Ours(error)) => return Err(of_app(error)),
             Err(Interrupted::Shop(ShopProblem::Busy(pause))) if pause <= PATIENCE => {
@@ -197,11 +206,15 @@ fn progress_bar() -> ProgressBar {
 }
 
 fn in_words(done: &Done) -> String {
-    let looked = format!(
+    let mut looked = format!(
         "{} looked at, {} new.",
         counted(done.seen, "changed order"),
         done.filed
     );
+    if done.shown_again > 0 {
+        let again = format!(" {} shown wrongly, and written again.", done.shown_again);
+        looked.push_str(&again);
+    }
     match (done.waiting, done.parked) {
         (0, 0) => format!("{looked} All are processed."),
         (waiting, parked) => format!(

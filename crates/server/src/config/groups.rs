@@ -9,6 +9,7 @@ use std::time::Duration;
 use domain::agreement::Agreement;
 use domain::order::Schedule;
 use domain::rate::Limit;
+use domain::retention::Retention;
 use domain::span::Span;
 use ipnet::IpNet;
 use tracing_subscriber::filter::Targets;
@@ -177,6 +178,18 @@ impl Ages {
             validity: validity?,
         })
     }
+}
+
+/// How long things are kept.
+pub(super) fn retention(read: &mut Reader<'_>) -> Option<Retention> {
+    let records = read.value(&settings::AUDIT_RETENTION);
+    let minimum = read.value(&settings::RETENTION_MINIMUM);
+    let sessions = read.value(&settings::SESSION_RETENTION);
+    let retention = Retention::new(records?, minimum?, sessions?).map_err(|error| {
+        let about = &settings::AUDIT_RETENTION.about;
+        read.problems.add(about.name, error.to_string());
+    });
+    retention.ok()
 }
 
 /// Held orders.

@@ -17,6 +17,7 @@ pub mod settings;
 use std::io;
 use std::path::Path;
 
+use domain::retention::Retention;
 use domain::span::Span;
 
 pub use groups::{
@@ -53,8 +54,8 @@ pub struct Config {
     pub session_ttl: Span,
     /// Held orders.
     pub orders: Orders,
-    /// How long audit records and age verifications are kept.
-    pub audit_retention: Span,
+    /// How long things are kept.
+    pub retention: Retention,
     /// Where checkpoints are kept beside the database.
     pub checkpoints: Checkpoints,
     /// Outgoing webhooks.
@@ -112,7 +113,7 @@ impl Config {
         let ages = Ages::read(read);
         let session_ttl = read.value(&settings::SESSION_TTL);
         let orders = Orders::read(read);
-        let audit_retention = read.value(&settings::AUDIT_RETENTION);
+        let retention = groups::retention(read);
         let checkpoints = Checkpoints::read(read);
         let webhooks = Webhooks::read(read);
         let mail = Mail::read(read);
@@ -134,7 +135,7 @@ impl Config {
             ages: ages?,
             session_ttl: session_ttl?,
             orders: orders?,
-            audit_retention: audit_retention?,
+            retention: retention?,
             checkpoints,
             webhooks: webhooks?,
             mail: mail?,

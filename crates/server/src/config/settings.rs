@@ -241,6 +241,10 @@ settings! {
     Audit {
         /// How long audit records and age verifications are kept.
         AUDIT_RETENTION: Span = kinds::SPAN, Default("7y");
+        /// The shortest time that may be set for that, by law or by your own rule.
+        RETENTION_MINIMUM: Span = kinds::SPAN, Default("2557d");
+        /// How long number verifications that are over are kept, and what was sent and received.
+        SESSION_RETENTION: Span = kinds::SPAN, Default("90d");
         /// Each checkpoint of the audit log is appended to this file, as a line of JSON. Keep it where
         /// those who can write to the database cannot.
         CHECKPOINT_FILE: PathBuf = kinds::PATH, Nothing("none");

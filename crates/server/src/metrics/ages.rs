@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use app::ages::{Answer, Outcome};
 use domain::age::Method;
 use metrics::{Counter, Histogram};
 
@@ -30,6 +31,13 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
     }),
     processing: AGE_PROCESSING.histogram([]),
 });
+
+/// Counts an answer that was worked out; one that is given again is not.
+pub fn answered(answer: &Answer) {
+    let passed = matches!(answer.outcome, Outcome::Passed(_) | Outcome::Cached(_));
+    let took = Duration::from_micros(answer.took.unsigned_abs());
+    decided(answer.outcome.method(), passed, took);
+}
 
 /// A verification was answered: at which step, whether it passed, and after how long. Attempts that
 /// were not even looked at count too, under [`Method::RateLimit`].

@@ -1,17 +1,23 @@
-//! How the audit log fares, as the store tells it.
+//! How the audit log and the rows fare, as the store tells it.
 
 use std::sync::LazyLock;
 
 use metrics::{Counter, Histogram};
-use store::AuditWatch;
+use store::StoreWatch;
 
-use super::families::{AUDIT_BATCH, AUDIT_FAILURES, AUDIT_RECORDS, CHECKPOINT_FILE_FAILURES};
+use super::families::{
+    AUDIT_BATCH, AUDIT_FAILURES, AUDIT_RECORDS, CHECKPOINT_FILE_FAILURES, SPOILT_ROWS,
+};
+
+/// The tables whose rows are put aside when they cannot be read.
+const TABLES: [&str; 3] = ["deliveries", "inbox", "orders"];
 
 struct Handles {
     records: Counter,
     failures: Counter,
     batch: Histogram,
     file_failures: Counter,
+    spoilt: [(&'static str, Counter); TABLES.len()],
 }
 
 static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
@@ -19,12 +25,13 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
     failures: AUDIT_FAILURES.counter([]),
     batch: AUDIT_BATCH.histogram([]),
     file_failures: CHECKPOINT_FILE_FAILURES.counter([]),
+    spoilt: TABLES.map(|table| (table, SPOILT_ROWS.counter([table.into()]))),
 });
 
-/// Counts what a store tells of its audit log.
+/// Counts what a store tells of itself.
 pub struct Watch;
 
-impl AuditWatch for Watch {
+impl StoreWatch for Watch {
     fn committed(&self, records: usize) {
         HANDLES.records.increment(records as u64);
         HANDLES.batch.record(records as f64);
@@ -33,6 +40,13 @@ impl AuditWatch for Watch {
     fn failed(&self) {
         HANDLES.failures.increment(1);
     }
+
+    fn spoilt(&self, table: &'static str) {
+        let mut counters = HANDLES.spoilt.iter();
+        if let Some((_, counter)) = counters.find(|(counted, _)| *counted == table) {
+            counter.increment(1);
+        }
+    }
 }
 
 /// Counts that checkpoints could not be appended to their file.
@@ -40,7 +54,7 @@ pub fn note_file_failure() {
     HANDLES.file_failures.increment(1);
 }
 
-/// Makes the series exist before anything was recorded: a rate needs something to rise from.
+/// Makes the series exist before anything has happened: a rate needs something to rise from.
 pub(super) fn begin() {
     LazyLock::force(&HANDLES);
 }

@@ -118,6 +118,13 @@ pub(super) const CHECKPOINT_FILE_FAILURES: Family = Family {
     help: "Times that checkpoints could not be appended to CHECKPOINT_FILE.",
 };
 
+pub(super) const SPOILT_ROWS: Family = Family {
+    name: "bonafide_spoilt_rows_total",
+    kind: Kind::Counter,
+    labels: &["table"],
+    help: "Rows that could not be read and were put aside, by table; the log names each.",
+};
+
 pub(super) const AGE_VERIFICATIONS: Family = Family {
     name: "bonafide_age_verifications_total",
     kind: Kind::Counter,
@@ -217,7 +224,7 @@ pub(super) const START_TIME: Family = Family {
 };
 
 /// All families.
-pub const ALL: [&Family; 24] = [
+pub const ALL: [&Family; 25] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &LIMIT_REFUSALS,
@@ -228,6 +235,7 @@ pub const ALL: [&Family; 24] = [
     &AUDIT_FAILURES,
     &AUDIT_BATCH,
     &CHECKPOINT_FILE_FAILURES,
+    &SPOILT_ROWS,
     &AGE_VERIFICATIONS,
     &AGE_PROCESSING,
     &ORDERS,

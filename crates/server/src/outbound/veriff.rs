@@ -109,9 +109,8 @@ impl VeriffClient {
         Ok(url)
     }
 
-    async fn make(&self, reference: Uuid) -> Result<Opened, VeriffProblem> {
-        // Nothing but the reference: whom it is about, Veriff learns from the document.
-        let body = json!({"verification": {"vendorData": reference.to_string()}}).to_string();
+    async fn make(&self, reference: Uuid, back: Option<&str>) -> Result<Opened, VeriffProblem> {
+        let body = asked(reference, back).to_string();
         let request = self
             .client
             .post(self.url(&["v1", "sessions"])?)
@@ -164,8 +163,12 @@ impl VeriffClient {
 }
 
 impl VeriffApi for VeriffClient {
-    fn open(&self, reference: Uuid) -> BoxFuture<'_, Result<Opened, VeriffProblem>> {
-        self.make(reference).boxed()
+    fn open<'a>(
+        &'a self,
+        reference: Uuid,
+        back: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Opened, VeriffProblem>> {
+        self.make(reference, back).boxed()
     }
 
     fn decision<'a>(
@@ -174,6 +177,18 @@ impl VeriffApi for VeriffClient {
     ) -> BoxFuture<'a, Result<Option<Vec<u8>>, VeriffProblem>> {
         self.ask_decision(session).boxed()
     }
+}
+
+/// What is asked for: nothing but the reference, for whom it is about, Veriff learns from the document;
+/// and the way back. Veriff takes none that is not HTTPS.
+fn asked(reference: Uuid, back: Option<&str>) -> Value {
+    let mut session = json!({"vendorData": reference.to_string()});
+    if let Some(back) = back.filter(|back| back.starts_with("https://"))
+        && let Some(fields) = session.as_object_mut()
+    {
+        fields.insert("callback".to_owned(), back.into());
+    }
+    json!({ "verification": session })
 }
 
 /// An error of the client could name the address; what matters is whether Veriff heard anything.
@@ -238,6 +253,17 @@ mod tests {
         assert!(is_name("aea9ba6d-1b47-47fc-a4fc-f72b6d3584a7"));
         for text in ["", ".", "..", "a/b", "a?b", "a b", "ä", &"a".repeat(65)] {
             assert!(!is_name(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_way_back_is_https_or_left_out() {
+        let reference = Uuid::nil();
+        let way = |back| asked(reference, back)["verification"]["callback"].clone();
+        let back = "https://verify.example.com/verify/token?from=veriff";
+        assert_eq!(way(Some(back)), back);
+        for none in [None, Some("http://localhost:3000/verify/token"), Some("")] {
+            assert_eq!(way(none), Value::Null, "{none:?}");
         }
     }
 

@@ -216,11 +216,7 @@ pub fn verify_age(key: &str, headers: &[(&str, &str)], claim: &serde_json::Value
 
 /// A request to look up the verification of a customer.
 pub fn age_status(key: &str, customer: &str) -> Vec<u8> {
-    format!(
-        "GET /api/age-verification/status/{customer} HTTP/1.1\r\nHost: localhost\r\n\
-         X-API-Key: {key}\r\n\r\n"
-    )
-    .into_bytes()
+    get_with(&format!("/api/age-verification/status/{customer}"), key)
 }
 
 /// A request to open a session for a number, or to name one; with an empty key, without one.
@@ -268,6 +264,11 @@ pub fn bulk_check(key: &str, email: &str) -> Vec<u8> {
 
 pub fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
+}
+
+/// A request to look something up, with a key.
+pub fn get_with(path: &str, key: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\n\r\n").into_bytes()
 }
 
 /// One request over a connection of its own.

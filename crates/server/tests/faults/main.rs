@@ -22,6 +22,7 @@ mod instances;
 mod load;
 mod malformed;
 mod office;
+mod orders;
 mod outages;
 mod scene;
 mod secrecy;

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use app::audit;
+use app::audit::{self, Export, Range};
 use app::companies::{self, NewCompany};
 use app::credentials::KeyLimits;
 use app::exchange::Exchange;
@@ -22,6 +22,7 @@ use domain::rate::Limit;
 use domain::seal::{IndexKey, KeyRing};
 use domain::span::Span;
 use domain::webhook::WebhookSecret;
+use jiff::Timestamp;
 use store::postgres::Target;
 use store::tables::age_statistics;
 use store::{Connections, Location, Store};
@@ -68,6 +69,7 @@ impl Office {
             random: Arc::new(SystemRandom),
             index_key: IndexKey::new(INDEX_KEY.as_bytes()),
             key_ring: KeyRing::new([("k1", &[b'B'; 32])]).unwrap(),
+            retention: domain::retention::Retention::default(),
             ages: app::ages::Policy::default(),
             numbers: app::numbers::Policy {
                 lifetime: Span::seconds(600),
@@ -77,6 +79,7 @@ impl Office {
             orders: app::orders::Policy {
                 schedule: Schedule::new(Span::seconds(3600), vec![Span::seconds(0)]).unwrap(),
                 agreement: None,
+                base_url: "http://localhost:3000".into(),
                 render_event: bonafide::http::orders::event,
                 writes_back: None,
                 count: bonafide::metrics::orders::count,
@@ -125,6 +128,17 @@ impl Office {
         self.make_key(company, scopes, KeyLimits::default()).await
     }
 
+    /// A key with which a company's shop tells of orders and of proofs, without a limit.
+    pub async fn create_orders_key(&self, company: &str) -> Key {
+        let scopes = Scopes::NONE
+            .with(Scope::OrdersRead)
+            .with(Scope::OrdersWrite)
+            .with(Scope::CustomersWrite);
+        let limits = KeyLimits::from([(LimitName::Customers, Limit::Off)]);
+        let company = CompanyId::parse(company).unwrap();
+        self.make_key(company, scopes, limits).await
+    }
+
     async fn make_key(&self, company: CompanyId, scopes: Scopes, limits: KeyLimits) -> Key {
         let new = NewKey {
             company,
@@ -150,7 +164,14 @@ impl Office {
 
     /// Ends the test when anything is wrong with the audit log; returns the number of its records.
     pub async fn verify_audit(&self) -> u64 {
-        let report = audit::verify(&self.0.store, Some(&self.0.key_ring), &[], |_| {}).await;
+        let report = audit::verify(
+            &self.0.store,
+            Some(&self.0.key_ring),
+            Timestamp::UNIX_EPOCH,
+            &[],
+            |_| {},
+        )
+        .await;
         let report = report.unwrap();
         assert!(report.faults.is_empty(), "{:?}", report.faults);
         report.records
@@ -176,16 +197,19 @@ impl Office {
     /// Every audit record, by request id.
     pub async fn records(&self) -> HashMap<String, Vec<Recorded>> {
         let mut records: HashMap<_, Vec<_>> = HashMap::new();
-        let exported = audit::export(&self.0, None, None, |record| {
-            let id = record.request_id.clone();
-            records.entry(id).or_default().push(Recorded {
-                action: record.action.clone(),
-                status: record.status,
-                occurrences: record.occurrences,
-            });
-            Ok(())
-        });
-        exported.await.unwrap();
+        let mut export = Export::begin(&self.0, Range::default()).await.unwrap();
+        while let Some(page) = export.next().await.unwrap() {
+            for record in page {
+                records
+                    .entry(record.request_id)
+                    .or_default()
+                    .push(Recorded {
+                        action: record.action,
+                        status: record.status,
+                        occurrences: record.occurrences,
+                    });
+            }
+        }
         records
     }
 

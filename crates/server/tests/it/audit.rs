@@ -2,13 +2,16 @@
 
 pub mod grown;
 mod keys;
+mod months;
 mod oracle;
 mod proofs;
 mod publishing;
+mod search;
 mod tampering;
 
 use std::time::Duration;
 
+use app::audit::{Export, Range};
 use domain::audit::Record;
 use futures_util::future::join_all;
 use serde_json::json;
@@ -404,12 +407,11 @@ async fn five_batches(app: &TestApp) -> Vec<Located> {
 
 async fn exported(app: &TestApp) -> (app::audit::Exported, Vec<String>) {
     let mut ids = Vec::new();
-    let exported = app::audit::export(&app.app, None, None, |record| {
-        ids.push(record.request_id.clone());
-        Ok(())
-    });
-    let exported = exported.await.unwrap();
-    (exported, ids)
+    let mut export = Export::begin(&app.app, Range::default()).await.unwrap();
+    while let Some(page) = export.next().await.unwrap() {
+        ids.extend(page.into_iter().map(|record| record.request_id));
+    }
+    (export.exported(), ids)
 }
 
 async fn behind_an_unreadable_batch_checking_and_export_go_on(app: TestApp) {

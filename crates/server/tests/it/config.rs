@@ -20,6 +20,7 @@ use bonafide::config::{
     environment,
 };
 use domain::rate::Limit;
+use domain::retention::Retention;
 use domain::span::Span;
 use tempfile::TempDir;
 
@@ -100,7 +101,7 @@ fn defaults_hold_for_what_is_not_set() {
     assert_eq!(config.identity_proofs, IdentityProofs::Veriff);
     assert_eq!(config.ages.minimum, 21);
     assert_eq!(config.ages.validity, Span::years(1));
-    assert_eq!(config.audit_retention, Span::years(7));
+    assert_eq!(config.retention, Retention::default());
     assert_eq!(config.orders.schedule.steps(), 4);
     assert_eq!(config.webhooks.backoff.len(), 7);
     assert_eq!(config.telemetry.log_format, LogFormat::Text);

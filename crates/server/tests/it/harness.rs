@@ -180,7 +180,7 @@ impl TestApp {
             clock.clone(),
         );
         let store = store.await.unwrap();
-        store.watch_audit(bonafide::metrics::audit::Watch);
+        store.watch(bonafide::metrics::audit::Watch);
         let parts = Parts {
             store: Arc::new(store),
             clock,
@@ -189,6 +189,7 @@ impl TestApp {
             key_ring: key_ring(&settings.master_keys),
             ages: settings.ages,
             numbers: settings.numbers,
+            retention: settings.retention,
             orders: settings.orders,
             announce_checkpoints: settings.announce_checkpoints,
         };
@@ -457,7 +458,8 @@ impl TestApp {
     /// What `audit verify --checkpoints` finds.
     pub async fn verified_against(&self, kept: &[app::audit::Kept]) -> Vec<String> {
         let ring = key_ring(&[("k1", [0x42; 32]), ("k2", [0x43; 32])]);
-        let report = app::audit::verify(&self.app.store, Some(&ring), kept, |_| {});
+        let kept_from = self.app.retention.must_be_kept_from(self.app.clock.now());
+        let report = app::audit::verify(&self.app.store, Some(&ring), kept_from, kept, |_| {});
         let faults = report.await.unwrap().faults;
         faults.iter().map(ToString::to_string).collect()
     }

@@ -31,6 +31,7 @@ mod orders;
 mod outbound;
 mod privacy;
 mod quota;
+mod retention;
 mod rotation;
 mod story;
 mod tls;

@@ -1,66 +1,96 @@
 //! The whole story of an order, from the shop's hook to the shop's own pages, with every party at
-//! the other end of a real connection: the shop, the mail server and the merchant's receiver.
+//! the other end of a real connection: the shop, the mail server, Veriff and the merchant's receiver.
+
+mod any_order;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::deliveries::{Channels, Dispatcher, WEBHOOK, Webhooks};
-use app::lightspeed::{LIGHTSPEED, WriteBacks};
+use app::lightspeed::{LIGHTSPEED, Statuses, WriteBacks};
 use app::mail::{MAIL, Mails, Policy};
 use app::orders::OrderLetters;
 use bonafide::mail::render;
+use domain::agreement::Agreement;
 use serde_json::json;
 
 use crate::customers::prove;
 use crate::harness::{BASE_URL, Receivers, TestApp, deliveries_settings, flows};
-use crate::lightspeed::{Stage, event, hook};
+use crate::lightspeed::{Stage, event, hook, take_part};
 use crate::mail::mailer;
 use crate::mail::office::{Manner, Office, Received};
-use crate::orders::{ALL, ANN, PROOFS, status, timeline};
+use crate::orders::{ALL, ANN, PROOFS, decide, status, timeline};
+use crate::veriff;
+use any_order::{Step, begin_check, decide_check, page_in};
 
 flows!(
     an_order_waits_is_reminded_of_and_released,
     an_order_waits_too_long_and_comes_late,
+    an_id_decided_too_late_is_for_the_shop_to_decide,
     a_worker_that_was_away_sends_only_the_newest_mail,
 );
 
 const RECEIVER: &str = "https://hooks.example.com/orders";
+const ORDER: &str = "XJ12H";
 const HOUR: Duration = Duration::from_secs(3_600);
+
+/// What members sign.
+const AGREEMENT: &str = "I am 21 or older, and a member.";
 
 /// Everybody who takes part.
 struct Play {
     stage: Stage,
+    veriff: veriff::Stage,
     office: Office,
     receivers: Arc<Receivers>,
     key: String,
 }
 
 impl Play {
-    /// A shop has told of an order of a customer who has proven nothing.
-    async fn begin(app: &TestApp) -> Self {
-        let stage = Stage::set(app).await;
+    /// Everybody is there.
+    async fn set(app: &TestApp) -> Self {
+        let veriff = veriff::Stage::set_with(app, |settings| {
+            take_part(settings);
+            settings.ages.proves_identity = true;
+            let agreement = Agreement::new(AGREEMENT).unwrap();
+            settings.orders.agreement = Some(Arc::new(agreement));
+        });
+        let veriff = veriff.await;
+        let stage = Stage::over(veriff.app.clone(), Statuses::default()).await;
         stage.app.webhook("default", RECEIVER).await;
-        let play = Self {
+        Self {
             key: stage.app.key("default", ALL).await,
             office: Office::open(Manner::default()).await,
             receivers: Receivers::new(),
             stage,
-        };
-        let fields = json!({"email": ANN, "createTimestamp": play.app().now().as_second()});
-        play.stage.shop.order("XJ12H", fields);
-        let created = event("e-1", "order.created", "XJ12H");
-        hook(play.app(), &created).expect(200).await;
-        play.work().await;
+            veriff,
+        }
+    }
+
+    /// A shop has told of an order of a customer who has proven nothing.
+    async fn begin(app: &TestApp) -> Self {
+        let play = Self::set(app).await;
+        play.order(ORDER, ANN).await;
         play
+    }
+
+    /// The shop tells of an order.
+    async fn order(&self, id: &str, email: &str) {
+        let fields = json!({"email": email, "createTimestamp": self.app().now().as_second()});
+        self.stage.shop.order(id, fields);
+        let created = event(&format!("e-{id}"), "order.created", id);
+        hook(self.app(), &created).expect(200).await;
+        self.work().await;
     }
 
     fn app(&self) -> &TestApp {
         &self.stage.app
     }
 
-    /// What a worker does: the inbox, what is due, and what is to leave.
+    /// What a worker does: the inboxes, what is due, and what is to leave.
     async fn work(&self) {
         self.stage.work().await;
+        self.veriff.work().await;
         app::orders::sweep(&self.app().app).await.unwrap();
         // One delivery of a stream follows the other.
         for _ in 0..4 {
@@ -109,11 +139,11 @@ impl Play {
 
     /// What the shop shows.
     fn shown(&self) -> String {
-        self.stage.shop.field("XJ12H").unwrap()
+        self.stage.shop.field(ORDER).unwrap()
     }
 
     async fn status(&self) -> String {
-        status(self.app(), &self.key, "XJ12H").await
+        status(self.app(), &self.key, ORDER).await
     }
 }
 
@@ -174,11 +204,45 @@ async fn an_order_waits_too_long_and_comes_late(app: TestApp) {
     assert_eq!(told, ["customer.verified", "order.late"]);
     play.pass(100).await;
     assert!(play.mails().is_empty());
-    let events = timeline(play.app(), &play.key, "XJ12H").await;
-    let told = ["expired", "proof", "late", "proof", "proof"];
+    let events = timeline(play.app(), &play.key, ORDER).await;
+    let told = ["expired", "proof", "late"];
     assert_eq!(events[..2], ["placed", "held"]);
     assert_eq!(events[2..6], ["reminder"; 4]);
     assert_eq!(events[6..], told);
+}
+
+async fn an_id_decided_too_late_is_for_the_shop_to_decide(app: TestApp) {
+    let play = Play::begin(&app).await;
+    let page = page_in(&play.mails()[0]);
+    for step in [Step::SignOnPage, Step::OptInOnPage] {
+        step.take(&play, ANN, &page).await;
+    }
+    // The customer was at Veriff in time, but Veriff takes days.
+    let session = begin_check(&play, &page).await;
+    play.pass(72).await;
+    assert_eq!(play.status().await, "expired");
+    assert_eq!(play.shown(), "Expired: not verified in time, do not ship");
+    assert_eq!(play.told(), ["order.held", "order.expired"]);
+    play.mails();
+
+    decide_check(&play, &session).await;
+    play.work().await;
+    assert_eq!(play.status().await, "late");
+    assert_eq!(play.shown(), "Verified too late: decide whether it ships");
+    let mut told = play.told();
+    told.sort();
+    assert_eq!(told, ["customer.verified", "order.late"]);
+    let shown = play.app().get(&page).expect(200).await.text();
+    assert!(shown.contains("the shop decides now") && !shown.contains("<form"));
+
+    decide(play.app(), &play.key, ORDER, "release")
+        .expect(200)
+        .await;
+    play.work().await;
+    assert_eq!(play.shown(), "Verified: may ship");
+    assert_eq!(play.told(), ["order.released"]);
+    play.pass(10).await;
+    assert!(play.mails().is_empty());
 }
 
 async fn a_worker_that_was_away_sends_only_the_newest_mail(app: TestApp) {

@@ -2,6 +2,7 @@
 
 use domain::audit::{Batch, LogHead, Outcome, Record};
 use domain::seal::BlindIndex;
+use jiff::Timestamp;
 
 use crate::{Error, Result, Row, Tx};
 
@@ -14,6 +15,8 @@ pub struct Located {
     pub batch: i64,
     /// The place in that batch, from 0.
     pub position: i64,
+    /// The number of the month by which it is kept.
+    pub month: i64,
     /// The record.
     pub record: Record,
 }
@@ -91,15 +94,36 @@ pub async fn next_batch(tx: &mut Tx<'_>, log: i64, after: i64) -> Result<Option<
         .map_or(Ok(None), |row| row.find_int(0, "audit_batches.batch"))
 }
 
+/// The number of the batch before the first one of a log that was committed at a moment or later;
+/// without a moment, 0.
+///
+/// # Errors
+/// Those of the database.
+pub async fn batch_before(tx: &mut Tx<'_>, log: i64, from: Option<Timestamp>) -> Result<i64> {
+    const FIRST: &str =
+        "SELECT MIN(batch) FROM audit_batches WHERE log = $1 AND committed_at >= $2";
+    let Some(from) = from else { return Ok(0) };
+    let row = tx.find(FIRST, &[log.into(), from.into()]).await?;
+    let first = row.map_or(Ok(None), |row| row.find_int(0, "audit_batches.batch"))?;
+    match first {
+        Some(first) => Ok(first - 1),
+        None => Ok(heads(tx)
+            .await?
+            .iter()
+            .find(|head| head.log == log)
+            .map_or(0, |head| head.head.batch)),
+    }
+}
+
 /// The records of a log in batches `from` up to and including `to`, in order.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn records(tx: &mut Tx<'_>, log: i64, from: i64, to: i64) -> Result<Vec<Located>> {
     tx.query(
-        "SELECT log, batch, position, at, request_id, company_id, credential, action, subject, \
-         outcome, status, latency, occurrences, data_key, client, detail FROM audit_records \
-         WHERE log = $1 AND batch >= $2 AND batch <= $3 ORDER BY batch, position",
+        "SELECT log, batch, position, month, at, request_id, company_id, credential, action, \
+         subject, outcome, status, latency, occurrences, data_key, client, detail \
+         FROM audit_records WHERE log = $1 AND batch >= $2 AND batch <= $3 ORDER BY batch, position",
         &[log.into(), from.into(), to.into()],
     )
     .await?
@@ -137,9 +161,9 @@ fn batch(row: &Row) -> Result<Batch> {
     })
 }
 
-fn located(row: &Row) -> Result<Located> {
+pub(super) fn located(row: &Row) -> Result<Located> {
     let subject = row
-        .find_bytes(8, "audit_records.subject")?
+        .find_bytes(9, "audit_records.subject")?
         .map(|bytes| {
             BlindIndex::from_bytes(&bytes)
                 .ok_or_else(|| Error::corrupt("audit_records.subject", "wrong length"))
@@ -149,22 +173,23 @@ fn located(row: &Row) -> Result<Located> {
         log: row.int(0, "audit_records.log")?,
         batch: row.int(1, "audit_records.batch")?,
         position: row.int(2, "audit_records.position")?,
+        month: row.int(3, "audit_records.month")?,
         record: Record {
-            at: row.time(3, "audit_records.at")?,
-            request_id: row.text(4, "audit_records.request_id")?,
-            company: row.text(5, "audit_records.company_id")?,
-            credential: row.text(6, "audit_records.credential")?,
-            action: row.text(7, "audit_records.action")?,
+            at: row.time(4, "audit_records.at")?,
+            request_id: row.text(5, "audit_records.request_id")?,
+            company: row.text(6, "audit_records.company_id")?,
+            credential: row.text(7, "audit_records.credential")?,
+            action: row.text(8, "audit_records.action")?,
             subject,
             outcome: Outcome {
-                code: row.text(9, "audit_records.outcome")?,
-                status: row.int(10, "audit_records.status")?,
+                code: row.text(10, "audit_records.outcome")?,
+                status: row.int(11, "audit_records.status")?,
             },
-            latency: row.int(11, "audit_records.latency")?,
-            occurrences: row.int(12, "audit_records.occurrences")?,
-            data_key: row.find_uuid(13, "audit_records.data_key")?,
-            client: row.find_bytes(14, "audit_records.client")?,
-            detail: row.find_text(15, "audit_records.detail")?,
+            latency: row.int(12, "audit_records.latency")?,
+            occurrences: row.int(13, "audit_records.occurrences")?,
+            data_key: row.find_uuid(14, "audit_records.data_key")?,
+            client: row.find_bytes(15, "audit_records.client")?,
+            detail: row.find_text(16, "audit_records.detail")?,
         },
     })
 }

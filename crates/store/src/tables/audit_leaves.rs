@@ -17,12 +17,14 @@ pub struct StoredLeaf {
     pub batch: i64,
     /// The place in that batch.
     pub position: i64,
+    /// The number of the month by which it is kept.
+    pub month: i64,
     /// The leaf.
     pub leaf: Digest,
 }
 
-/// Place first, then the fields in the order in which they are hashed.
-const LEAVES: &str = "SELECT batch, position, at, request_id, company_id, credential, action, \
+/// Place and month first, then the fields in the order in which they are hashed.
+const LEAVES: &str = "SELECT batch, position, month, at, request_id, company_id, credential, action, \
      subject, outcome, status, latency, occurrences, data_key, client, detail FROM audit_records \
      WHERE log = $1 AND batch >= $2 AND batch <= $3 ORDER BY batch, position";
 
@@ -52,11 +54,12 @@ pub async fn leaves(tx: &mut Tx<'_>, log: i64, from: i64, to: i64) -> Result<Vec
     Ok(leaves)
 }
 
-/// How many columns are hashed, behind the two of the place.
+/// How many columns are hashed, and how many stand before them.
 const FIELDS: usize = 13;
+const BEFORE: usize = 3;
 
 fn of_sqlite(row: &rusqlite::Row<'_>, encoder: &mut LeafEncoder) -> Result<StoredLeaf> {
-    for at in 2..2 + FIELDS {
+    for at in BEFORE..BEFORE + FIELDS {
         match row.get_ref(at)? {
             ValueRef::Integer(value) => encoder.integer(value),
             ValueRef::Text(bytes) | ValueRef::Blob(bytes) => encoder.present(bytes),
@@ -67,6 +70,7 @@ fn of_sqlite(row: &rusqlite::Row<'_>, encoder: &mut LeafEncoder) -> Result<Store
     Ok(StoredLeaf {
         batch: row.get(0)?,
         position: row.get(1)?,
+        month: row.get(2)?,
         leaf: encoder.finish(),
     })
 }
@@ -80,22 +84,23 @@ fn of_postgres(row: &tokio_postgres::Row, encoder: &mut LeafEncoder) -> Result<S
             .map_err(|_| Error::corrupt("audit_records", "wrong type"))
     }
     let text = |at| field::<&str>(row, at).map(str::as_bytes);
-    encoder.integer(field(row, 2)?);
-    for at in 3..=6 {
+    encoder.integer(field(row, 3)?);
+    for at in 4..=7 {
         encoder.present(text(at)?);
     }
-    encoder.optional(field(row, 7)?);
-    encoder.present(text(8)?);
-    for at in 9..=11 {
+    encoder.optional(field(row, 8)?);
+    encoder.present(text(9)?);
+    for at in 10..=12 {
         encoder.integer(field(row, at)?);
     }
-    let data_key: Option<uuid::Uuid> = field(row, 12)?;
+    let data_key: Option<uuid::Uuid> = field(row, 13)?;
     encoder.optional(data_key.as_ref().map(|key| key.as_bytes().as_slice()));
-    encoder.optional(field(row, 13)?);
-    encoder.optional(field::<Option<&str>>(row, 14)?.map(str::as_bytes));
+    encoder.optional(field(row, 14)?);
+    encoder.optional(field::<Option<&str>>(row, 15)?.map(str::as_bytes));
     Ok(StoredLeaf {
         batch: field(row, 0)?,
         position: field(row, 1)?,
+        month: field(row, 2)?,
         leaf: encoder.finish(),
     })
 }

@@ -5,12 +5,19 @@
 //! holder dies, the delivery is due again by itself. Those of one stream are claimed in the order
 //! in which they were enqueued, the next when the one before it is done with.
 
-use domain::seal::WrappedKey;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::data_keys;
 use crate::{Error, Result, Row, Tx, Value};
+
+/// When a delivery counts as enqueued: now, but after what waits in its stream, whatever the clocks of
+/// those who enqueued it say. Deliveries of one stream are enqueued one at a time, under a lock.
+macro_rules! behind_the_stream {
+    () => {
+        "(SELECT MAX(t.at) FROM (SELECT CAST($8 AS BIGINT) AS at UNION ALL \
+         SELECT created_at + 1 FROM deliveries WHERE status = 'waiting' AND stream = $5) AS t)"
+    };
+}
 
 macro_rules! insert_delivery {
     () => {
@@ -27,15 +34,9 @@ macro_rules! if_wanted {
 
 pub(super) use insert_delivery;
 
-/// What is due in a line, but for what must wait for another of its stream.
-macro_rules! due {
-    () => {
-        "WHERE d.status = 'waiting' AND d.receiver = $1 AND d.due_at <= $2 \
-         AND NOT EXISTS (SELECT 1 FROM deliveries earlier WHERE earlier.status = 'waiting' \
-         AND earlier.stream = d.stream AND (earlier.created_at, earlier.id) < (d.created_at, d.id)) \
-         ORDER BY d.due_at, d.id"
-    };
-}
+mod claim;
+
+pub use claim::{Claimed, claim, give_up_spoilt, list_receivers_due, reclaim_all};
 
 /// A delivery to be enqueued.
 #[derive(Debug, Clone)]
@@ -86,25 +87,6 @@ impl Status {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
-}
-
-/// A delivery that was claimed.
-#[derive(Debug, Clone)]
-pub struct Claimed {
-    /// Its name.
-    pub id: Uuid,
-    /// Whose it is.
-    pub company_id: String,
-    /// What it is about.
-    pub topic: String,
-    /// The sealed message.
-    pub payload: Vec<u8>,
-    /// The data key it is sealed under; `None` once that is destroyed.
-    pub data_key: Option<WrappedKey>,
-    /// Attempts so far.
-    pub attempts: i64,
-    /// Attempts since it was enqueued or replayed: how far its schedule has come.
-    pub step: i64,
 }
 
 /// What an attempt, or the decision to make none, does to a claimed delivery.
@@ -178,13 +160,17 @@ pub struct Depth {
 pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Result<bool> {
     const SQLITE: &str = concat!(
         insert_delivery!(),
-        "SELECT $1, $2, 'webhook', $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, $8 ",
+        "SELECT $1, $2, 'webhook', $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, ",
+        behind_the_stream!(),
+        " ",
         if_wanted!()
     );
     const POSTGRES: &str = concat!(
         insert_delivery!(),
         "SELECT $1::uuid, $2::text, 'webhook', $3::text, $4::text, $5::bytea, $6::uuid, \
-         $7::bytea, 'waiting', 0, 0, $8::bigint, $8::bigint ",
+         $7::bytea, 'waiting', 0, 0, $8::bigint, ",
+        behind_the_stream!(),
+        " ",
         if_wanted!()
     );
     let sql = match tx {
@@ -223,7 +209,9 @@ pub async fn insert(tx: &mut Tx<'_>, kind: &str, delivery: &NewDelivery<'_>) -> 
     tx.execute(
         concat!(
             insert_delivery!(),
-            "VALUES ($1, $2, $9, $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, $8)"
+            "VALUES ($1, $2, $9, $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, ",
+            behind_the_stream!(),
+            ")"
         ),
         &values,
     )
@@ -245,51 +233,13 @@ pub(super) fn values<'v>(delivery: &'v NewDelivery<'_>) -> [Value<'v>; 8] {
     ]
 }
 
-/// The receivers in whose lines something is due: at most `count`, by name, those after `after`.
+/// Whether anything of a stream is still to be delivered.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_receivers_due(
-    tx: &mut Tx<'_>,
-    now: Timestamp,
-    after: &str,
-    count: i64,
-) -> Result<Vec<String>> {
-    // One step into the index for each line, however long the lines are. Asked with EXISTS,
-    // PostgreSQL would join all that is due, and forget the order.
-    tx.query(
-        "WITH RECURSIVE lines (receiver) AS (\
-         SELECT (SELECT MIN(receiver) FROM deliveries WHERE status = 'waiting' AND receiver > $2) \
-         UNION ALL SELECT (SELECT MIN(d.receiver) FROM deliveries d WHERE d.status = 'waiting' \
-         AND d.receiver > lines.receiver) FROM lines WHERE lines.receiver IS NOT NULL) \
-         SELECT receiver FROM lines WHERE receiver IS NOT NULL AND (SELECT MIN(d.due_at) \
-         FROM deliveries d WHERE d.status = 'waiting' AND d.receiver = lines.receiver) <= $1 \
-         ORDER BY receiver LIMIT $3",
-        &[now.into(), after.into(), count.into()],
-    )
-    .await?
-    .iter()
-    .map(|row| row.text(0, "deliveries.receiver"))
-    .collect()
-}
-
-/// Claims up to `count` due deliveries of a receiver under a lease that ends at `until`, in the
-/// order in which they are to be made.
-///
-/// # Errors
-/// Those of the database.
-pub async fn claim(
-    tx: &mut Tx<'_>,
-    receiver: &str,
-    now: Timestamp,
-    lease: Uuid,
-    until: Timestamp,
-    count: i64,
-) -> Result<Vec<Claimed>> {
-    match tx {
-        Tx::Sqlite(_) => sqlite::claim(tx, receiver, now, lease, until, count).await,
-        Tx::Postgres(_) => postgres::claim(tx, receiver, now, lease, until, count).await,
-    }
+pub async fn is_waiting(tx: &mut Tx<'_>, stream: &[u8]) -> Result<bool> {
+    let sql = "SELECT 1 FROM deliveries WHERE status = 'waiting' AND stream = $1 LIMIT 1";
+    Ok(tx.find(sql, &[stream.into()]).await?.is_some())
 }
 
 /// Notes how it went; `false` when the lease has passed to somebody else.
@@ -315,19 +265,6 @@ pub async fn settle(tx: &mut Tx<'_>, outcome: &Outcome<'_>) -> Result<bool> {
         )
         .await?;
     Ok(settled == 1)
-}
-
-/// Ends every lease: for a database that nobody else works on. Returns how many there were.
-///
-/// # Errors
-/// Those of the database.
-pub async fn reclaim_all(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
-    tx.execute(
-        "UPDATE deliveries SET lease = NULL, due_at = $1 \
-         WHERE status = 'waiting' AND lease IS NOT NULL",
-        &[now.into()],
-    )
-    .await
 }
 
 /// At most `count` deliveries, the newest first.
@@ -437,95 +374,4 @@ fn listed(row: &Row) -> Result<Listed> {
         due_at: row.time(7, "deliveries.due_at")?,
         finished_at: row.find_time(8, "deliveries.finished_at")?,
     })
-}
-
-fn claimed(row: &Row) -> Result<Claimed> {
-    let data_key = row.find_uuid(6, "data_keys.id")?;
-    Ok(Claimed {
-        id: row.uuid(0, "deliveries.id")?,
-        company_id: row.text(1, "deliveries.company_id")?,
-        topic: row.text(2, "deliveries.topic")?,
-        payload: row.bytes(3, "deliveries.payload")?,
-        attempts: row.int(4, "deliveries.attempts")?,
-        step: row.int(5, "deliveries.step")?,
-        data_key: data_key
-            .map(|_| data_keys::from_row_at(row, 6))
-            .transpose()?,
-    })
-}
-
-mod sqlite {
-    //! Looked up and then leased: nobody else writes in between.
-
-    use super::{Claimed, Result, Timestamp, Tx, Uuid, claimed};
-
-    const FIND: &str = concat!(
-        "SELECT d.id, d.company_id, d.topic, d.payload, d.attempts, d.step, k.id, k.master_key, \
-         k.wrapped \
-         FROM deliveries d LEFT JOIN data_keys k ON k.id = d.data_key ",
-        due!(),
-        " LIMIT $3"
-    );
-
-    pub async fn claim(
-        tx: &mut Tx<'_>,
-        receiver: &str,
-        now: Timestamp,
-        lease: Uuid,
-        until: Timestamp,
-        count: i64,
-    ) -> Result<Vec<Claimed>> {
-        let rows = tx
-            .query(FIND, &[receiver.into(), now.into(), count.into()])
-            .await?;
-        let found: Vec<Claimed> = rows.iter().map(claimed).collect::<Result<_>>()?;
-        for delivery in &found {
-            tx.execute(
-                "UPDATE deliveries SET lease = $2, due_at = $3 WHERE id = $1",
-                &[delivery.id.into(), lease.into(), until.into()],
-            )
-            .await?;
-        }
-        Ok(found)
-    }
-}
-
-mod postgres {
-    //! One statement; what another worker has locked is left to it.
-
-    use super::{Claimed, Result, Timestamp, Tx, Uuid, claimed};
-
-    const CLAIM: &str = concat!(
-        "WITH due AS (SELECT d.id, d.due_at FROM deliveries d ",
-        due!(),
-        " LIMIT $3 FOR UPDATE OF d SKIP LOCKED), \
-         leased AS (UPDATE deliveries d SET lease = $4, due_at = $5 FROM due WHERE d.id = due.id \
-         RETURNING d.id, d.company_id, d.topic, d.payload, d.attempts, d.step, d.data_key, \
-         due.due_at AS was_due) \
-         SELECT l.id, l.company_id, l.topic, l.payload, l.attempts, l.step, k.id, k.master_key, \
-         k.wrapped \
-         FROM leased l LEFT JOIN data_keys k ON k.id = l.data_key ORDER BY l.was_due, l.id"
-    );
-
-    pub async fn claim(
-        tx: &mut Tx<'_>,
-        receiver: &str,
-        now: Timestamp,
-        lease: Uuid,
-        until: Timestamp,
-        count: i64,
-    ) -> Result<Vec<Claimed>> {
-        let values = [
-            receiver.into(),
-            now.into(),
-            count.into(),
-            lease.into(),
-            until.into(),
-        ];
-        tx.query(CLAIM, &values)
-            .await?
-            .iter()
-            .map(claimed)
-            .collect()
-    }
 }

@@ -34,8 +34,12 @@ pub struct Order {
     pub placed_at: Timestamp,
     /// Until when it is, or was, held.
     pub deadline: Timestamp,
-    /// How many steps of the schedule are done with.
-    pub steps: u32,
+    /// When its customer was last reminded.
+    pub reminded_at: Option<Timestamp>,
+    /// When it last came back after it had been cancelled.
+    pub reinstated_at: Option<Timestamp>,
+    /// Whether it was its shop that cancelled it.
+    pub ended_in_shop: bool,
     /// How many events its timeline has.
     pub events: i64,
     /// When something is to happen to it by itself.
@@ -44,6 +48,14 @@ pub struct Order {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+impl Order {
+    /// From when on it is held: its reminders and its deadline are counted from then.
+    #[must_use]
+    pub fn held_from(&self) -> Timestamp {
+        self.reinstated_at.unwrap_or(self.placed_at)
+    }
 }
 
 /// An order and the customer it belongs to.
@@ -75,18 +87,22 @@ impl Position {
 macro_rules! columns {
     () => {
         "o.id, o.company_id, o.order_id, o.source, o.email_index, o.data_key, o.status, o.missing, \
-         o.placed_at, o.deadline, o.steps, o.events, o.next_at, o.created_at, o.updated_at"
+         o.placed_at, o.deadline, o.reminded_at, o.events, o.next_at, o.created_at, o.updated_at, \
+         o.reinstated_at, o.ended_in_shop"
     };
 }
 
+mod due;
+
+pub use due::{Subject, list_due_for_update, list_subjects, make_all_due, put_off};
+
 /// How many columns an order has.
-const ORDER: usize = 15;
+const ORDER: usize = 17;
 
 fn order(row: &Row) -> Result<Order> {
     const INDEX: &str = "orders.email_index";
     const STATUS: &str = "orders.status";
     const MISSING: &str = "orders.missing";
-    const STEPS: &str = "orders.steps";
     Ok(Order {
         id: row.uuid(0, "orders.id")?,
         company_id: row.text(1, "orders.company_id")?,
@@ -101,12 +117,13 @@ fn order(row: &Row) -> Result<Order> {
             .ok_or_else(|| Error::corrupt(MISSING, "not proofs"))?,
         placed_at: row.time(8, "orders.placed_at")?,
         deadline: row.time(9, "orders.deadline")?,
-        steps: u32::try_from(row.int(10, STEPS)?)
-            .map_err(|_| Error::corrupt(STEPS, "out of range"))?,
+        reminded_at: row.find_time(10, "orders.reminded_at")?,
         events: row.int(11, "orders.events")?,
         next_at: row.find_time(12, "orders.next_at")?,
         created_at: row.time(13, "orders.created_at")?,
         updated_at: row.time(14, "orders.updated_at")?,
+        reinstated_at: row.find_time(15, "orders.reinstated_at")?,
+        ended_in_shop: row.bool(16, "orders.ended_in_shop")?,
     })
 }
 
@@ -119,8 +136,9 @@ pub async fn insert(tx: &mut Tx<'_>, order: &Order) -> Result<bool> {
     let inserted = tx
         .execute(
             "INSERT INTO orders (id, company_id, order_id, source, email_index, data_key, status, \
-             missing, placed_at, deadline, steps, events, next_at, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+             missing, placed_at, deadline, reminded_at, events, next_at, created_at, updated_at, \
+             reinstated_at, ended_in_shop) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
              ON CONFLICT DO NOTHING",
             &[
                 order.id.into(),
@@ -133,11 +151,13 @@ pub async fn insert(tx: &mut Tx<'_>, order: &Order) -> Result<bool> {
                 missing.as_str().into(),
                 order.placed_at.into(),
                 order.deadline.into(),
-                i64::from(order.steps).into(),
+                order.reminded_at.into(),
                 order.events.into(),
                 order.next_at.into(),
                 order.created_at.into(),
                 order.updated_at.into(),
+                order.reinstated_at.into(),
+                order.ended_in_shop.into(),
             ],
         )
         .await?;
@@ -151,20 +171,44 @@ pub async fn insert(tx: &mut Tx<'_>, order: &Order) -> Result<bool> {
 pub async fn update(tx: &mut Tx<'_>, order: &Order) -> Result<()> {
     let missing = order.missing.to_string();
     tx.execute(
-        "UPDATE orders SET status = $2, missing = $3, steps = $4, events = $5, next_at = $6, \
-         updated_at = $7 WHERE id = $1",
+        "UPDATE orders SET status = $2, missing = $3, reminded_at = $4, events = $5, next_at = $6, \
+         updated_at = $7, deadline = $8, reinstated_at = $9, ended_in_shop = $10 WHERE id = $1",
         &[
             order.id.into(),
             order.status.as_str().into(),
             missing.as_str().into(),
-            i64::from(order.steps).into(),
+            order.reminded_at.into(),
             order.events.into(),
             order.next_at.into(),
             order.updated_at.into(),
+            order.deadline.into(),
+            order.reinstated_at.into(),
+            order.ended_in_shop.into(),
         ],
     )
     .await
     .map(drop)
+}
+
+/// Gives an order that was locked before to the customer that it names now, under the new name of its
+/// row; its timeline goes along. Whoever knows the row by its former name knows nothing any more.
+///
+/// # Errors
+/// Those of the database.
+pub async fn readdress(tx: &mut Tx<'_>, former: Uuid, order: &Order) -> Result<()> {
+    tx.execute(
+        "UPDATE orders SET id = $2, email_index = $3, data_key = $4 WHERE id = $1",
+        &[
+            former.into(),
+            order.id.into(),
+            order.email_index.as_bytes().into(),
+            order.data_key.into(),
+        ],
+    )
+    .await?;
+    let events = "UPDATE order_events SET order_row = $2 WHERE order_row = $1";
+    let values = [former.into(), order.id.into()];
+    tx.execute(events, &values).await.map(drop)
 }
 
 /// Finds an order and locks it.
@@ -185,57 +229,57 @@ pub async fn find_for_update(
     row.as_ref().map(order).transpose()
 }
 
-/// The orders of a customer that proofs still matter to, locked, the oldest first.
+/// The orders of a customer that a change of proofs can still change, locked, the oldest first: those
+/// that are held, and, when a proof is `given`, those that have expired. What is late waits for a
+/// person, whatever is proven.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_open_for_update(
+pub async fn list_changeable_for_update(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
+    given: bool,
 ) -> Result<Vec<Order>> {
     let sql = concat!(
         "SELECT ",
         columns!(),
         " FROM orders o WHERE o.company_id = $1 AND o.email_index = $2 \
-         AND o.status IN ('held', 'expired', 'late') ORDER BY o.id FOR UPDATE"
+         AND o.status IN ('held', 'expired', 'late') \
+         AND (o.status = 'held' OR ($3 AND o.status = 'expired')) ORDER BY o.id FOR UPDATE"
     );
-    tx.query(sql, &[company_id.into(), email_index.as_bytes().into()])
-        .await?
-        .iter()
-        .map(order)
-        .collect()
+    let values = [
+        company_id.into(),
+        email_index.as_bytes().into(),
+        given.into(),
+    ];
+    tx.query(sql, &values).await?.iter().map(order).collect()
 }
 
-macro_rules! due {
-    () => {
-        concat!(
-            "SELECT ",
-            columns!(),
-            " FROM orders o WHERE o.next_at <= $1 ORDER BY o.next_at LIMIT $2"
-        )
-    };
-}
-
-/// Up to `count` orders to which something is to happen by now, the longest due first, locked;
-/// those that another transaction has locked are left to it.
+/// The shop's numbers of a customer's orders that are open, the newest `count` of them, the oldest
+/// first.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_due_for_update(
+pub async fn list_open_names(
     tx: &mut Tx<'_>,
-    now: Timestamp,
+    company_id: &str,
+    email_index: BlindIndex,
     count: i64,
-) -> Result<Vec<Order>> {
-    let sql = match tx {
-        Tx::Sqlite(_) => due!(),
-        Tx::Postgres(_) => concat!(due!(), " FOR UPDATE SKIP LOCKED"),
-    };
-    tx.query(sql, &[now.into(), count.into()])
-        .await?
-        .iter()
-        .map(order)
-        .collect()
+) -> Result<Vec<String>> {
+    let rows = tx
+        .query(
+            "SELECT o.order_id FROM orders o WHERE o.company_id = $1 AND o.email_index = $2 \
+             AND o.status IN ('held', 'expired', 'late') ORDER BY o.id DESC LIMIT $3",
+            &[
+                company_id.into(),
+                email_index.as_bytes().into(),
+                count.into(),
+            ],
+        )
+        .await?;
+    let names = rows.iter().rev();
+    names.map(|row| row.text(0, "orders.order_id")).collect()
 }
 
 macro_rules! with_customer {

@@ -179,6 +179,24 @@ pub async fn find_by_veriff_id(
     found.as_ref().map(session).transpose()
 }
 
+/// The newest session of a customer.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_newest(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+) -> Result<Option<Session>> {
+    const FIND: &str = concat!(
+        select!(),
+        "WHERE company_id = $1 AND email_index = $2 ORDER BY created_at DESC, id DESC LIMIT 1"
+    );
+    let values: [Value<'_>; 2] = [company_id.into(), email_index.as_bytes().into()];
+    let found = tx.find(FIND, &values).await?;
+    found.as_ref().map(session).transpose()
+}
+
 /// The session of a customer that is not over, locked.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bonafide_store::tables::{audit as table, audit_leaves};
-use bonafide_store::{AuditWatch, Store};
+use bonafide_store::{Store, StoreWatch};
 use domain::audit::{self, Head};
 use domain::seal::BlindIndex;
 use futures_util::future::join_all;
@@ -80,7 +80,7 @@ impl Told {
     }
 }
 
-impl AuditWatch for Told {
+impl StoreWatch for Told {
     fn committed(&self, records: usize) {
         self.0[0].fetch_add(1, Ordering::SeqCst);
         self.0[1].fetch_add(records, Ordering::SeqCst);
@@ -89,6 +89,10 @@ impl AuditWatch for Told {
     fn failed(&self) {
         self.0[2].fetch_add(1, Ordering::SeqCst);
     }
+
+    fn spoilt(&self, table: &'static str) {
+        panic!("a row of {table} is spoilt");
+    }
 }
 
 async fn who_watches_is_told_of_every_record_once(ground: Ground) {
@@ -96,8 +100,8 @@ async fn who_watches_is_told_of_every_record_once(ground: Ground) {
     const SHOW: &str = "ALTER TABLE audit_records_hidden RENAME TO audit_records";
     let store = &ground.open().await;
     let (told, late) = (Told::default(), Told::default());
-    store.watch_audit(told.clone());
-    store.watch_audit(late.clone());
+    store.watch(told.clone());
+    store.watch(late.clone());
     let name = |at: usize| format!("a{at}");
     let appends = join_all((0..100).map(|at| async move {
         store.append(record(&name(at))).await.unwrap();

@@ -18,6 +18,7 @@ use crate::ground::{Ground, contract, now};
 contract!(
     what_is_due_is_claimed_in_order_and_under_a_lease,
     the_second_of_a_stream_waits_for_the_first,
+    what_is_enqueued_later_comes_later_whatever_the_clock_says,
     only_the_holder_of_the_lease_settles,
     a_claim_brings_the_key_unless_it_is_destroyed,
     what_is_finished_can_be_replayed,
@@ -119,10 +120,12 @@ async fn claim(store: &Store, lease: Uuid, now: Timestamp, count: i64) -> Vec<u1
 
 async fn claim_whole(store: &Store, lease: Uuid, now: Timestamp, count: i64) -> Vec<Claimed> {
     let until = now + SignedDuration::from_secs(10);
-    within(store, move |tx| {
+    let claimed = within(store, move |tx| {
         Box::pin(deliveries::claim(tx, LINE, now, lease, until, count))
-    })
-    .await
+    });
+    let claimed = claimed.await;
+    assert!(claimed.spoilt.is_empty());
+    claimed.rows
 }
 
 /// Settles at `at`; what still waits is due then.
@@ -181,6 +184,21 @@ async fn the_second_of_a_stream_waits_for_the_first(ground: Ground) {
     assert_eq!(claim(&store, LEASE, second(101), 10).await, [2]);
     assert!(settle(&store, 2, LEASE, Status::Delivered, second(102)).await);
     assert_eq!(claim(&store, LEASE, second(102), 10).await, [3]);
+}
+
+async fn what_is_enqueued_later_comes_later_whatever_the_clock_says(ground: Ground) {
+    let store = open(&ground).await;
+    // The names go the other way too.
+    for (number, at) in [(9, 5), (8, 5), (7, 1), (6, 2), (5, 5)] {
+        assert!(insert_in(&store, LINE, number, 9, second(at)).await);
+    }
+    // Of another stream, and due when it says.
+    assert!(insert_in(&store, LINE, 4, 1, second(1)).await);
+    assert_eq!(claim(&store, LEASE, second(1), 10).await, [4]);
+    for number in [9, 8, 7, 6, 5] {
+        assert_eq!(claim(&store, LEASE, second(5), 10).await, [number]);
+        assert!(settle(&store, number, LEASE, Status::Delivered, second(5)).await);
+    }
 }
 
 async fn only_the_holder_of_the_lease_settles(ground: Ground) {

@@ -18,7 +18,8 @@ contract!(
     an_order_reads_back_as_it_was_written,
     a_company_has_one_order_of_a_name,
     pages_follow_each_other_within_one_instant,
-    only_open_orders_of_the_customer_are_looked_at,
+    only_orders_of_the_customer_that_can_change_are_looked_at,
+    the_newest_open_orders_are_named,
     the_due_are_those_whose_time_has_come,
     what_somebody_sweeps_is_left_to_them,
     a_timeline_keeps_its_order,
@@ -44,11 +45,13 @@ fn order(number: u64, status: Status) -> Order {
         missing: Missing::ALL,
         placed_at: now(),
         deadline: seconds(72),
-        steps: 1,
+        reminded_at: Some(seconds(1)),
         events: 3,
         next_at: (status == Status::Held).then(|| seconds(number as i64)),
         created_at: seconds(1),
         updated_at: seconds(2),
+        reinstated_at: None,
+        ended_in_shop: false,
     }
 }
 
@@ -58,7 +61,7 @@ enum Step {
     Insert(Order),
     Update(Order),
     Find(&'static str, &'static str),
-    Open(u8),
+    Changeable(u8, bool),
     Due(Timestamp, i64),
     /// Waits, with all locks held.
     Meet(Arc<Barrier>),
@@ -84,12 +87,16 @@ impl Unit for Act {
                 Step::Find(company, id) => {
                     found.extend(orders::find_for_update(tx, company, id).await?);
                 }
-                Step::Open(customer) => {
-                    let open = orders::list_open_for_update(tx, "default", index(*customer));
-                    found.extend(open.await?);
+                Step::Changeable(customer, given) => {
+                    let customer = index(*customer);
+                    let changeable =
+                        orders::list_changeable_for_update(tx, "default", customer, *given);
+                    found.extend(changeable.await?);
                 }
                 Step::Due(at, count) => {
-                    found.extend(orders::list_due_for_update(tx, *at, *count).await?);
+                    let due = orders::list_due_for_update(tx, *at, *count).await?;
+                    assert!(due.spoilt.is_empty());
+                    found.extend(due.rows);
                 }
                 Step::Meet(barrier) => {
                     barrier.wait().await;
@@ -123,7 +130,9 @@ async fn an_order_reads_back_as_it_was_written(ground: Ground) {
     assert_eq!(found(&store, find.clone()).await, [order.clone()]);
     order.status = Status::Expired;
     order.missing = Missing::NONE;
-    (order.steps, order.events) = (5, 7);
+    (order.reminded_at, order.events) = (None, 7);
+    (order.deadline, order.reinstated_at) = (seconds(99), Some(seconds(8)));
+    order.ended_in_shop = true;
     (order.next_at, order.updated_at) = (None, seconds(9));
     found(&store, Step::Update(order.clone())).await;
     assert_eq!(found(&store, find).await, [order.clone()]);
@@ -205,7 +214,7 @@ async fn pages_follow_each_other_within_one_instant(ground: Ground) {
     }
 }
 
-async fn only_open_orders_of_the_customer_are_looked_at(ground: Ground) {
+async fn only_orders_of_the_customer_that_can_change_are_looked_at(ground: Ground) {
     let store = ground.open().await;
     for (number, status) in (1..).zip(Status::ALL) {
         assert!(inserted(&store, order(number, status)).await);
@@ -215,14 +224,32 @@ async fn only_open_orders_of_the_customer_are_looked_at(ground: Ground) {
         };
         assert!(inserted(&store, other).await);
     }
-    for (customer, numbers) in [(1, 1..), (2, 11..)] {
-        let open = found(&store, Step::Open(customer)).await;
-        let expected: Vec<_> = numbers
-            .zip(Status::ALL)
-            .filter(|(_, status)| status.is_open())
-            .map(|(number, _)| format!("№ {number}"))
-            .collect();
-        assert_eq!(names(&open), expected);
+    for (customer, given, expected) in [
+        (1, false, vec!["№ 2"]),
+        (1, true, vec!["№ 2", "№ 3"]),
+        (2, true, vec!["№ 12", "№ 13"]),
+    ] {
+        let changeable = found(&store, Step::Changeable(customer, given)).await;
+        assert_eq!(names(&changeable), expected);
+    }
+}
+
+async fn the_newest_open_orders_are_named(ground: Ground) {
+    let store = ground.open().await;
+    for (number, status) in (1..).zip(Status::ALL) {
+        assert!(inserted(&store, order(number, status)).await);
+    }
+    for (customer, count, expected) in [
+        (1, 9, vec!["№ 2", "№ 3", "№ 4"]),
+        (1, 2, vec!["№ 3", "№ 4"]),
+        (2, 9, vec![]),
+    ] {
+        let named = store.read(move |mut tx| {
+            Box::pin(async move {
+                orders::list_open_names(&mut tx, "default", index(customer), count).await
+            })
+        });
+        assert_eq!(named.await.unwrap(), expected);
     }
 }
 

@@ -120,12 +120,14 @@ async fn postgres(ground: &Ground) -> Schema {
          WHEN 'boolean' THEN 'INTEGER' WHEN 'text' THEN 'TEXT' WHEN 'bytea' THEN 'BLOB' \
          WHEN 'uuid' THEN 'BLOB' ELSE data_type END, CASE is_nullable WHEN 'YES' THEN 1 ELSE 0 END \
          FROM information_schema.columns WHERE table_schema = 'public' \
-         AND table_name NOT LIKE 'refinery_%' AND table_name <> 'notes'";
+         AND table_name NOT LIKE 'refinery_%' AND table_name <> 'notes' \
+         AND NOT (SELECT relispartition FROM pg_class WHERE oid = table_name::regclass)";
     let indexes = "SELECT t.relname, i.indisunique::int, string_agg(a.attname, ',' ORDER BY k.at) \
          FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid \
          JOIN pg_namespace n ON n.oid = t.relnamespace AND n.nspname = 'public', \
          unnest(i.indkey::int[]) WITH ORDINALITY AS k(attnum, at) \
          JOIN pg_attribute a ON a.attnum = k.attnum WHERE a.attrelid = t.oid \
-         AND t.relname NOT LIKE 'refinery_%' GROUP BY t.relname, i.indexrelid, i.indisunique";
+         AND NOT t.relispartition AND t.relname NOT LIKE 'refinery_%' \
+         GROUP BY t.relname, i.indexrelid, i.indisunique";
     schema(ground.sql(columns).await, ground.sql(indexes).await)
 }

@@ -228,12 +228,15 @@ fn check_batch(before: &Reached, batch: &Batch, report: &mut Report) {
     };
     let successive = before.batch + 1 == batch.number;
     let follows = !successive || before.head.is_none_or(|head| batch.previous == head);
-    let sized = i64::try_from(batch.leaves.len()) == Ok(batch.size);
+    let retired = batch.is_retired();
+    let timely = !retired || batch.committed_at < report.kept_from;
+    let sized = retired || i64::try_from(batch.leaves.len()) == Ok(batch.size);
     let checks = [
         (follows, "it does not follow the one before"),
+        (timely, "its records are gone before their time"),
         (sized, "its size is not the number of its leaves"),
         (
-            log::root(&batch.leaves) == batch.root,
+            retired || log::root(&batch.leaves) == batch.root,
             "its root is not that of its leaves",
         ),
         (
@@ -249,6 +252,12 @@ fn check_batch(before: &Reached, batch: &Batch, report: &mut Report) {
 
 /// Holds what is stored in a batch's places, in order, against what was committed there.
 fn check_records(log: i64, batch: &Batch, stored: &[StoredLeaf], report: &mut Report) {
+    if batch.is_retired() {
+        // Those that are still there are on their way out: no leaf can be held against them.
+        report.retired += u64::try_from(batch.size).unwrap_or_default();
+        return;
+    }
+    let month = batch.month().number();
     let place = |position| Place {
         log,
         batch: batch.number,
@@ -256,7 +265,8 @@ fn check_records(log: i64, batch: &Batch, stored: &[StoredLeaf], report: &mut Re
     };
     let missing = |from, to| (from < to).then(|| Fault::Removed(place(from), to - 1));
     let mut next = 0;
-    for StoredLeaf { position, leaf, .. } in stored {
+    for found in stored {
+        let StoredLeaf { position, leaf, .. } = found;
         report.records += 1;
         let committed = usize::try_from(*position)
             .ok()
@@ -264,7 +274,7 @@ fn check_records(log: i64, batch: &Batch, stored: &[StoredLeaf], report: &mut Re
         match committed {
             Some(committed) if *position >= next => {
                 report.faults.extend(missing(next, *position));
-                if committed != leaf {
+                if committed != leaf || found.month != month {
                     report.faults.push(Fault::Changed(place(*position)));
                 }
                 next = position + 1;

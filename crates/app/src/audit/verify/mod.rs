@@ -12,6 +12,7 @@ mod pages;
 mod vouched;
 
 use domain::seal::KeyRing;
+use jiff::Timestamp;
 use store::Store;
 use store::tables::audit;
 
@@ -32,8 +33,9 @@ pub async fn count(store: &Store) -> Result<u64> {
 }
 
 /// Checks everything. With a key ring the signing keys are checked against their
-/// sealed halves too; without one, against nothing but each other. `kept` are
-/// checkpoints that were kept elsewhere: they must all be there, as they were.
+/// sealed halves too; without one, against nothing but each other. Of batches that
+/// were committed before `kept_from` the records may be gone. `kept` are checkpoints
+/// that were kept elsewhere: they must all be there, as they were.
 /// `progress` is told the number of records checked so far.
 ///
 /// # Errors
@@ -41,10 +43,14 @@ pub async fn count(store: &Store) -> Result<u64> {
 pub async fn verify(
     store: &Store,
     ring: Option<&KeyRing>,
+    kept_from: Timestamp,
     kept: &[Kept],
     mut progress: impl FnMut(u64),
 ) -> Result<Report> {
-    let mut report = Report::default();
+    let mut report = Report {
+        kept_from,
+        ..Report::default()
+    };
     let mut vouched = checkpoints::check(store, ring, &mut report).await?;
     kept::compare(store, kept, &mut report).await?;
     let logs = store

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use app::App;
-use app::audit::{self, Exported, ExportedRecord, Kept, Report};
+use app::audit::{self, Export, Exported, ExportedRecord, Kept, Range, Report};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
@@ -101,9 +101,15 @@ async fn verify(app: &App, arguments: &VerifyArguments, output: Output) -> Resul
         None => Vec::new(),
     };
     let bar = progress_bar(audit::count(&app.store).await.map_err(of_app)?);
-    let report = audit::verify(&app.store, Some(&app.key_ring), &kept, |records| {
-        bar.set_position(records);
-    })
+    let report = audit::verify(
+        &app.store,
+        Some(&app.key_ring),
+        app.retention.must_be_kept_from(app.clock.now()),
+        &kept,
+        |records| {
+            bar.set_position(records);
+        },
+    )
     .await;
     bar.finish_and_clear();
     let report = report.map_err(of_app)?;
@@ -186,7 +192,7 @@ async fn export(app: &App, range: &ExportArguments) -> Result<(), Failure> {
         output: BufWriter::new(io::stdout().lock()),
         failed: None,
     };
-    let exported = audit::export(app, range.from, range.to, |record| lines.write(record)).await;
+    let exported = write_all(app, range, &mut lines).await;
     match (lines.finish(), exported) {
         // A reader that has seen enough is no error.
         (Some(error), _) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -195,6 +201,23 @@ async fn export(app: &App, range: &ExportArguments) -> Result<(), Failure> {
         ))),
         (None, exported) => complete(exported.map_err(of_app)?),
     }
+}
+
+async fn write_all(
+    app: &App,
+    range: &ExportArguments,
+    lines: &mut Lines<impl Write>,
+) -> app::Result<Exported> {
+    let range = Range {
+        company: None,
+        from: range.from,
+        to: range.to,
+    };
+    let mut export = Export::begin(app, range).await?;
+    while let Some(page) = export.next().await? {
+        page.iter().try_for_each(|record| lines.write(record))?;
+    }
+    Ok(export.exported())
 }
 
 /// Whether everything there is was read.

@@ -126,9 +126,15 @@ async fn log(narrator: &mut Narrator, app: &App) -> Result<(), Failure> {
     narrator.scene("Every answer is in the audit log, and the log can prove itself")?;
     app.checkpoints.make().await.map_err(of_app)?;
     narrator.say("$ bonafide audit verify")?;
-    let report = audit::verify(&app.store, Some(&app.key_ring), &[], |_| {})
-        .await
-        .map_err(of_app)?;
+    let report = audit::verify(
+        &app.store,
+        Some(&app.key_ring),
+        app.retention.must_be_kept_from(app.clock.now()),
+        &[],
+        |_| {},
+    )
+    .await
+    .map_err(of_app)?;
     narrator.say(&in_words(&report))?;
     if report.faults.is_empty() {
         Ok(())

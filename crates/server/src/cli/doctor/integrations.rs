@@ -39,6 +39,7 @@ fn cure(problem: ShopProblem) -> &'static str {
         ShopProblem::Garbled | ShopProblem::Unacceptable => {
             "check LIGHTSPEED_API_URL and LIGHTSPEED_STORE_ID"
         }
+        ShopProblem::StatusRefused => "check LIGHTSPEED_HELD_STATUS and LIGHTSPEED_RELEASED_STATUS",
     }
 }
 

@@ -1,7 +1,5 @@
 //! The paths of the surface.
 
-use std::time::Duration;
-
 use app::Code;
 use app::ages::{self, Answer, Outcome};
 use app::idempotency::IdempotencyKey;
@@ -144,7 +142,7 @@ async fn answered<O>(
     let mut used_up = None;
     let response = once(server, ctx, key, render, async |reply| {
         let answer = ages::verify(app, ctx, request, reply).await?;
-        note(&answer);
+        metrics::ages::answered(&answer);
         if let Outcome::UsedUp(exhausted) = answer.outcome {
             used_up = Some((exhausted, answer.at));
         }
@@ -165,13 +163,6 @@ fn come_back_later(exhausted: &UsedUp, at: Timestamp, request_id: &str) -> Respo
         .headers_mut()
         .insert(header::RETRY_AFTER, seconds.max(1).into());
     response
-}
-
-/// Counts an answer that was worked out; one that is given again is not.
-fn note(answer: &Answer) {
-    let passed = matches!(answer.outcome, Outcome::Passed(_) | Outcome::Cached(_));
-    let took = Duration::from_micros(answer.took.unsigned_abs());
-    metrics::ages::decided(answer.outcome.method(), passed, took);
 }
 
 struct Status;

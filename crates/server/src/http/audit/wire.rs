@@ -1,292 +1,338 @@
-//! Proofs and checkpoints as JSON, for the API, the commands and whoever keeps them.
-//!
-//! Guarantees: a proof says nothing that is not checked (a field that we do not know makes it none),
-//! and it is read back as it was written.
+//! The query and the answers of the surface.
 
-use app::audit::{Proven, Published};
-use data_encoding::HEXLOWER;
-use domain::audit::{BatchFields, Digest, Outcome, Proof, PublicKey, Record, SignedText};
-use domain::seal::BlindIndex;
+use app::Error;
+use app::audit::{Cursor, ExportedRecord, Filter, Listed, Range, Whom};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use domain::access::CompanyId;
+use domain::contact::{E164, Email};
+use domain::number::MobileNumber;
+use domain::seal::{BlindIndex, IndexKey};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::http::conventions::failure::Failure;
+use crate::http::conventions::fields::Fields;
 use crate::http::conventions::json::render;
+use crate::http::conventions::page::{Page, Query};
 
-/// What a proof calls itself.
-const FORMAT: &str = "bonafide audit proof v1";
+/// The longest name of a customer that is looked for.
+const LONGEST: usize = 256;
 
-/// The proof that a record is in the log. Digests, keys, signatures and sealed values are
-/// hexadecimal, times are microseconds since 1970 (UTC).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProofDocument {
-    /// `bonafide audit proof v1`.
-    #[schema(examples("bonafide audit proof v1"))]
-    format: String,
-    /// The record, as it is hashed.
-    record: RecordFields,
-    /// Its place in its batch, from 0.
-    #[schema(minimum = 0, examples(2))]
-    position: i64,
-    /// The digests beside its way to the root of the batch, from below.
-    path: Vec<String>,
-    /// Its batch.
-    batch: BatchDocument,
-    /// The digests beside the batch's way to the root of the span, from below.
-    span_path: Vec<String>,
-    /// The checkpoint that covers it.
-    checkpoint: SignedDocument,
-    /// The checkpoints before it that each named another key, the oldest first.
-    key_changes: Vec<SignedDocument>,
-    /// The key that signed the checkpoint. Compare it with one that you hold.
-    public_key: String,
+/// What is searched for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes what `list_query` reads")]
+pub struct FilterParameters {
+    /// On whose behalf it was asked: your own company, or for an administrator any.
+    #[param(example = "default")]
+    company: Option<String>,
+    /// What was asked.
+    #[param(example = "customer.check")]
+    action: Option<String>,
+    /// What came of it: `ok`, or the word of a failure.
+    #[param(example = "ok")]
+    outcome: Option<String>,
+    /// Whom it concerned: a customer's address.
+    #[param(example = "ada@example.com")]
+    email: Option<String>,
+    /// Whom it concerned: a customer's phone number.
+    #[param(example = "+12345678900")]
+    phone: Option<String>,
+    /// Whom it concerned: a number that was verified.
+    #[param(example = "+15005550006")]
+    number: Option<String>,
+    /// Whom it concerned: your own name for somebody whose age was verified.
+    #[param(example = "cust_1001")]
+    customer_id: Option<String>,
+    /// Whom it concerned, as records name them.
+    #[param(example = "0f1e2d3c4b5a69788796a5b4c3d2e1f0")]
+    subject: Option<String>,
+    /// The request.
+    #[param(example = "0193f7a2-5c1e-7c3b-9a41-5b2f6f0f3a52")]
+    request_id: Option<String>,
+    /// The first moment of arrival.
+    #[param(example = "2026-01-01T00:00:00Z")]
+    from: Option<String>,
+    /// The moment of arrival to stop before.
+    #[param(example = "2026-02-01T00:00:00Z")]
+    to: Option<String>,
 }
 
-/// A record, field by field in the order in which they are hashed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RecordFields {
+/// What is read out.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes what `range_query` reads")]
+pub struct RangeParameters {
+    /// On whose behalf it was asked: your own company, or for an administrator any.
+    #[param(example = "default")]
+    company: Option<String>,
+    /// The first moment of arrival.
+    #[param(example = "2026-01-01T00:00:00Z")]
+    from: Option<String>,
+    /// The moment of arrival to stop before.
+    #[param(example = "2026-02-01T00:00:00Z")]
+    to: Option<String>,
+}
+
+/// Whom a search is about.
+enum Subject {
+    Known(Whom),
+    Index(BlindIndex),
+}
+
+/// A search as it was asked for.
+pub struct Wanted {
+    pub company: Option<CompanyId>,
+    action: Option<String>,
+    outcome: Option<String>,
+    subject: Option<Subject>,
+    request_id: Option<String>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+impl Wanted {
+    /// The search, on behalf of a company or of anybody.
+    ///
+    /// # Errors
+    /// When a person is looked for and it is not said whose.
+    pub fn filter(
+        self,
+        index_key: &IndexKey,
+        company: Option<CompanyId>,
+    ) -> Result<Filter, Failure> {
+        let subject = match (self.subject, &company) {
+            (None, _) => None,
+            (Some(Subject::Index(index)), _) => Some(index),
+            (Some(Subject::Known(whom)), Some(company)) => Some(whom.subject(index_key, company)),
+            (Some(Subject::Known(_)), None) => {
+                let message = "must be given: whose customer it is";
+                return Err(Error::invalid_field("company", message).into());
+            }
+        };
+        let made = self.request_id.as_deref().and_then(made_at);
+        Ok(Filter {
+            company_id: company.map(|company| company.as_str().to_owned()),
+            action: self.action,
+            outcome: self.outcome,
+            subject,
+            request_id: self.request_id,
+            from: self.from.or(made.map(|(from, _)| from)),
+            to: self.to.or(made.map(|(_, to)| to)),
+        })
+    }
+
+    /// What is read out, on behalf of a company or of anybody.
+    pub fn range(self, company: Option<CompanyId>) -> Range {
+        Range {
+            company: company.map(|company| company.as_str().to_owned()),
+            from: self.from,
+            to: self.to,
+        }
+    }
+}
+
+/// When a request arrived whose id the server made, to the second on either side: ids of version 7
+/// say it.
+fn made_at(request_id: &str) -> Option<(Timestamp, Timestamp)> {
+    let id = Uuid::parse_str(request_id).ok()?;
+    let (seconds, _) = id.get_timestamp()?.to_unix();
+    let second = i64::try_from(seconds).ok()?;
+    let from = Timestamp::from_second(second.checked_sub(1)?).ok()?;
+    let to = Timestamp::from_second(second.checked_add(2)?).ok()?;
+    (id.get_version_num() == 7).then_some((from, to))
+}
+
+pub fn list_query(query: &Query, fields: &mut Fields) -> Option<(Wanted, Page)> {
+    let page = query.page(fields);
+    let wanted = Wanted {
+        action: text(query, "action", fields),
+        outcome: text(query, "outcome", fields),
+        subject: subject(query, fields),
+        request_id: text(query, "request_id", fields),
+        ..range_query(query, fields)?
+    };
+    Some((wanted, page))
+}
+
+pub fn range_query(query: &Query, fields: &mut Fields) -> Option<Wanted> {
+    Some(Wanted {
+        company: parsed(query, "company", fields, CompanyId::parse),
+        action: None,
+        outcome: None,
+        subject: None,
+        request_id: None,
+        from: parsed(query, "from", fields, time),
+        to: parsed(query, "to", fields, time),
+    })
+}
+
+/// Where the page begins.
+///
+/// # Errors
+/// For a cursor that no list gave.
+pub fn cursor(page: &Page) -> Result<Option<Cursor>, Failure> {
+    let cursor = page.cursor.as_deref().map(Cursor::parse);
+    match cursor {
+        Some(None) => Err(crate::http::conventions::page::unknown_cursor()),
+        cursor => Ok(cursor.flatten()),
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    text.parse()
+        .map_err(|_| "must be a time like 2026-01-01T00:00:00Z")
+}
+
+fn text(query: &Query, name: &str, fields: &mut Fields) -> Option<String> {
+    parsed(query, name, fields, |text| match text.len() {
+        1..=LONGEST => Ok(text.to_owned()),
+        _ => Err(format!("must be 1 to {LONGEST} characters long")),
+    })
+}
+
+fn parsed<T, E: std::fmt::Display>(
+    query: &Query,
+    name: &str,
+    fields: &mut Fields,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Option<T> {
+    match parse(query.text(name, fields)?) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            fields.refuse(name, error.to_string());
+            None
+        }
+    }
+}
+
+fn subject(query: &Query, fields: &mut Fields) -> Option<Subject> {
+    let email = parsed(query, "email", fields, Email::parse);
+    let phone = parsed(query, "phone", fields, E164::parse);
+    let number = parsed(query, "number", fields, MobileNumber::parse);
+    let index = parsed(query, "subject", fields, index);
+    let given = [
+        email.map(Whom::Email).map(Subject::Known),
+        phone.map(Whom::Phone).map(Subject::Known),
+        number.map(Whom::Number).map(Subject::Known),
+        text(query, "customer_id", fields)
+            .map(Whom::CustomerId)
+            .map(Subject::Known),
+        index.map(Subject::Index),
+    ];
+    let mut given = given.into_iter().flatten();
+    let subject = given.next();
+    if given.next().is_some() {
+        let message = "only one of email, phone, number, customer_id and subject may be given";
+        fields.refuse("subject", message);
+    }
+    subject
+}
+
+fn index(text: &str) -> Result<BlindIndex, &'static str> {
+    let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
+    let index = bytes.and_then(|bytes| BlindIndex::from_bytes(&bytes));
+    index.ok_or("must be 32 hexadecimal digits")
+}
+
+/// A record.
+#[derive(Serialize, ToSchema)]
+pub struct RecordAnswer<'a> {
+    /// Where it stands: log, batch, and place in the batch.
+    #[schema(examples("1.208.3"))]
+    id: &'a str,
     /// When the request arrived.
-    #[schema(examples(1735689600000000_i64))]
-    at: i64,
+    #[schema(format = DateTime, examples("2024-09-15T14:32:00.123456Z"))]
+    at: &'a str,
     /// Its id.
-    request_id: String,
-    /// On whose behalf; empty when nobody was authenticated.
-    company_id: String,
-    /// By which credential.
-    credential: String,
+    #[schema(examples("0193f7a2-5c1e-7c3b-9a41-5b2f6f0f3a52"))]
+    request_id: &'a str,
+    /// On whose behalf it was asked; empty when nobody was authenticated.
+    #[schema(examples("default"))]
+    company: &'a str,
+    /// By which credential; empty when there was none.
+    #[schema(examples("key:k7m2p9w4x3qa"))]
+    credential: &'a str,
     /// What was asked.
     #[schema(examples("customer.check"))]
-    action: String,
+    action: &'a str,
     /// Whom it concerned, as a keyed hash.
-    subject: Option<String>,
-    /// What came of it.
+    #[schema(examples("0f1e2d3c4b5a69788796a5b4c3d2e1f0"))]
+    subject: Option<&'a str>,
+    /// What came of it: `ok`, or the word of a failure.
     #[schema(examples("ok"))]
-    outcome: String,
-    /// HTTP status; 0 for what did not come by HTTP.
+    outcome: &'a str,
+    /// The HTTP status; 0 for what did not come by HTTP.
     #[schema(examples(200))]
     status: i64,
     /// Microseconds until the record was handed to the log.
-    latency: i64,
+    #[schema(examples(412))]
+    latency_us: i64,
     /// How many requests it stands for.
+    #[schema(examples(1))]
     occurrences: i64,
-    /// The key under which the client is sealed.
-    data_key: Option<String>,
-    /// Address, user agent and token subject, sealed.
-    client: Option<String>,
+    /// The caller's address; `null` when unknown or forgotten.
+    #[schema(examples("203.0.113.7"))]
+    ip_address: Option<&'a str>,
+    /// The caller's user agent.
+    #[schema(examples("shop/1.4"))]
+    user_agent: Option<&'a str>,
+    /// The subject of the caller's token.
+    #[schema(examples("checkout"))]
+    token_subject: Option<&'a str>,
     /// What else is to say.
-    detail: Option<String>,
+    #[schema(examples("reused"))]
+    detail: Option<&'a str>,
 }
 
-/// What the head of a batch covers beside its root.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct BatchDocument {
-    /// The log it belongs to.
-    log: i64,
-    /// Its number in that log.
-    number: i64,
-    /// How many records it holds.
-    size: i64,
-    /// When it was closed.
-    committed_at: i64,
-    /// The head of the batch before it.
-    previous: String,
-}
-
-/// A checkpoint's text and its signature (Ed25519).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct SignedDocument {
-    /// The signed text, byte for byte.
-    statement: String,
-    /// The signature.
-    signature: String,
-}
-
-impl ProofDocument {
-    /// A proof as it is written.
-    pub fn of(proven: &Proven) -> Self {
-        let proof = &proven.proof;
+impl<'a> RecordAnswer<'a> {
+    fn of(record: &'a ExportedRecord) -> Self {
         Self {
-            format: FORMAT.to_owned(),
-            record: RecordFields::of(&proof.record),
-            position: proof.position,
-            path: proof.path.iter().map(|hash| hex(hash)).collect(),
-            batch: BatchDocument {
-                log: proof.batch.log,
-                number: proof.batch.number,
-                size: proof.batch.size,
-                committed_at: proof.batch.committed_at.as_microsecond(),
-                previous: hex(&proof.batch.previous),
-            },
-            span_path: proof.span_path.iter().map(|hash| hex(hash)).collect(),
-            checkpoint: SignedDocument::of(&proof.checkpoint),
-            key_changes: proof.key_changes.iter().map(SignedDocument::of).collect(),
-            public_key: proven.public_key.to_hex(),
-        }
-    }
-
-    /// The proof that is written here; `None` when it is none.
-    pub fn proof(&self) -> Option<Proof> {
-        if self.format != FORMAT {
-            return None;
-        }
-        Some(Proof {
-            record: self.record.record()?,
-            position: self.position,
-            path: self
-                .path
-                .iter()
-                .map(|hex| digest(hex))
-                .collect::<Option<_>>()?,
-            batch: BatchFields {
-                log: self.batch.log,
-                number: self.batch.number,
-                size: self.batch.size,
-                committed_at: Timestamp::from_microsecond(self.batch.committed_at).ok()?,
-                previous: digest(&self.batch.previous)?,
-            },
-            span_path: self
-                .span_path
-                .iter()
-                .map(|hex| digest(hex))
-                .collect::<Option<_>>()?,
-            checkpoint: self.checkpoint.text()?,
-            key_changes: self
-                .key_changes
-                .iter()
-                .map(SignedDocument::text)
-                .collect::<Option<_>>()?,
-        })
-    }
-}
-
-impl RecordFields {
-    fn of(record: &Record) -> Self {
-        Self {
-            at: record.at.as_microsecond(),
-            request_id: record.request_id.clone(),
-            company_id: record.company.clone(),
-            credential: record.credential.clone(),
-            action: record.action.clone(),
-            subject: record.subject.map(|subject| hex(subject.as_bytes())),
-            outcome: record.outcome.code.clone(),
-            status: record.outcome.status,
-            latency: record.latency,
+            id: &record.id,
+            at: &record.at,
+            request_id: &record.request_id,
+            company: &record.company,
+            credential: &record.credential,
+            action: &record.action,
+            subject: record.subject.as_deref(),
+            outcome: &record.outcome,
+            status: record.status,
+            latency_us: record.latency_us,
             occurrences: record.occurrences,
-            data_key: record.data_key.map(|key| hex(key.as_bytes())),
-            client: record.client.as_deref().map(hex),
-            detail: record.detail.clone(),
+            ip_address: record.ip_address.as_deref(),
+            user_agent: record.user_agent.as_deref(),
+            token_subject: record.token_subject.as_deref(),
+            detail: record.detail.as_deref(),
         }
     }
+}
 
-    fn record(&self) -> Option<Record> {
-        let optional = |hex: &Option<String>| match hex {
-            None => Some(None),
-            Some(hex) => bytes(hex).map(Some),
-        };
-        let subject = optional(&self.subject)?.map(|bytes| BlindIndex::from_bytes(&bytes));
-        let data_key = optional(&self.data_key)?.map(|bytes| Uuid::from_slice(&bytes).ok());
-        Some(Record {
-            at: Timestamp::from_microsecond(self.at).ok()?,
-            request_id: self.request_id.clone(),
-            company: self.company_id.clone(),
-            credential: self.credential.clone(),
-            action: self.action.clone(),
-            subject: known(subject)?,
-            outcome: Outcome {
-                code: self.outcome.clone(),
-                status: self.status,
-            },
-            latency: self.latency,
-            occurrences: self.occurrences,
-            data_key: known(data_key)?,
-            client: optional(&self.client)?,
-            detail: self.detail.clone(),
-        })
+/// A page of records.
+#[derive(Serialize, ToSchema)]
+pub struct RecordsAnswer<'a> {
+    /// The newest first.
+    records: Vec<RecordAnswer<'a>>,
+    /// Gives the next page; `null` on the last one.
+    next_cursor: Option<String>,
+}
+
+/// The answer to a search.
+pub fn listed(listed: &[Listed], next_cursor: Option<String>) -> Vec<u8> {
+    let records = listed.iter().map(|listed| RecordAnswer::of(&listed.record));
+    render(&RecordsAnswer {
+        records: records.collect(),
+        next_cursor,
+    })
+}
+
+/// Records, one a line.
+pub fn lines(page: &[ExportedRecord]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for record in page {
+        lines.extend(render(&RecordAnswer::of(record)));
+        lines.push(b'\n');
     }
-}
-
-/// What is there and understood, or is not there; `None` for what is there and not understood.
-fn known<T>(value: Option<Option<T>>) -> Option<Option<T>> {
-    match value {
-        Some(None) => None,
-        Some(value) => Some(value),
-        None => Some(None),
-    }
-}
-
-impl SignedDocument {
-    fn of(signed: &SignedText) -> Self {
-        Self {
-            statement: signed.statement.clone(),
-            signature: hex(&signed.signature),
-        }
-    }
-
-    fn text(&self) -> Option<SignedText> {
-        Some(SignedText {
-            statement: self.statement.clone(),
-            signature: bytes(&self.signature)?,
-        })
-    }
-}
-
-/// A checkpoint as it is told to those who keep it elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckpointDocument {
-    /// Its number.
-    pub number: i64,
-    /// When it was made.
-    pub time: String,
-    /// The signed text, byte for byte.
-    pub statement: String,
-    /// The signature (Ed25519), hexadecimal.
-    pub signature: String,
-    /// The key that signed, hexadecimal.
-    pub public_key: String,
-}
-
-impl CheckpointDocument {
-    /// A checkpoint as it is written.
-    pub fn of(published: &Published) -> Self {
-        Self {
-            number: published.number,
-            time: published.at.to_string(),
-            statement: published.statement.clone(),
-            signature: hex(&published.signature),
-            public_key: published.public_key.to_hex(),
-        }
-    }
-
-    /// The checkpoint that is written here; `None` when it is none.
-    pub fn kept(&self) -> Option<app::audit::Kept> {
-        Some(app::audit::Kept {
-            signed: SignedText {
-                statement: self.statement.clone(),
-                signature: bytes(&self.signature)?,
-            },
-            public_key: PublicKey::from_hex(&self.public_key)?,
-        })
-    }
-}
-
-/// The body of the message that tells of a checkpoint.
-pub fn announcement(published: &Published) -> Vec<u8> {
-    render(&CheckpointDocument::of(published))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    HEXLOWER.encode(bytes)
-}
-
-fn bytes(hex: &str) -> Option<Vec<u8>> {
-    HEXLOWER.decode(hex.as_bytes()).ok()
-}
-
-fn digest(hex: &str) -> Option<Digest> {
-    bytes(hex)?.try_into().ok()
+    lines
 }

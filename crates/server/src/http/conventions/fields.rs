@@ -26,7 +26,7 @@ pub fn nullable<'de, D: Deserializer<'de>>(reader: D) -> Result<Nullable<'de>, D
 
 /// The longest text that is read from a field that has no shorter limit, in
 /// characters.
-const LONGEST: usize = 1024;
+pub const LONGEST: usize = 1024;
 
 /// Collects what is wrong.
 #[derive(Default)]

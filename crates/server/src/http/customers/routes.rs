@@ -150,7 +150,7 @@ async fn start_veriff(
     let key = once::key(&headers, StartVeriff::ACTION, body.bytes())?;
     once(&server, &permit.ctx, key, wire::started, async |reply| {
         let veriff = server.veriff.as_ref();
-        veriff::start(&server.app, veriff, &permit.ctx, email, reply).await
+        veriff::start(&server.app, veriff, &permit.ctx, email, None, reply).await
     })
     .await
 }

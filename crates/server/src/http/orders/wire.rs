@@ -67,6 +67,7 @@ impl PlaceRequest<'_> {
             email: email?,
             phone,
             placed_at,
+            follows_shop: false,
         })
     }
 }

@@ -30,8 +30,15 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
 
+/// The same for a page whose form leads elsewhere in the end: browsers hold a form's redirects to its
+/// policy too, and the host is known only when it is asked.
+const ELSEWHERE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     form-action 'self' https:; frame-ancestors 'none'; base-uri 'none'",
+);
+
 /// By their names.
-const TEMPLATES: [(&str, &str); 11] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("layout.html", include_str!("templates/layout.html")),
     ("failure.html", include_str!("templates/failure.html")),
     (
@@ -64,6 +71,11 @@ const TEMPLATES: [(&str, &str); 11] = [
         "verify/order.html",
         include_str!("templates/verify/order.html"),
     ),
+    (
+        "verify/identity.html",
+        include_str!("templates/verify/identity.html"),
+    ),
+    ("verify/age.html", include_str!("templates/verify/age.html")),
 ];
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -113,6 +125,13 @@ fn render(template: &str, values: Value) -> Result<String, minijinja::Error> {
     ENVIRONMENT.get_template(template)?.render(values)
 }
 
+/// The page, as one whose form may lead to any HTTPS address by a redirect of ours.
+pub fn leading_elsewhere(mut page: Response) -> Response {
+    let headers = page.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, ELSEWHERE);
+    page
+}
+
 /// The page of a failure that has none of its own.
 pub fn failure(problem: &Problem, request_id: &str) -> Vec<u8> {
     let values = context! {
@@ -136,7 +155,9 @@ fn title(code: Code) -> &'static str {
 
 /// The headers of pages; the edge adds `nosniff` and `no-store` to every answer.
 pub fn secure(headers: &mut HeaderMap) {
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(POLICY);
     for (name, value) in [
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),

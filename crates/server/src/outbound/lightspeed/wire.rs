@@ -44,6 +44,7 @@ pub fn page(value: &Value) -> Option<OrderPage> {
             .get("total")
             .and_then(Value::as_u64)
             .unwrap_or_default(),
+        listed: items.len() as u64,
         orders: items.iter().filter_map(order).collect(),
     })
 }

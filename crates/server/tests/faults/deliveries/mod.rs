@@ -4,14 +4,14 @@ mod crashes;
 mod instances;
 mod isolation;
 mod outages;
-mod receiver;
+pub mod receiver;
 mod shutdown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use domain::webhook::WebhookSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use test_support::{Server, ServerBuilder};
 use tokio::task::JoinSet;
 
@@ -124,7 +124,7 @@ impl Company {
 }
 
 /// A server that tells receivers on this machine, with all limits off, and tries again and again.
-fn telling(builder: ServerBuilder) -> ServerBuilder {
+pub fn telling(builder: ServerBuilder) -> ServerBuilder {
     builder
         .variable("ALLOW_PRIVATE_RECEIVERS", "true")
         .variable("WEBHOOK_TIMEOUT", "1s")
@@ -134,7 +134,7 @@ fn telling(builder: ServerBuilder) -> ServerBuilder {
 }
 
 /// Waits, for at most a limit, until something is so.
-async fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
+pub async fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + limit;
     while !is_so() {
         assert!(Instant::now() < deadline, "{what} within {limit:?}");
@@ -150,8 +150,12 @@ async fn until_all_are_noted(server: &Server, count: usize, limit: Duration) {
 
 /// How many deliveries stand like this.
 fn number_of(server: &Server, status: &str) -> usize {
+    let listed = listed(server);
+    listed.iter().filter(|one| one["status"] == *status).count()
+}
+
+/// All deliveries, as the command tells of them.
+pub fn listed(server: &Server) -> Vec<Value> {
     let listed = server.command(["deliveries", "list", "--json", "--limit", "10000"]);
-    let listed: serde_json::Value = serde_json::from_slice(&listed.unwrap().stdout).unwrap();
-    let listed = listed.as_array().unwrap().iter();
-    listed.filter(|one| one["status"] == *status).count()
+    serde_json::from_slice(&listed.unwrap().stdout).unwrap()
 }

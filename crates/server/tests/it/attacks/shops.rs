@@ -214,8 +214,8 @@ async fn a_look_at_the_last_hour_does_not_hide_the_days_before(app: TestApp) {
             first: stage.app.now() - SignedDuration::from_hours(72),
         };
         let command = stage.app.command("lightspeed.sync");
-        let (app, shop) = (&stage.app.app, &*stage.client);
-        let done = sync(app, &command, shop, &request, |_| {}).await;
+        let (app, gate, write_back) = (&stage.app.app, &*stage.gate, stage.write_back());
+        let done = sync(app, &command, gate, &write_back, &request, |_| {}).await;
         done.unwrap().filed
     };
     assert_eq!(look(None).await, 0);

@@ -28,10 +28,11 @@ enum Kind {
 }
 use Kind::{Bytes, Integer, Place, Text, Uuid};
 
-const RECORD: [(&str, Kind); 16] = [
+const RECORD: [(&str, Kind); 17] = [
     ("log", Place),
     ("batch", Place),
     ("position", Place),
+    ("month", Place),
     ("at", Integer),
     ("request_id", Text),
     ("company_id", Text),
@@ -337,9 +338,9 @@ impl Saved {
 /// A copy of a record at another place.
 fn copy(from: &Row, batch: i64, position: i64) -> String {
     format!(
-        "INSERT INTO audit_records (log, batch, position, at, request_id, company_id, credential, \
+        "INSERT INTO audit_records (log, batch, position, month, at, request_id, company_id, credential, \
          action, subject, outcome, status, latency, occurrences, data_key, client, detail) \
-         SELECT log, {batch}, {position}, at, request_id, company_id, credential, action, subject, \
+         SELECT log, {batch}, {position}, month, at, request_id, company_id, credential, action, subject, \
          outcome, status, latency, occurrences, data_key, client, detail FROM audit_records \
          WHERE {}",
         from.condition()

@@ -67,6 +67,20 @@ pub fn look_at(page: &mut Page, name: &str) {
     assert_eq!(faint, serde_json::json!([]), "too faint on {name}");
 }
 
+/// Everything to fill in has a name, and what is named is named once.
+pub fn has_names(page: &mut Page, name: &str) {
+    let nameless = "[...document.querySelectorAll('input:not([type=hidden]), select')] \
+        .filter((field) => !field.labels.length).map((field) => field.id)";
+    let nameless = page.evaluate(nameless).unwrap();
+    assert_eq!(nameless, serde_json::json!([]), "{name}");
+    let repeated = "[...document.querySelectorAll('[id]')].map(({ id }) => id) \
+        .filter((id, at, ids) => ids.indexOf(id) !== at)";
+    let repeated = page.evaluate(repeated).unwrap();
+    assert_eq!(repeated, serde_json::json!([]), "{name}");
+    let headlines = page.evaluate("document.querySelectorAll('h1').length");
+    assert_eq!(headlines.unwrap(), 1, "{name}");
+}
+
 #[test]
 fn pages_fit_their_screens_and_can_be_read() {
     let site = Site::of_the_shop();
@@ -103,24 +117,6 @@ fn everything_to_fill_in_has_a_name() {
     for file in PAGES {
         page.open(&format!("{}/{file}.html", site.origin()))
             .unwrap();
-        let nameless = "[...document.querySelectorAll('input, select')] \
-            .filter((field) => !field.labels.length).map((field) => field.id)";
-        assert_eq!(
-            page.evaluate(nameless).unwrap(),
-            serde_json::json!([]),
-            "{file}"
-        );
-        let repeated = "[...document.querySelectorAll('[id]')].map(({ id }) => id) \
-            .filter((id, at, ids) => ids.indexOf(id) !== at)";
-        assert_eq!(
-            page.evaluate(repeated).unwrap(),
-            serde_json::json!([]),
-            "{file}"
-        );
-        assert_eq!(
-            page.evaluate("document.querySelectorAll('h1').length")
-                .unwrap(),
-            1
-        );
+        has_names(&mut page, file);
     }
 }

@@ -8,6 +8,7 @@ mod checkout;
 mod client;
 mod layout;
 mod number_page;
+mod order_page;
 mod qr_code;
 mod shop;
 mod site;

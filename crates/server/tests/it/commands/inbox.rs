@@ -107,6 +107,13 @@ async fn everything_about_a_shop(mut installation: Installation, shop: Shop) {
         .run(&["inbox", "list", "--source", "ebay"])
         .failure(2);
     assert!(installation.server.terminate().unwrap().success());
+    let all_are =
+        |events: Vec<Value>, on: bool| events.iter().all(|event| event["source_on"] == on);
+    assert!(all_are(installation.events(&[]), true));
+    installation.server.forget("LIGHTSPEED_");
+    assert!(all_are(installation.events(&[]), false));
+    let shown = installation.run(&["inbox", "show", id]).text();
+    assert!(shown.contains("lightspeed (off)"), "{shown}");
 }
 
 impl Installation {

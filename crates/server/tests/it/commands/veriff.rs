@@ -29,7 +29,8 @@ fn working_with(office: &Office, builder: ServerBuilder) -> ServerBuilder {
 }
 
 async fn missed_decisions_are_fetched(mut installation: Installation, office: Office) {
-    let scopes = ["--scope", "customers:read", "--scope", "customers:write"];
+    let scopes = ["customers:read", "customers:write"].map(|scope| ["--scope", scope]);
+    let scopes = [&["--company", "default"][..], &scopes.concat()].concat();
     let key = installation.new_key(&scopes);
     let key = key["key"].as_str().unwrap();
     installation.server.start_again().unwrap();

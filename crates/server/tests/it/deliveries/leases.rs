@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use app::deliveries::Status;
 
 use super::{SECOND, URL, all, only, told, verify};
-use crate::harness::{Settings, TestApp, flows};
+use crate::harness::{Engine, Settings, TestApp, flows};
 use crate::numbers;
 
 flows!(
     a_dead_workers_delivery_is_made_when_its_lease_ends,
     two_instances_make_each_delivery_once,
     a_hanging_receiver_delays_nobody_else,
+    a_delivery_that_cannot_be_read_delays_nobody,
 );
 
 /// How long a lease lasts: the longest attempt and five seconds.
@@ -91,4 +92,31 @@ async fn delivered_to(app: &TestApp, company: &str) -> usize {
         .iter()
         .filter(|listed| listed.company_id == company && listed.status == Status::Delivered);
     mine.count()
+}
+
+/// Of a delivery's columns PostgreSQL lets none be wrong; in SQLite's file anything can be.
+async fn a_delivery_that_cannot_be_read_delays_nobody(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    if app.engine() == Engine::Postgres {
+        return;
+    }
+    for number in 0..3 {
+        app.advance(SECOND);
+        verify(&app, &key, &format!("order-{number}")).await;
+    }
+    for spoil in [
+        "UPDATE data_keys SET id = x'00' WHERE id = (SELECT data_key FROM deliveries ORDER BY due_at)",
+        "UPDATE deliveries SET data_key = x'00' WHERE due_at = (SELECT MIN(due_at) FROM deliveries)",
+    ] {
+        app.database().sql(spoil).await;
+    }
+    app.deliver(&receivers).await;
+    assert_eq!(receivers.take().len(), 2);
+    let listed = all(&app).await;
+    assert_eq!(
+        (listed[2].status, listed[2].outcome.as_deref()),
+        (Status::Exhausted, Some("spoilt"))
+    );
+    let named = format!("table=\"deliveries\" id={}", listed[2].id);
+    assert!(crate::harness::logged().contains(&named));
 }

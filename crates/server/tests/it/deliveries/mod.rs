@@ -4,6 +4,7 @@ mod endpoints;
 mod events;
 mod leases;
 mod lines;
+mod patience;
 mod retries;
 
 use std::sync::Arc;

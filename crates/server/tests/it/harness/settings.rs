@@ -24,6 +24,8 @@ pub struct Settings {
     pub master_keys: Vec<(&'static str, [u8; 32])>,
     /// The general limits.
     pub limits: Limits,
+    /// For how long things are kept.
+    pub retention: domain::retention::Retention,
     /// The rules about ages.
     pub ages: app::ages::Policy,
     /// The rules about numbers.
@@ -52,6 +54,7 @@ impl Default for Settings {
                 status: limit("1000/1h"),
                 submit: limit("10/1m"),
             },
+            retention: domain::retention::Retention::default(),
             ages: app::ages::Policy::default(),
             numbers: app::numbers::Policy {
                 lifetime: Span::seconds(600),
@@ -61,6 +64,7 @@ impl Default for Settings {
             orders: app::orders::Policy {
                 schedule: schedule(72, &[0, 24, 48, 68]),
                 agreement: None,
+                base_url: BASE_URL.into(),
                 render_event: bonafide::http::orders::event,
                 writes_back: None,
                 count: bonafide::metrics::orders::count,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use app::inbox::{Event, Handled, Handler, Replay, Status, Trouble, replay, reveal};
+use app::inbox::{Event, Handled, Handler, Replay, Status, Trouble, Worker, replay, reveal};
+use domain::hook::Source;
 use futures_util::future::BoxFuture;
 
 use super::{Told, all, event, hook, only, taking, work, worker};
@@ -19,6 +20,9 @@ flows!(
     two_instances_process_each_event_once,
     events_of_one_stream_are_processed_one_at_a_time,
     a_panic_is_a_failure_of_that_event_alone,
+    what_comes_while_its_sender_is_off_waits_until_it_is_on,
+    what_nobody_processes_is_kept_no_longer_than_the_rest,
+    an_event_that_cannot_be_read_is_parked_and_delays_nobody,
     whoever_looks_at_an_event_is_recorded,
 );
 
@@ -210,4 +214,70 @@ async fn whoever_looks_at_an_event_is_recorded(app: TestApp) {
     );
     let records = app.records_of(&command.request_id).await;
     assert_eq!(records[0].record.detail, Some(format!("event={id}")));
+}
+
+async fn an_event_that_cannot_be_read_is_parked_and_delays_nobody(app: TestApp) {
+    let app = taking(&app).await;
+    for name in ["spoilt", "good"] {
+        hook(&app, &event(name, name)).expect(200).await;
+    }
+    let id = all(&app).await[1].id;
+    let oldest = "(SELECT MIN(due_at) FROM inbox)";
+    let spoil = format!(
+        "UPDATE inbox SET received_at = {} WHERE due_at = {oldest}",
+        i64::MAX
+    );
+    app.database().sql(&spoil).await;
+    let handler = Told::new(|_| Ok(Handled::done("linked")));
+    work(&app, &handler).await;
+    assert_eq!(handler.take(), ["good"]);
+    let depth = app::inbox::depth(&app.app).await.unwrap();
+    assert_eq!((depth.waiting, depth.parked), (0, 1));
+    // Whoever looks sees the others, and which it is.
+    assert_eq!(all(&app).await.len(), 1);
+    let logged = crate::harness::logged();
+    let named = format!("table=\"inbox\" id={id}");
+    assert!(logged.contains(&named));
+    // Once it is mended it can be processed again.
+    let mend = "UPDATE inbox SET received_at = due_at WHERE status = 'parked'";
+    app.database().sql(mend).await;
+    let command = app.command("inbox.replay");
+    replay(&app.app, &command, Replay::These(vec![id]))
+        .await
+        .unwrap();
+    work(&app, &handler).await;
+    assert_eq!(handler.take(), ["spoilt"]);
+}
+
+async fn what_comes_while_its_sender_is_off_waits_until_it_is_on(app: TestApp) {
+    let app = taking(&app).await;
+    hook(&app, &event("waits", "c-1")).expect(200).await;
+    // Somebody works, but not on this sender's events.
+    let nobody = Worker::new(app.app.clone(), super::settings());
+    let mut nobody = nobody.with(Source::Veriff, Told::new(|_| Ok(Handled::done("decided"))));
+    for _ in 0..80 {
+        nobody.run_due().await.unwrap();
+        app::inbox::clear(&app.app).await.unwrap();
+        app.advance(DAY);
+    }
+    let waits = only(&app).await;
+    assert_eq!((waits.status, waits.attempts), (Status::Waiting, 0));
+    let handler = Told::new(|_| Ok(Handled::done("linked")));
+    work(&app, &handler).await;
+    assert_eq!(handler.take(), ["waits"]);
+    // What is done is kept as long as anything that is.
+    app.advance(80 * DAY);
+    app::inbox::clear(&app.app).await.unwrap();
+    assert_eq!(only(&app).await.status, Status::Done);
+}
+
+async fn what_nobody_processes_is_kept_no_longer_than_the_rest(app: TestApp) {
+    let app = taking(&app).await;
+    hook(&app, &event("forgotten", "c-1")).expect(200).await;
+    app.advance(90 * DAY);
+    assert_eq!(app::inbox::clear(&app.app).await.unwrap(), 0);
+    app.advance(SECOND);
+    assert_eq!(app::inbox::clear(&app.app).await.unwrap(), 1);
+    let left = "SELECT COUNT(*) FROM data_keys WHERE purpose = 'event'";
+    assert_eq!(app.database().sql(left).await, [["0"]]);
 }

@@ -1,5 +1,6 @@
 //! Orders of Lightspeed eCom: from the hook to what the shop shows, against a shop on loopback.
 
+mod changes;
 mod client;
 mod hooks;
 mod orders;
@@ -14,7 +15,7 @@ use app::lightspeed::{
     Gate, LIGHTSPEED, LightspeedHooks, OrderGate, Standing, Statuses, WriteBack, WriteBacks,
 };
 use bonafide::config::{BaseUrl, Lightspeed, Secret, kinds};
-use bonafide::http::hooks::{Hooks, LightspeedReception};
+use bonafide::http::hooks::LightspeedReception;
 use bonafide::outbound::LightspeedClient;
 use domain::hook::lightspeed::{Stamp, sign};
 use domain::hook::{HookKey, Source};
@@ -46,20 +47,16 @@ impl Stage {
     }
 
     pub async fn set_with(app: &TestApp, statuses: Statuses) -> Self {
-        let shop = Shop::open().await;
-        let reception = LightspeedReception {
-            company: "default".to_owned(),
-            store_id: STORE.to_owned(),
-            keys: vec![HookKey::new(CLIENT_SECRET).unwrap()],
-        };
-        let mut settings = harness::Settings {
-            hooks: Hooks::default().with(Source::Lightspeed, reception),
-            ..harness::Settings::default()
-        };
-        settings.orders.writes_back = Some("default".into());
+        let mut settings = harness::Settings::default();
+        take_part(&mut settings);
         // Mails are enqueued, and sent elsewhere.
         app.leaves_deliveries();
-        let app = app.another(settings).await;
+        Self::over(app.another(settings).await, statuses).await
+    }
+
+    /// The shop of an instance in whose settings it takes part.
+    pub async fn over(app: TestApp, statuses: Statuses) -> Self {
+        let shop = Shop::open().await;
         Self {
             client: client(&app, &shop.url()),
             gate: Arc::new(OrderGate::new(app.app.clone())),
@@ -101,6 +98,18 @@ impl Stage {
     pub async fn work(&self) {
         self.worker().run_due().await.unwrap();
     }
+}
+
+/// Makes the shop one whose hooks are taken and to which is written back.
+pub fn take_part(settings: &mut harness::Settings) {
+    let reception = LightspeedReception {
+        company: "default".to_owned(),
+        store_id: STORE.to_owned(),
+        keys: vec![HookKey::new(CLIENT_SECRET).unwrap()],
+    };
+    let hooks = std::mem::take(&mut settings.hooks);
+    settings.hooks = hooks.with(Source::Lightspeed, reception);
+    settings.orders.writes_back = Some("default".into());
 }
 
 /// Everything is missing.

@@ -25,14 +25,15 @@ flows!(
     from_the_hook_to_the_field_and_back_without_an_echo,
     a_write_back_waits_for_a_shop_that_is_away,
     a_status_is_changed_only_where_nobody_else_has_decided,
+    a_status_that_the_shop_refuses_keeps_no_field_unwritten,
 );
 
-async fn events(stage: &Stage) -> Vec<Listed> {
+pub async fn events(stage: &Stage) -> Vec<Listed> {
     let listed = app::inbox::list(&stage.app.app, Chosen::default(), 1_000).await;
     listed.unwrap()
 }
 
-async fn happen(stage: &Stage, id: &str, kind: &str, order: &str) -> Listed {
+pub async fn happen(stage: &Stage, id: &str, kind: &str, order: &str) -> Listed {
     hook(&stage.app, &event(id, kind, order)).expect(200).await;
     stage.work().await;
     events(stage).await.remove(0)
@@ -320,8 +321,33 @@ async fn a_status_is_changed_only_where_nobody_else_has_decided(app: TestApp) {
     }
 }
 
+async fn a_status_that_the_shop_refuses_keeps_no_field_unwritten(app: TestApp) {
+    let statuses = Statuses {
+        held: Some("NO_SUCH_STATUS".to_owned()),
+        released: None,
+    };
+    let stage = Stage::set_with(&app, statuses).await;
+    stage.shop.does_not_know("NO_SUCH_STATUS");
+    stage.shop.order("XJ12H", json!({}));
+    happen(&stage, "e-1", "order.created", "XJ12H").await;
+    stage.deliver().await;
+    let shown = stage.shop.field("XJ12H");
+    assert!(shown.unwrap().starts_with("Held: waiting for"));
+    // It is tried again, and whoever looks sees what is wrong.
+    let deliveries = crate::deliveries::all(&stage.app).await;
+    let write_back = deliveries.iter().find(|one| one.topic == "order.shown");
+    let write_back = write_back.unwrap();
+    assert_eq!(write_back.outcome.as_deref(), Some("status_refused"));
+    assert_eq!(write_back.status, app::deliveries::Status::Waiting);
+    // So it does for an order of nobody.
+    stage.shop.order("O-2", json!({"email": null}));
+    let done = happen(&stage, "e-2", "order.created", "O-2").await;
+    assert_eq!(done.outcome.as_deref(), Some("status_refused"));
+    assert!(stage.shop.field("O-2").is_some());
+}
+
 /// Has a customer prove something.
-async fn prove(stage: &Stage, key: &str, proof: &str) {
+pub async fn prove(stage: &Stage, key: &str, proof: &str) {
     stage.app.advance(std::time::Duration::from_secs(1));
     let body = json!({"email": "ann@example.com", "verification_type": proof, "status": true});
     let call = stage.app.post("/api/v1/customer/update-verification");

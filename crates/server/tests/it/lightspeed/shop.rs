@@ -39,6 +39,8 @@ struct Desk {
     later: Option<Mood>,
     /// What is to happen to a page of orders before it is written.
     between_pages: Option<Happening>,
+    /// A fulfilment status that it does not know.
+    unknown_status: Option<String>,
 }
 
 /// An answer that says no.
@@ -125,6 +127,11 @@ impl Shop {
             .as_str()
             .unwrap()
             .to_owned()
+    }
+
+    /// Does not know this fulfilment status from now on.
+    pub fn does_not_know(&self, status: &str) {
+        self.desk.lock().unwrap().unknown_status = Some(status.to_owned());
     }
 
     /// Answers the next request like this, whatever it is.
@@ -224,6 +231,9 @@ impl Desk {
             },
             ("PUT", ["orders", id]) => {
                 let status = asked.body["fulfillmentStatus"].clone();
+                if status.as_str() == self.unknown_status.as_deref() {
+                    return refuse(400);
+                }
                 self.change(id, |order| order["fulfillmentStatus"] = status)
             }
             ("PUT", ["orders", id, "extraFields", field]) => self.put_field(id, field, &asked.body),

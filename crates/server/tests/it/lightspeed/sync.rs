@@ -14,6 +14,8 @@ flows!(
     a_pass_goes_on_where_it_was_cut_off,
     an_order_that_moves_between_pages_is_not_missed,
     only_what_matters_is_taken_in,
+    what_the_shop_shows_wrongly_is_written_again,
+    a_page_that_cannot_be_read_is_passed_over,
 );
 
 /// When every test begins, in seconds.
@@ -30,7 +32,16 @@ fn request(since: Option<i64>) -> Request {
 async fn run(stage: &Stage, since: Option<i64>) -> Result<Progress, Interrupted> {
     let command = stage.app.command("lightspeed.sync");
     let app = &stage.app.app;
-    sync(app, &command, &*stage.client, &request(since), |_| {}).await
+    let write_back = stage.write_back();
+    sync(
+        app,
+        &command,
+        &*stage.gate,
+        &write_back,
+        &request(since),
+        |_| {},
+    )
+    .await
 }
 
 fn fill(stage: &Stage, count: i64) {
@@ -131,5 +142,51 @@ async fn only_what_matters_is_taken_in(app: TestApp) {
         .order("OLD", json!({"updateTimestamp": NOW - 80 * 3_600}));
     let progress = run(&stage, None).await.unwrap();
     assert_eq!((progress.seen, progress.filed), (3, 1));
+    stage.work().await;
+}
+
+async fn what_the_shop_shows_wrongly_is_written_again(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    for order in ["O-1", "O-2", "O-3"] {
+        stage.shop.order(order, json!({}));
+        let told = event(order, "order.created", order);
+        hook(&stage.app, &told).expect(200).await;
+    }
+    stage.work().await;
+    let give_up = "UPDATE deliveries SET status = 'exhausted', finished_at = created_at \
+                   WHERE kind = 'lightspeed'";
+    stage.app.database().sql(give_up).await;
+    stage.deliver().await;
+    assert_eq!(stage.shop.field("O-1"), None);
+
+    let progress = run(&stage, Some(NOW - 3_600)).await.unwrap();
+    assert_eq!(progress.shown_again, 3);
+    stage.work().await;
+    // What waits to be written is not enqueued again.
+    let progress = run(&stage, Some(NOW - 3_600)).await.unwrap();
+    assert_eq!(progress.shown_again, 0);
+    let waiting =
+        "SELECT COUNT(*) FROM deliveries WHERE kind = 'lightspeed' AND status = 'waiting'";
+    assert_eq!(stage.app.database().sql(waiting).await, [["3"]]);
+    stage.deliver().await;
+    let held = "Held: waiting for ID check, membership agreement, e-mail opt-in";
+    for order in ["O-1", "O-2", "O-3"] {
+        assert_eq!(stage.shop.field(order).as_deref(), Some(held));
+    }
+    // Where the shop shows what is true there is nothing to do.
+    run(&stage, Some(NOW - 3_600)).await.unwrap();
+    assert_eq!(stage.app.database().sql(waiting).await, [["0"]]);
+    stage.work().await;
+}
+
+async fn a_page_that_cannot_be_read_is_passed_over(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    fill(&stage, 130);
+    for number in 0..110 {
+        let unreadable = json!({"createTimestamp": "yesterday"});
+        stage.shop.order(&format!("O-{number:04}"), unreadable);
+    }
+    let progress = run(&stage, None).await.unwrap();
+    assert_eq!((progress.seen, progress.filed), (130, 20));
     stage.work().await;
 }

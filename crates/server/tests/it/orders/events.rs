@@ -9,6 +9,7 @@ use crate::harness::{Receivers, TestApp, flows};
 flows!(
     a_hold_and_its_release_are_told,
     an_expiry_and_what_comes_late_are_told_in_order,
+    what_happens_at_one_instant_is_told_in_order,
     a_customer_is_verified_once,
     staff_release_is_told_and_cancelling_is_not,
     no_message_names_the_customer,
@@ -123,6 +124,27 @@ async fn an_expiry_and_what_comes_late_are_told_in_order(app: TestApp) {
             .map(|(topic, _)| topic.as_str())
             .collect();
         assert_eq!(of_it, ["order.expired", "order.late"]);
+    }
+}
+
+async fn what_happens_at_one_instant_is_told_in_order(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    for number in 0..20 {
+        placed(&app, &key, &number.to_string(), ANN).await;
+    }
+    app.advance(72 * HOUR);
+    app::orders::sweep(&app.app).await.unwrap();
+    prove(&app, &key, ANN, "veriff", true).await;
+    let told = heard(&app, &receivers).await;
+    for number in 0..20 {
+        let order_id = number.to_string();
+        let of_it = |message: &Value| message["data"]["order_id"] == *order_id;
+        let topics: Vec<_> = told
+            .iter()
+            .filter(|(_, message)| of_it(message))
+            .map(|(topic, _)| topic.as_str())
+            .collect();
+        assert_eq!(topics, ["order.held", "order.expired", "order.late"]);
     }
 }
 

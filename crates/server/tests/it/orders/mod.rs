@@ -3,11 +3,13 @@
 mod answers;
 mod concurrency;
 mod events;
+mod identity;
 mod letters;
 mod lists;
 mod mistakes;
-mod page;
+pub mod page;
 mod proofs;
+mod rules;
 mod schedule;
 mod staff;
 

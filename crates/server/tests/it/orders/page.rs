@@ -14,7 +14,9 @@ use serde_json::json;
 
 use super::{ALL, ANN, HOUR, decide, pass, place, placed, status};
 use crate::customers::{prove, standing};
-use crate::harness::{Answer, BASE_URL, Settings, TestApp, deliveries_settings, flows, logged};
+use crate::harness::{
+    Answer, BASE_URL, Call, Settings, TestApp, deliveries_settings, flows, logged,
+};
 
 flows!(
     what_is_missing_is_shown_and_the_opt_in_is_taken,
@@ -28,6 +30,10 @@ flows!(
     nothing_is_signed_under_a_text_of_yesterday,
     an_erased_customer_has_no_page,
     names_are_shown_as_they_are,
+    without_a_good_link_nothing_else_is_looked_at,
+    what_is_settled_takes_no_more_steps,
+    after_the_deadline_every_step_can_still_be_done,
+    the_page_gives_nothing_away,
 );
 
 /// Keeps the links of mails.
@@ -44,7 +50,7 @@ impl Mailer for Pocket {
 }
 
 /// The paths of the links in the newest mail: the page's, and that which stops the reminders.
-async fn links(app: &TestApp) -> [String; 2] {
+pub async fn links(app: &TestApp) -> [String; 2] {
     let pocket = Arc::new(Pocket::default());
     let letters = Arc::new(OrderLetters::new(app.app.clone()));
     let policy = Policy {
@@ -60,17 +66,21 @@ async fn links(app: &TestApp) -> [String; 2] {
 }
 
 /// An order of Ann's, and the path of its page.
-async fn ordered(app: &TestApp) -> (String, String) {
+pub async fn ordered(app: &TestApp) -> (String, String) {
     let key = app.key("default", ALL).await;
     placed(app, &key, "1001", ANN).await;
     let [page, _] = links(app).await;
     (key, page)
 }
 
-async fn opt_in(app: &TestApp, page: &str, expected: u16) -> Answer {
-    let form = app.post(page);
-    let form = form.body("application/x-www-form-urlencoded", "step=email_optin");
-    form.expect(expected).await
+/// Sends a form of the page.
+pub fn send(app: &TestApp, page: &str, form: &str) -> Call {
+    let call = app.post(page).header("user-agent", "A browser");
+    call.body("application/x-www-form-urlencoded", form.to_owned())
+}
+
+pub async fn opt_in(app: &TestApp, page: &str, expected: u16) -> Answer {
+    send(app, page, "step=email_optin").expect(expected).await
 }
 
 async fn what_is_missing_is_shown_and_the_opt_in_is_taken(app: TestApp) {
@@ -174,16 +184,65 @@ async fn what_cannot_be_done_here_is_refused(app: TestApp) {
         "step=",
         "",
         "step=EMAIL_OPTIN",
+        "step=age",
+        "step=email_optin&step=email_optin",
+        "step=%",
     ] {
-        let form = app.post(&page);
-        let form = form.body("application/x-www-form-urlencoded", body);
-        form.expect(400).await;
+        send(&app, &page, body).expect(400).await;
     }
     app.post(&page)
         .json(&json!({"step": "email_optin"}))
         .expect(415)
         .await;
     assert_eq!(standing(&app, &key, ANN).await["email_optin"], false);
+}
+
+async fn without_a_good_link_nothing_else_is_looked_at(app: TestApp) {
+    let (_, page) = ordered(&app).await;
+    let wrong = &page[..page.len() - 1];
+    let refused = app.get(wrong).expect(401).await.text();
+    for form in ["step=no_such", "", "step=%", "step=age", "step=veriff"] {
+        let answer = send(&app, wrong, form).expect(401).await;
+        assert_eq!(answer.text(), refused, "{form}");
+    }
+    app.post(wrong).json(&json!({})).expect(401).await;
+    let large = "x".repeat(100_000);
+    send(&app, wrong, &large).expect(401).await;
+    send(&app, &page, &large).expect(413).await;
+}
+
+async fn what_is_settled_takes_no_more_steps(app: TestApp) {
+    let (key, page) = ordered(&app).await;
+    decide(&app, &key, "1001", "cancel").expect(200).await;
+    opt_in(&app, &page, 200).await;
+    assert_eq!(standing(&app, &key, ANN).await["email_optin"], false);
+}
+
+async fn after_the_deadline_every_step_can_still_be_done(app: TestApp) {
+    let (app, version) = with_agreement(&app, "I am a member.").await;
+    app.leaves_deliveries();
+    let (key, page) = ordered(&app).await;
+    pass(&app, 72).await;
+    let shown = opt_in(&app, &page, 200).await.text();
+    assert!(shown.contains("the shop decides now"));
+    sign(&app, &page, &version).await;
+    prove(&app, &key, ANN, "veriff", true).await;
+    let known = standing(&app, &key, ANN).await;
+    assert_eq!(known["all_verified"], true);
+    let shown = app.get(&page).expect(200).await.text();
+    assert!(!shown.contains("<form"), "nothing is left to do");
+    assert_eq!(status(&app, &key, "1001").await, "late");
+}
+
+async fn the_page_gives_nothing_away(app: TestApp) {
+    let (_, page) = ordered(&app).await;
+    let answer = app.get(&page).expect(200).await;
+    let policy = answer.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"));
+    assert!(policy.contains("form-action 'self';"), "{policy}");
+    assert_eq!(answer.header("referrer-policy"), "no-referrer");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("x-frame-options"), "DENY");
 }
 
 /// An instance whose operator has an agreement.
@@ -195,11 +254,9 @@ async fn with_agreement(app: &TestApp, text: &str) -> (TestApp, String) {
     (app.another(settings).await, version)
 }
 
-async fn sign(app: &TestApp, page: &str, version: &str) -> String {
-    let form = app.post(page).header("user-agent", "A browser");
-    let body = format!("step=membership&agreement={version}");
-    let form = form.body("application/x-www-form-urlencoded", body);
-    form.expect(200).await.text()
+pub async fn sign(app: &TestApp, page: &str, version: &str) -> String {
+    let form = format!("step=membership&agreement={version}");
+    send(app, page, &form).expect(200).await.text()
 }
 
 async fn texts(app: &TestApp) -> Vec<Vec<String>> {

@@ -12,6 +12,7 @@ flows!(
     a_withdrawn_proof_is_missing_again,
     a_late_proof_reopens_what_has_expired,
     a_proof_after_the_deadline_is_late_swept_or_not,
+    what_is_late_is_touched_by_no_further_proof,
     an_age_releases_where_it_proves_identity,
     an_age_that_proves_nothing_releases_nothing,
     what_is_known_already_changes_nothing,
@@ -114,6 +115,35 @@ async fn a_proof_after_the_deadline_is_late_swept_or_not(app: TestApp) {
         story,
         ["placed", "held", "reminder", "expired", "proof", "late"]
     );
+}
+
+async fn what_is_late_is_touched_by_no_further_proof(app: TestApp) {
+    app.leaves_deliveries();
+    let key = app.key_with("default", ALL, "customers=off", None).await;
+    for number in 0..30 {
+        placed(&app, &key, &number.to_string(), ANN).await;
+    }
+    pass(&app, 72).await;
+    app.advance(super::SECOND);
+    prove(&app, &key, ANN, "veriff", true).await;
+    let rows = async || {
+        let late = "SELECT order_id, events, updated_at FROM orders WHERE status = 'late'";
+        let mut rows = app.database().sql(late).await;
+        rows.sort();
+        rows
+    };
+    let before = rows().await;
+    assert_eq!(before.len(), 30);
+    app.advance(super::SECOND);
+    prove(&app, &key, ANN, "membership", true).await;
+    prove(&app, &key, ANN, "email_optin", true).await;
+    assert_eq!(rows().await, before);
+    // What is missing is told as of now all the same, and kept as of the decision.
+    assert_eq!(show(&app, &key, "1").await["missing"], json!([]));
+    prove(&app, &key, ANN, "veriff", false).await;
+    super::decide(&app, &key, "1", "release").expect(200).await;
+    prove(&app, &key, ANN, "veriff", true).await;
+    assert_eq!(show(&app, &key, "1").await["missing"], json!(["veriff"]));
 }
 
 async fn an_age_releases_where_it_proves_identity(app: TestApp) {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{ALL, ANN, HOUR, SECOND, enqueued, pass, place, placed, prove_all, show, timeline};
 use crate::harness::{Settings, TestApp, flows, schedule};
+use crate::metrics::Since;
 
 flows!(
     each_step_is_enqueued_once_at_its_time,
@@ -15,6 +16,8 @@ flows!(
     more_than_one_batch_is_swept,
     a_schedule_of_ones_own,
     an_erased_customers_order_expires_untold,
+    an_order_that_cannot_be_read_keeps_no_other_from_its_turn,
+    one_transaction_sweeps_no_more_than_a_batch,
 );
 
 async fn mails(app: &TestApp) -> Vec<String> {
@@ -188,4 +191,46 @@ async fn an_erased_customers_order_expires_untold(app: TestApp) {
     assert_eq!(show(&app, &key, "1").await["status"], "expired");
     assert_eq!(enqueued(&app, "webhook").await.len(), before);
     assert_eq!(mails(&app).await.len(), 1);
+}
+
+async fn an_order_that_cannot_be_read_keeps_no_other_from_its_turn(app: TestApp) {
+    app.leaves_deliveries();
+    let key = app.key("default", ALL).await;
+    for id in ["1", "2", "3"] {
+        placed(&app, &key, id, ANN).await;
+    }
+    let spoil = "UPDATE orders SET missing = 'nonsense' WHERE order_id = '2'";
+    app.database().sql(spoil).await;
+    let since = Since::now();
+    pass(&app, 72).await;
+    since.assert_rise("bonafide_spoilt_rows_total", &[("table", "orders")], 1.0);
+    for id in ["1", "3"] {
+        assert_eq!(show(&app, &key, id).await["status"], "expired");
+    }
+    assert!(crate::harness::logged().contains("table=\"orders\" id="));
+    // It is looked at again once it has been mended.
+    let mend = "UPDATE orders SET missing = 'veriff' WHERE order_id = '2'";
+    app.database().sql(mend).await;
+    pass(&app, 1).await;
+    assert_eq!(show(&app, &key, "2").await["status"], "expired");
+}
+
+async fn one_transaction_sweeps_no_more_than_a_batch(app: TestApp) {
+    app.leaves_deliveries();
+    let key = app.key_with("default", ALL, "customers=off", None).await;
+    for number in 0..50 {
+        placed_now(&app, &key, number).await;
+    }
+    app.advance(72 * HOUR);
+    sweep(&app.app).await.unwrap();
+    // What one transaction did stands in one batch of the audit log.
+    let mut batches = std::collections::BTreeMap::new();
+    for located in app.records().await {
+        if located.record.action == "order.expire" {
+            *batches.entry((located.log, located.batch)).or_insert(0) += 1;
+        }
+    }
+    let sizes: Vec<i32> = batches.into_values().collect();
+    assert_eq!(sizes.iter().sum::<i32>(), 50);
+    assert!(sizes.iter().all(|size| *size <= 20), "{sizes:?}");
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use app::inbox::{self, Chosen, Listed, Settings, Worker};
 use app::veriff::{Veriff, VeriffHooks};
 use bonafide::config::{self, BaseUrl, Secret, kinds};
-use bonafide::http::hooks::{Hooks, VeriffReception};
+use bonafide::http::hooks::VeriffReception;
 use bonafide::outbound::VeriffClient;
 use domain::age::{AgePolicy, State};
 use domain::hook::veriff::sign;
@@ -34,15 +34,20 @@ const START: &str = "/api/v1/customer/start-veriff";
 const ANN: &str = "ann@example.com";
 
 /// An instance that works with Veriff.
-struct Stage {
-    app: TestApp,
-    office: Office,
-    veriff: Veriff,
-    key: String,
+pub struct Stage {
+    pub app: TestApp,
+    pub office: Office,
+    pub veriff: Veriff,
+    pub key: String,
 }
 
 impl Stage {
-    async fn set(app: &TestApp) -> Self {
+    pub async fn set(app: &TestApp) -> Self {
+        Self::set_with(app, |_| {}).await
+    }
+
+    /// The same with other settings.
+    pub async fn set_with(app: &TestApp, change: impl FnOnce(&mut harness::Settings)) -> Self {
         let office = Office::open().await;
         let api = client(app, &office.url());
         let veriff = Veriff {
@@ -56,11 +61,10 @@ impl Stage {
                 .map(|secret| HookKey::new(secret).unwrap())
                 .to_vec(),
         };
-        let settings = harness::Settings {
-            hooks: Hooks::default().with(Source::Veriff, reception),
-            veriff: Some(veriff.clone()),
-            ..harness::Settings::default().customers("off")
-        };
+        let mut settings = harness::Settings::default().customers("off");
+        settings.hooks = std::mem::take(&mut settings.hooks).with(Source::Veriff, reception);
+        settings.veriff = Some(veriff.clone());
+        change(&mut settings);
         // Mails and webhooks are enqueued, and sent elsewhere.
         app.leaves_deliveries();
         let app = app.another(settings).await;
@@ -90,13 +94,13 @@ impl Stage {
     }
 
     /// Takes a decision by hook, and processes it.
-    async fn hear(&self, decision: &Value) {
+    pub async fn hear(&self, decision: &Value) {
         hook(&self.app, decision).expect(200).await;
         self.work().await;
     }
 
     /// Processes every event that is due now.
-    async fn work(&self) {
+    pub async fn work(&self) {
         let settings = Settings {
             schedule: inbox::schedule(),
             timeout: std::time::Duration::from_secs(30),

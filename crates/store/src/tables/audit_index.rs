@@ -1,0 +1,401 @@
+//! What the audit log is searched by, made behind the writers: nobody's answer waits for it.
+//!
+//! A *block* is a run of successive batches of a log. Of each kind of record in it (company, action,
+//! outcome) is kept where it begins and ends, so that a search passes over what holds nothing of it;
+//! of each subject, where its records stand. What comes after the last block of a log is its *tail*,
+//! which is searched record by record.
+
+use domain::audit::{LogHead, Month};
+use domain::seal::BlindIndex;
+use jiff::Timestamp;
+
+use super::audit::{self, Located};
+use crate::{Result, Row, Tx, Value};
+
+/// How many records a block has at least.
+const BLOCK: i64 = 2048;
+
+/// Takes the next block of a log into the index; `false` when its tail is too short for one.
+///
+/// # Errors
+/// Those of the database.
+pub async fn extend(tx: &mut Tx<'_>, log: i64) -> Result<bool> {
+    let indexed = lock(tx, log).await?;
+    let Some(block) = next_block(tx, log, indexed).await? else {
+        return Ok(false);
+    };
+    let (first, last) = (indexed + 1, block.last);
+    tx.execute(
+        "INSERT INTO audit_kinds (committed_from, committed_to, log, first_batch, company_id, \
+         action, outcome, from_batch, to_batch, at_from, at_to) SELECT CAST($4 AS BIGINT), \
+         CAST($5 AS BIGINT), log, CAST($2 AS BIGINT), company_id, action, outcome, MIN(batch), \
+         MAX(batch), MIN(at), MAX(at) FROM audit_records \
+         WHERE log = $1 AND batch >= $2 AND batch <= $3 GROUP BY log, company_id, action, outcome",
+        &[
+            log.into(),
+            first.into(),
+            last.into(),
+            block.committed_from.into(),
+            block.committed_to.into(),
+        ],
+    )
+    .await?;
+    tx.execute(
+        "INSERT INTO audit_subjects (month, subject, log, batch, position) \
+         SELECT month, subject, log, batch, position FROM audit_records \
+         WHERE log = $1 AND batch >= $2 AND batch <= $3 AND subject IS NOT NULL \
+         ORDER BY month, subject, batch, position",
+        &[log.into(), first.into(), last.into()],
+    )
+    .await?;
+    let extended = "UPDATE audit_indexed SET batch = $2 WHERE log = $1";
+    tx.execute(extended, &[log.into(), last.into()]).await?;
+    Ok(true)
+}
+
+/// Through which batch a log is indexed; nobody else extends its index meanwhile.
+async fn lock(tx: &mut Tx<'_>, log: i64) -> Result<i64> {
+    let begin = "INSERT INTO audit_indexed (log, batch) VALUES ($1, 0) ON CONFLICT DO NOTHING";
+    tx.execute(begin, &[log.into()]).await?;
+    let find = "SELECT batch FROM audit_indexed WHERE log = $1 FOR UPDATE";
+    tx.find(find, &[log.into()])
+        .await?
+        .map_or(Ok(0), |row| row.int(0, "audit_indexed.batch"))
+}
+
+/// Where a block ends, and when the oldest and the newest of its batches were committed.
+struct Block {
+    last: i64,
+    committed_from: Timestamp,
+    committed_to: Timestamp,
+}
+
+/// The block after a batch, if it is complete.
+async fn next_block(tx: &mut Tx<'_>, log: i64, after: i64) -> Result<Option<Block>> {
+    let batches = tx
+        .query(
+            "SELECT batch, size, committed_at FROM audit_batches WHERE log = $1 AND batch > $2 \
+             ORDER BY batch LIMIT $3",
+            &[log.into(), after.into(), BLOCK.into()],
+        )
+        .await?;
+    let mut records = 0;
+    let mut block = Block {
+        last: after,
+        committed_from: Timestamp::MAX,
+        committed_to: Timestamp::MIN,
+    };
+    for row in &batches {
+        let committed_at = row.time(2, "audit_batches.committed_at")?;
+        block.last = row.int(0, "audit_batches.batch")?;
+        block.committed_from = block.committed_from.min(committed_at);
+        block.committed_to = block.committed_to.max(committed_at);
+        records += row.int(1, "audit_batches.size")?;
+        if records >= BLOCK {
+            return Ok(Some(block));
+        }
+    }
+    Ok(None)
+}
+
+macro_rules! forget_subjects {
+    ($table:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE month = $1 AND (subject, log, batch, position) IN \
+             (SELECT subject, log, batch, position FROM ",
+            $table,
+            " WHERE month = $1 LIMIT $2)"
+        )
+    };
+}
+
+/// Forgets what is known of kinds in blocks that ended before a moment, and of subjects in a month;
+/// at most `count` of each. Returns how many were forgotten.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget(tx: &mut Tx<'_>, month: Month, count: i64) -> Result<u64> {
+    let kinds = tx
+        .execute(
+            "DELETE FROM audit_kinds WHERE (committed_to, log, first_batch, company_id, action, \
+             outcome) IN (SELECT committed_to, log, first_batch, company_id, action, outcome \
+             FROM audit_kinds WHERE committed_to < $1 ORDER BY committed_to LIMIT $2)",
+            &[month.ends().into(), count.into()],
+        )
+        .await?;
+    let delete = match tx {
+        Tx::Sqlite(_) => forget_subjects!("audit_subjects"),
+        // A month that has a table of its own is dropped with it.
+        Tx::Postgres(_) => forget_subjects!("audit_subjects_other"),
+    };
+    let subjects = [month.number().into(), count.into()];
+    let subjects = tx.execute(delete, &subjects).await?;
+    Ok(kinds + subjects)
+}
+
+/// What is searched for; what is `None` may be anything.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// On whose behalf it was asked.
+    pub company_id: Option<String>,
+    /// What was asked.
+    pub action: Option<String>,
+    /// What came of it.
+    pub outcome: Option<String>,
+    /// Whom it concerned.
+    pub subject: Option<BlindIndex>,
+    /// The request.
+    pub request_id: Option<String>,
+    /// The first moment of arrival.
+    pub from: Option<Timestamp>,
+    /// The moment of arrival to stop before.
+    pub to: Option<Timestamp>,
+}
+
+impl Filter {
+    /// The parameters `$1` to `$7` of every search.
+    fn values(&self) -> [Value<'_>; 7] {
+        [
+            self.company_id.as_ref().map_or(Value::Null, Value::from),
+            self.action.as_ref().map_or(Value::Null, Value::from),
+            self.outcome.as_ref().map_or(Value::Null, Value::from),
+            self.from.unwrap_or(Timestamp::MIN).into(),
+            self.to.unwrap_or(Timestamp::MAX).into(),
+            self.subject
+                .as_ref()
+                .map(|subject| subject.as_bytes().as_slice())
+                .into(),
+            self.request_id.as_ref().map_or(Value::Null, Value::from),
+        ]
+    }
+}
+
+/// Where a record stands in the order of all: by the time of its batch, the newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// When its batch was committed.
+    pub committed_at: Timestamp,
+    /// The log.
+    pub log: i64,
+    /// The batch.
+    pub batch: i64,
+    /// The place in the batch.
+    pub position: i64,
+}
+
+impl Position {
+    /// Behind which everything comes.
+    pub const NEWEST: Self = Self {
+        committed_at: Timestamp::MAX,
+        log: i64::MAX,
+        batch: i64::MAX,
+        position: i64::MAX,
+    };
+}
+
+/// A record that was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Where it stands in the order.
+    pub position: Position,
+    /// The record.
+    pub located: Located,
+}
+
+/// A run of batches of a log in which something may be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// When the newest of its batches was committed, at the latest.
+    pub committed_to: Timestamp,
+    /// The log.
+    pub log: i64,
+    /// The first batch of its block.
+    pub first: i64,
+    /// The first batch.
+    pub from: i64,
+    /// The last batch.
+    pub to: i64,
+}
+
+/// Where indexed records that a filter wants and that were committed no later than `until` may be
+/// found, the newest first, after the stretch `after`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn stretches(
+    tx: &mut Tx<'_>,
+    filter: &Filter,
+    until: Timestamp,
+    after: Option<Stretch>,
+    count: i64,
+) -> Result<Vec<Stretch>> {
+    let (committed_to, log, first) = after
+        .map_or((Timestamp::MAX, i64::MAX, i64::MAX), |stretch| {
+            (stretch.committed_to, stretch.log, stretch.first)
+        });
+    let [company, action, outcome, at_from, at_to, ..] = filter.values();
+    let rows = tx
+        .query(
+            "SELECT committed_to, log, first_batch, MIN(from_batch), MAX(to_batch) FROM audit_kinds \
+             WHERE (company_id = $1 OR $1 IS NULL) AND (action = $2 OR $2 IS NULL) \
+             AND (outcome = $3 OR $3 IS NULL) AND at_to >= $4 AND at_from < $5 \
+             AND (committed_to, log, first_batch) < ($6, $7, $8) AND committed_from <= $9 \
+             GROUP BY committed_to, log, first_batch \
+             ORDER BY committed_to DESC, log DESC, first_batch DESC LIMIT $10",
+            &[
+                company,
+                action,
+                outcome,
+                at_from,
+                at_to,
+                committed_to.into(),
+                log.into(),
+                first.into(),
+                until.into(),
+                count.into(),
+            ],
+        )
+        .await?;
+    rows.iter().map(stretch).collect()
+}
+
+fn stretch(row: &Row) -> Result<Stretch> {
+    Ok(Stretch {
+        committed_to: row.time(0, "audit_kinds.committed_to")?,
+        log: row.int(1, "audit_kinds.log")?,
+        first: row.int(2, "audit_kinds.first_batch")?,
+        from: row.int(3, "audit_kinds.from_batch")?,
+        to: row.int(4, "audit_kinds.to_batch")?,
+    })
+}
+
+/// What comes after the last block of each log.
+///
+/// # Errors
+/// Those of the database.
+pub async fn tails(tx: &mut Tx<'_>) -> Result<Vec<Stretch>> {
+    let mut tails = Vec::new();
+    for LogHead { log, head } in audit::heads(tx).await? {
+        let row = tx
+            .find(
+                "SELECT batch FROM audit_indexed WHERE log = $1",
+                &[log.into()],
+            )
+            .await?;
+        let indexed = row.map_or(Ok(0), |row| row.int(0, "audit_indexed.batch"))?;
+        if indexed < head.batch {
+            tails.push(Stretch {
+                committed_to: Timestamp::MAX,
+                log,
+                first: indexed + 1,
+                from: indexed + 1,
+                to: head.batch,
+            });
+        }
+    }
+    Ok(tails)
+}
+
+macro_rules! found {
+    ($from:literal) => {
+        concat!(
+            "SELECT r.log, r.batch, r.position, r.month, r.at, r.request_id, r.company_id, \
+             r.credential, r.action, r.subject, r.outcome, r.status, r.latency, r.occurrences, \
+             r.data_key, r.client, r.detail, b.committed_at FROM ",
+            $from,
+            " JOIN audit_batches b ON b.log = r.log AND b.batch = r.batch \
+             WHERE (r.company_id = $1 OR $1 IS NULL) AND (r.action = $2 OR $2 IS NULL) \
+             AND (r.outcome = $3 OR $3 IS NULL) AND r.at >= $4 AND r.at < $5 \
+             AND (r.subject = $6 OR $6 IS NULL) AND (r.request_id = $7 OR $7 IS NULL) \
+             AND (b.committed_at, r.log, r.batch, r.position) < ($8, $9, $10, $11) "
+        )
+    };
+}
+
+/// What a filter wants in a stretch, behind a position, the newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn search(
+    tx: &mut Tx<'_>,
+    filter: &Filter,
+    stretch: Stretch,
+    after: Position,
+    count: i64,
+) -> Result<Vec<Found>> {
+    const SEARCH: &str = concat!(
+        found!("audit_records r"),
+        "AND r.log = $12 AND r.batch >= $13 AND r.batch <= $14 \
+         ORDER BY b.committed_at DESC, r.log DESC, r.batch DESC, r.position DESC LIMIT $15"
+    );
+    let within = [stretch.log, stretch.from, stretch.to].map(Value::from);
+    query(tx, SEARCH, filter, after, &within, count).await
+}
+
+/// What a filter wants of its subject among the indexed records of a month, behind a position, the
+/// newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn search_subject(
+    tx: &mut Tx<'_>,
+    filter: &Filter,
+    month: Month,
+    after: Position,
+    count: i64,
+) -> Result<Vec<Found>> {
+    const SEARCH: &str = concat!(
+        found!(
+            "audit_subjects s JOIN audit_records r ON r.log = s.log AND r.batch = s.batch \
+             AND r.position = s.position AND r.month = s.month"
+        ),
+        "AND s.month = $12 AND s.subject = $6 \
+         ORDER BY b.committed_at DESC, r.log DESC, r.batch DESC, r.position DESC LIMIT $13"
+    );
+    let within = [Value::from(month.number())];
+    query(tx, SEARCH, filter, after, &within, count).await
+}
+
+async fn query(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    filter: &Filter,
+    after: Position,
+    within: &[Value<'_>],
+    count: i64,
+) -> Result<Vec<Found>> {
+    let mut values = filter.values().to_vec();
+    values.push(after.committed_at.into());
+    values.extend([after.log, after.batch, after.position].map(Value::from));
+    values.extend(within);
+    values.push(count.into());
+    tx.query(sql, &values).await?.iter().map(found).collect()
+}
+
+fn found(row: &Row) -> Result<Found> {
+    let located = audit::located(row)?;
+    Ok(Found {
+        position: Position {
+            committed_at: row.time(17, "audit_batches.committed_at")?,
+            log: located.log,
+            batch: located.batch,
+            position: located.position,
+        },
+        located,
+    })
+}
+
+/// When the first and the last batch of all logs were committed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn extent(tx: &mut Tx<'_>) -> Result<Option<(Timestamp, Timestamp)>> {
+    let sql = "SELECT MIN(committed_at), MAX(committed_at) FROM audit_batches";
+    let Some(row) = tx.find(sql, &[]).await? else {
+        return Ok(None);
+    };
+    let first = row.find_time(0, "audit_batches.committed_at")?;
+    Ok(first.zip(row.find_time(1, "audit_batches.committed_at")?))
+}
