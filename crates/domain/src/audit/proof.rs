@@ -251,7 +251,7 @@ mod tests {
             (|p| p.batch.committed_at = at(9), Doubt::Elsewhere),
             (|p| p.batch.previous[31] ^= 1, Doubt::Elsewhere),
             (|p| p.span_path[0][31] ^= 1, Doubt::Elsewhere),
-            (|p| p.span_path.truncate(1), Doubt::Elsewhere),
+            (|p| p.span_path.clear(), Doubt::Elsewhere),
             (|p| p.checkpoint.signature[0] ^= 1, Doubt::Signature),
             (|p| p.checkpoint.statement.push('\n'), Doubt::Signature),
         ];

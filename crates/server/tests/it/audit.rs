@@ -1,5 +1,6 @@
 //! The audit log: one record for every request, and no answer without it.
 
+mod changes;
 pub mod grown;
 mod keys;
 mod months;

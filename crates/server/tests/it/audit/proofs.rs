@@ -21,6 +21,7 @@ flows!(
     what_is_no_record_has_no_proof,
     requests_are_found_by_their_ids,
     what_is_not_as_it_was_cannot_be_proven,
+    what_is_retired_keeps_its_proofs,
 );
 
 fn place(located: &Located) -> Place {
@@ -201,4 +202,25 @@ async fn what_is_not_as_it_was_cannot_be_proven(app: TestApp) {
         .await
         .unwrap()
         .unwrap();
+}
+
+async fn what_is_retired_keeps_its_proofs(app: TestApp) {
+    const DAY: Duration = Duration::from_secs(24 * 3_600);
+    let key = app.key("default", BOTH).await;
+    let first = prove(&app, &key, "ann@example.com", "veriff", true).await;
+    let located = &app.records_of(first.request_id()).await[0];
+    let early = document(&app, place(located)).await;
+    app.advance(40 * DAY);
+    let second = prove(&app, &key, "ann@example.com", "membership", true).await;
+    let later = &app.records_of(second.request_id()).await[0];
+    app.advance(2_549 * DAY);
+    let kept_from = app.app.retention.records_kept_from(app.now());
+    assert_eq!(audit::retire(&app.app, kept_from).await.unwrap(), 1);
+    let trusted = newest_key(&app).await;
+    early.proof().unwrap().check(&trusted).unwrap();
+    let gone = audit::prove(&app.app, place(located)).await.unwrap();
+    assert!(gone.is_none(), "its time is over");
+    let late = document(&app, place(later)).await;
+    late.proof().unwrap().check(&trusted).unwrap();
+    app.chores().await;
 }
