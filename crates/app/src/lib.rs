@@ -24,6 +24,7 @@ pub mod numbers;
 pub mod orders;
 mod people;
 pub mod quota;
+pub mod square;
 pub mod veriff;
 
 use std::sync::Arc;

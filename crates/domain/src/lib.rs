@@ -22,6 +22,7 @@ pub mod rate;
 pub mod seal;
 pub mod secret_hash;
 pub mod span;
+pub mod square;
 pub mod standing;
 pub mod veriff;
 pub mod webhook;

@@ -79,6 +79,7 @@ impl Office {
                 agreement: None,
                 render_event: bonafide::http::orders::event,
                 writes_back: None,
+                square: None,
                 count: bonafide::metrics::orders::count,
             },
         });
