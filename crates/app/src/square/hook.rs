@@ -56,6 +56,7 @@ impl SquareHooks {
             },
             told: of_event(&app.index_key, &event.company, &told),
             about,
+            is_merge: !told.merges.is_empty(),
             is_deletion: told.is_deletion,
             draft: app.recorder.draft(&ctx.exchange).await?,
             mark: event.mark.clone(),
@@ -91,6 +92,7 @@ struct Learn {
     learning: Learning,
     told: ByCustomer,
     about: BlindIndex,
+    is_merge: bool,
     is_deletion: bool,
     draft: Draft,
     mark: Mark,
@@ -134,7 +136,7 @@ impl Learn {
         let owner = known.map_or(Owner::Nobody, SquareCustomer::owner);
         match (learnt.changed, owner) {
             (0, _) => "stale",
-            _ if self.told.len() > 1 => "merged",
+            _ if self.is_merge => "merged",
             _ if self.is_deletion => "unlinked",
             (_, Owner::Nobody) => "no_contact",
             _ => "linked",

@@ -31,6 +31,7 @@ mod orders;
 mod outbound;
 mod privacy;
 mod quota;
+mod square;
 mod story;
 mod tls;
 mod tokens;
