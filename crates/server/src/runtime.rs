@@ -318,6 +318,11 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     every(CLEARING, "old events are not deleted", |app| {
         Box::pin(async { inbox::clear(app).await.map(drop) })
     });
+    every(
+        CLEARING,
+        "customers gone at Square are not forgotten",
+        |app| Box::pin(async { square::clear(app).await.map(drop) }),
+    );
     every(CLEARING, "idempotency keys are not cleared", |app| {
         Box::pin(async { idempotency::clean_up(app).await.map(drop) })
     });

@@ -40,8 +40,8 @@ pub async fn sweep(app: &App) -> Result<u64> {
 /// Carries every proof of a company that is to be carried; returns how many customers were looked at.
 ///
 /// # Errors
-/// When the database is away; what is left is carried the next time.
-pub async fn carry_on(app: &App, company: &str) -> Result<u64> {
+/// The last failure; what is left is carried the next time, after what could be.
+pub(super) async fn carry_on(app: &App, company: &str) -> Result<u64> {
     let mut carried = 0;
     loop {
         let name = company.to_owned();
@@ -50,17 +50,50 @@ pub async fn carry_on(app: &App, company: &str) -> Result<u64> {
             Box::pin(async move { square_carries::list(&mut tx, &name, BATCH).await })
         });
         let asked = asked.await?;
-        if asked.is_empty() {
-            return Ok(carried);
-        }
+        let is_last = asked.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let mut failure = None;
         for carry in asked {
-            one(app, carry).await?;
-            carried += 1;
+            match one(app, &carry).await {
+                Ok(()) => carried += 1,
+                Err(error) => {
+                    failure = Some(error);
+                    let now = app.clock.now();
+                    app.store.write(Postpone { carry, now }).await?;
+                }
+            }
+        }
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        if is_last {
+            return Ok(carried);
         }
     }
 }
 
-async fn one(app: &App, carry: Carry) -> Result<()> {
+/// Lets others go first.
+struct Postpone {
+    carry: Carry,
+    now: Timestamp,
+}
+
+impl Unit for Postpone {
+    type Output = ();
+
+    fn lane(&self) -> Lane {
+        Lane::of(self.carry.email_index.as_bytes())
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
+        square_carries::postpone(tx, &self.carry, self.now).await?;
+        Ok(Written {
+            output: (),
+            records: Vec::new(),
+        })
+    }
+}
+
+async fn one(app: &App, carry: &Carry) -> Result<()> {
     for _ in 0..PATIENCE {
         let wanted = carry.clone();
         let lines = app.store.read(move |mut tx| {

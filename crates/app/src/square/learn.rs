@@ -108,8 +108,10 @@ impl Learning {
         for event in &facts.events {
             after.life.hear(*event);
         }
-        let newer = |profile: &&Profile| {
-            after.contact.is_none() || profile.edition.supersedes(&after.edition)
+        // Whose contact is forgotten is described anew by the edition that is known.
+        let newer = |profile: &&Profile| match after.contact {
+            Some(_) => profile.edition.supersedes(&after.edition),
+            None => !after.edition.supersedes(&profile.edition),
         };
         let profile = facts.profile.as_ref().filter(newer);
         if let Some(profile) = profile {

@@ -12,6 +12,7 @@
 mod api;
 mod carry;
 mod channel;
+mod clear;
 mod facts;
 mod hold;
 mod hook;
@@ -25,6 +26,7 @@ pub use api::{Page, Shown, SquareApi, SquareProblem, Wanted};
 use carry::carry_on;
 pub use carry::sweep;
 pub use channel::{SQUARE, Showing};
+pub use clear::clear;
 pub use hook::SquareHooks;
 pub(crate) use notice::{Changed, notice};
 pub use profile::Profile;

@@ -25,6 +25,7 @@ CREATE TABLE square_customers (
 CREATE INDEX square_customers_by_subject ON square_customers (company_id, subject_index) WHERE subject_index IS NOT NULL;
 CREATE INDEX square_customers_by_phone ON square_customers (company_id, phone_index) WHERE phone_index IS NOT NULL;
 CREATE INDEX square_customers_by_merge ON square_customers (company_id, merged_into) WHERE merged_into IS NOT NULL;
+CREATE INDEX square_customers_by_end ON square_customers (ended_at) WHERE ended_at IS NOT NULL;
 
 -- Customers whose proofs are to be carried along their merges; `asked` counts, so that
 -- what is asked for while one is looked at is not lost.

@@ -96,6 +96,23 @@ pub async fn list(tx: &mut Tx<'_>, company_id: &str, count: i64) -> Result<Vec<C
     rows.iter().map(carry).collect()
 }
 
+/// Lets others go before one that could not be carried.
+///
+/// # Errors
+/// Those of the database.
+pub async fn postpone(tx: &mut Tx<'_>, carry: &Carry, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE square_carries SET asked_at = $3 WHERE company_id = $1 AND email_index = $2",
+        &[
+            carry.company_id.as_str().into(),
+            carry.email_index.as_bytes().into(),
+            now.into(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
 /// Notes that the proofs were carried, unless that was asked for once more meanwhile.
 ///
 /// # Errors

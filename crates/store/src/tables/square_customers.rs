@@ -410,6 +410,47 @@ pub async fn find_number(
     })
 }
 
+/// At most `count` customers of Square who went before a time and of whom there is something left to
+/// forget, locked; what others have locked is waited for.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_gone_for_update(
+    tx: &mut Tx<'_>,
+    before: Timestamp,
+    count: i64,
+) -> Result<Vec<SquareCustomer>> {
+    const LIST: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM square_customers c WHERE c.ended_at < $1 AND NOT c.is_there \
+         AND (c.data_key IS NOT NULL OR c.merged_into IS NULL AND NOT EXISTS (\
+         SELECT 1 FROM square_customers m WHERE m.company_id = c.company_id \
+         AND m.merged_into = c.square_index)) \
+         ORDER BY c.company_id, c.square_index LIMIT $2 FOR UPDATE"
+    );
+    let values: [Value<'_>; 2] = [before.into(), count.into()];
+    tx.query(LIST, &values)
+        .await?
+        .iter()
+        .map(customer)
+        .collect()
+}
+
+/// Forgets a customer of Square, who is locked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete(tx: &mut Tx<'_>, company_id: &str, square_index: BlindIndex) -> Result<()> {
+    let values: [Value<'_>; 2] = [company_id.into(), square_index.as_bytes().into()];
+    tx.execute(
+        "DELETE FROM square_customers WHERE company_id = $1 AND square_index = $2",
+        &values,
+    )
+    .await
+    .map(drop)
+}
+
 /// Whether a customer has proven their ID.
 ///
 /// # Errors

@@ -8,7 +8,7 @@
 mod wire;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use app::square::{Page, Profile, Shown, SquareApi, SquareProblem, Wanted};
@@ -21,6 +21,7 @@ use http::{HeaderMap, Method, StatusCode};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
+use tokio::sync::Mutex;
 use url::Url;
 
 use super::retry_after;
@@ -52,8 +53,8 @@ pub struct SquareClient {
     token: Secret,
     /// The key of our custom attribute, if there is to be one.
     attribute: Option<String>,
-    /// Whether the attribute's definition was seen.
-    is_defined: AtomicBool,
+    /// Whether the attribute's definition was seen. Whoever looks keeps others from making it too.
+    is_defined: Mutex<bool>,
     /// How often in a row we were told to wait.
     refusals: AtomicU32,
     pauses: Schedule,
@@ -93,7 +94,7 @@ impl SquareClient {
             base: Url::parse(config.api_url.as_str()).map_err(|_| SquareUnusable::Address)?,
             token: config.access_token.clone(),
             attribute: config.attribute.clone(),
-            is_defined: AtomicBool::new(false),
+            is_defined: Mutex::default(),
             refusals: AtomicU32::new(0),
             pauses: Schedule::new(PAUSES.map(Duration::from_secs).to_vec()),
             clock,
@@ -108,8 +109,7 @@ impl SquareClient {
     /// Why not.
     pub async fn check(&self) -> Result<(), SquareProblem> {
         let request = self.request(Method::GET, &["customers"])?;
-        let page = self.ask(request.query(&[("limit", "1")])).await?;
-        wire::page(&page).ok_or(SquareProblem::Garbled)?;
+        self.ask_list(request.query(&[("limit", "1")])).await?;
         match &self.attribute {
             Some(attribute) => self.has_definition(attribute).await.map(drop),
             None => Ok(()),
@@ -175,7 +175,15 @@ impl SquareClient {
                 .request(Method::POST, &["customers", "search"])?
                 .json(&wire::search(since, cursor)),
         };
-        let page = self.ask(request).await?;
+        self.ask_list(request).await
+    }
+
+    async fn ask_list(&self, request: RequestBuilder) -> Result<Page, SquareProblem> {
+        let page = self.ask(request).await.map_err(|problem| match problem {
+            // There always is a list.
+            SquareProblem::Unknown => SquareProblem::Unacceptable,
+            problem => problem,
+        })?;
         wire::page(&page).ok_or(SquareProblem::Garbled)
     }
 
@@ -211,13 +219,14 @@ impl SquareClient {
         if self.has_definition(attribute).await? {
             return Ok(SquareProblem::Unknown);
         }
-        self.is_defined.store(false, Ordering::Relaxed);
+        *self.is_defined.lock().await = false;
         Ok(SquareProblem::Away)
     }
 
     /// Makes the definition of the attribute, unless there is one.
     async fn define(&self, attribute: &str) -> Result<(), SquareProblem> {
-        if self.is_defined.load(Ordering::Relaxed) {
+        let mut is_defined = self.is_defined.lock().await;
+        if *is_defined {
             return Ok(());
         }
         if !self.has_definition(attribute).await? {
@@ -234,7 +243,7 @@ impl SquareClient {
                 }
             }
         }
-        self.is_defined.store(true, Ordering::Relaxed);
+        *is_defined = true;
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use app::inbox::Status;
 use serde_json::{Value, json};
 
 use super::seller::Mood;
-use super::{ANN, BOB, KEY, PREVIOUS, Stage, customer, event, hook, signed_hook};
+use super::{ANN, BOB, KEY, PREVIOUS, Stage, customer, event, hook, merge, signed_hook};
 use crate::customers::{prove, standing};
 use crate::harness::{TestApp, flows};
 
@@ -15,6 +15,7 @@ flows!(
     several_may_share_an_address,
     a_customer_who_is_gone_is_not_tied_and_keeps_their_proofs,
     who_is_brought_back_is_tied_again,
+    who_is_gone_for_long_is_forgotten,
     an_event_without_the_customer_is_asked_for,
     what_cannot_be_read_is_parked,
     only_square_is_believed,
@@ -163,6 +164,48 @@ async fn who_is_brought_back_is_tied_again(app: TestApp) {
         (stage.outcome().await.as_str(), stage.tied().await),
         ("linked", 1)
     );
+}
+
+async fn who_is_gone_for_long_is_forgotten(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    for (id, email) in [("A", ANN), ("B", ANN), ("C", BOB), ("D", BOB)] {
+        let created = event(id, "customer.created", AT, &customer(id, email, 0));
+        stage.hear(&created).await;
+    }
+    let gone = event("gone", "customer.deleted", LATER, &customer("A", ANN, 0));
+    stage.hear(&gone).await;
+    for event in merge("m", LATER, &[customer("B", ANN, 1)], &customer("C", BOB, 1)) {
+        stage.hear(&event).await;
+    }
+    let known = "SELECT square_index FROM square_customers";
+    let sealed = "SELECT square_index FROM square_customers WHERE contact IS NOT NULL";
+    let keys = "SELECT k.id FROM data_keys k JOIN square_customers c ON c.data_key = k.id";
+    let hours = |hours: u64| std::time::Duration::from_secs(hours * 3_600);
+    stage.app.advance(hours(89 * 24));
+    stage.app.chores().await;
+    assert_eq!(stage.app.database().sql(sealed).await.len(), 4);
+    stage.app.advance(hours(2 * 24));
+    stage.app.chores().await;
+    // Who went without a merge is unknown again; who went into somebody else still is known by that.
+    assert_eq!(stage.app.database().sql(known).await.len(), 3);
+    assert_eq!(stage.app.database().sql(sealed).await.len(), 2);
+    assert_eq!(stage.app.database().sql(keys).await.len(), 2);
+    prove(&stage.app, &stage.key, ANN, "veriff", true).await;
+    stage.work().await;
+    assert_eq!(stage.proofs(BOB).await, [true, false, false]);
+    // And can be brought back.
+    let mut back = customer("B", ANN, 1);
+    back["creation_source"] = json!("UNMERGE_RECOVERY");
+    stage
+        .hear(&event(
+            "u",
+            "customer.created",
+            "2025-03-01T00:00:00Z",
+            &back,
+        ))
+        .await;
+    assert_eq!(stage.app.database().sql(sealed).await.len(), 3);
+    assert_eq!(stage.proofs(BOB).await, [false; 3]);
 }
 
 async fn an_event_without_the_customer_is_asked_for(app: TestApp) {
