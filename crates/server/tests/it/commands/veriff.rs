@@ -30,7 +30,7 @@ fn working_with(office: &Office, builder: ServerBuilder) -> ServerBuilder {
 
 async fn missed_decisions_are_fetched(mut installation: Installation, office: Office) {
     let scopes = ["--scope", "customers:read", "--scope", "customers:write"];
-    let key = installation.new_key(&scopes);
+    let key = installation.new_key(&[&["--company", "default"][..], &scopes].concat());
     let key = key["key"].as_str().unwrap();
     installation.server.start_again().unwrap();
     let url = installation.server.base_url() + "/api/v1/customer/start-veriff";

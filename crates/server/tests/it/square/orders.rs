@@ -12,6 +12,7 @@ use crate::harness::{TestApp, flows};
 flows!(
     a_line_of_merges_ends_in_the_same_state,
     a_merge_and_its_end_end_in_the_same_state,
+    instances_at_work_at_once_miss_nothing,
 );
 
 /// How many orders each story is told in.
@@ -134,4 +135,39 @@ async fn a_merge_and_its_end_end_in_the_same_state(app: TestApp) {
     };
     let expected = [[true, false, false], [false, true, false], [false; 3]];
     tell(&stage, story, expected, 2).await;
+}
+
+/// A merge and the proof that is to follow it, written at the same time by two instances: one of the
+/// two sees the other.
+async fn instances_at_work_at_once_miss_nothing(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let mut settings = crate::harness::Settings::default().customers("off");
+    settings
+        .orders
+        .square
+        .clone_from(&stage.app.app.orders.square);
+    let other = stage.app.another(settings).await;
+    for round in 0..ROUNDS {
+        let [ann, bob] = ["a", "b"].map(|name| format!("{name}{round}@example.com"));
+        let (gone, left) = (format!("A{round}"), format!("B{round}"));
+        let gone = customer(&gone, &ann, 1);
+        for event in merge(
+            &format!("m{round}"),
+            &day(20),
+            &[gone],
+            &customer(&left, &bob, 1),
+        ) {
+            hook(&stage.app, &event).expect(200).await;
+        }
+        let mut worker = stage.worker();
+        let prove = crate::customers::prove(&other, &stage.key, &ann, "veriff", true);
+        let (worked, _) = tokio::join!(worker.run_due(), prove);
+        worked.unwrap();
+        let (one, two) = tokio::join!(
+            app::square::sweep(&stage.app.app),
+            app::square::sweep(&other.app)
+        );
+        one.and(two).unwrap();
+        assert_eq!(stage.proofs(&bob).await, [true, false, false], "{round}");
+    }
 }

@@ -261,8 +261,8 @@ impl Desk {
             .into_owned()
             .collect();
         assert!(query["limit"].parse::<u32>().unwrap() <= 100);
-        let all = self.customers.values().cloned().collect();
-        self.page(all, "all", query.get("cursor").map(String::as_str))
+        let all: Vec<_> = self.customers.values().cloned().collect();
+        self.page(&all, "all", query.get("cursor").map(String::as_str))
     }
 
     fn search(&mut self, body: &Value) -> Response {
@@ -275,12 +275,13 @@ impl Desk {
         let since = filter["updated_at"]["start_at"].as_str().unwrap();
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let changed = |customer: &&Value| at(customer["updated_at"].as_str().unwrap()) >= at(since);
-        let found = self.customers.values().filter(changed).cloned().collect();
-        self.page(found, since, body["cursor"].as_str())
+        let found = self.customers.values().filter(changed);
+        let found: Vec<_> = found.cloned().collect();
+        self.page(&found, since, body["cursor"].as_str())
     }
 
     /// A cursor is good for the query that it came with, and no other.
-    fn page(&mut self, found: Vec<Value>, query: &str, cursor: Option<&str>) -> Response {
+    fn page(&mut self, found: &[Value], query: &str, cursor: Option<&str>) -> Response {
         let offset = match cursor {
             None => 0,
             Some(cursor) => match cursor.strip_prefix(&format!("{query}+")) {
