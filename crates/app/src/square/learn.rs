@@ -14,6 +14,7 @@ use store::tables::customers;
 use store::tables::square_carries;
 use store::tables::square_customers::{self, Owner, SquareCustomer};
 
+use super::channel::NOT_VERIFIED;
 use super::facts::{ByCustomer, Facts};
 use super::notice::{enqueue, key_of};
 use super::{Profile, place};
@@ -70,19 +71,11 @@ impl Learning {
             }
             learnt.known.insert(*index, after);
         }
-        let company = self.company.as_str();
-        let mut owners: BTreeMap<BlindIndex, Vec<&SquareCustomer>> = BTreeMap::new();
-        for customer in learnt.known.values().filter(|_| self.shows()) {
-            if let Some(owner) = square_customers::find_owner(tx, company, customer.owner()).await?
-            {
-                owners.entry(owner).or_default().push(customer);
-            }
-        }
-        for (owner, tied) in &owners {
-            learnt.enqueued |= self.show(tx, *owner, tied).await?;
+        if self.shows() {
+            learnt.enqueued = self.show(tx, &learnt.known).await?;
         }
         for owner in &merged {
-            square_carries::ask(tx, company, *owner, self.now).await?;
+            square_carries::ask(tx, self.company.as_str(), *owner, self.now).await?;
         }
         learnt.carries = !merged.is_empty();
         Ok(learnt)
@@ -186,28 +179,38 @@ impl Learning {
         Ok(involved)
     }
 
-    /// Has Square show how a customer stands where it shows something else, as far as we know.
+    /// Has Square show how customers stand where it shows something else, as far as we know; returns
+    /// whether anything was enqueued.
     async fn show(
         &self,
         tx: &mut Tx<'_>,
-        owner: BlindIndex,
-        tied: &[&SquareCustomer],
+        known: &BTreeMap<BlindIndex, SquareCustomer>,
     ) -> store::Result<bool> {
-        let known = customers::find_for_update(tx, self.company.as_str(), owner).await?;
-        let has_id = known.is_some_and(|known| known.standing.veriff.given);
+        let company = self.company.as_str();
+        let mut owners: BTreeMap<BlindIndex, Vec<&SquareCustomer>> = BTreeMap::new();
+        for customer in known.values().filter(|one| one.life.is_there()) {
+            let owner = square_customers::find_owner(tx, company, customer.owner()).await?;
+            if let Some(owner) = owner {
+                owners.entry(owner).or_default().push(customer);
+            }
+        }
         let mut enqueued = false;
-        for customer in tied.iter().filter(|one| one.life.is_there()) {
-            let shows_id = customer
-                .shown
-                .as_deref()
-                .is_some_and(|shown| shown != super::channel::NOT_VERIFIED);
-            if shows_id != has_id {
+        for (owner, tied) in owners {
+            let owner = customers::find_for_update(tx, company, owner).await?;
+            let has_id = owner.is_some_and(|owner| owner.standing.veriff.given);
+            for customer in tied.into_iter().filter(|one| shows_id(one) != has_id) {
                 enqueue(&self.pen, tx, customer, self.now).await?;
                 enqueued = true;
             }
         }
         Ok(enqueued)
     }
+}
+
+/// Whether Square shows that a customer has shown an ID, as far as we know.
+fn shows_id(customer: &SquareCustomer) -> bool {
+    let shown = customer.shown.as_deref();
+    shown.is_some_and(|shown| shown != NOT_VERIFIED)
 }
 
 impl Contact {
