@@ -25,6 +25,7 @@ pub mod orders;
 mod people;
 pub mod quota;
 pub mod retention;
+pub mod square;
 pub mod veriff;
 
 use std::sync::Arc;

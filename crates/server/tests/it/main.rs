@@ -32,6 +32,7 @@ mod outbound;
 mod privacy;
 mod quota;
 mod retention;
+mod square;
 mod story;
 mod tls;
 mod tokens;

@@ -5,6 +5,7 @@ mod deliveries;
 mod doctor;
 mod first_steps;
 mod inbox;
+mod square;
 mod veriff;
 
 use std::process::{Command, Output, Stdio};
