@@ -26,6 +26,7 @@ mod people;
 pub mod quota;
 pub mod retention;
 pub mod rewrap;
+pub mod square;
 pub mod veriff;
 
 use std::sync::Arc;

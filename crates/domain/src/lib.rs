@@ -23,6 +23,7 @@ pub mod retention;
 pub mod seal;
 pub mod secret_hash;
 pub mod span;
+pub mod square;
 pub mod standing;
 pub mod veriff;
 pub mod webhook;

@@ -130,13 +130,17 @@ impl Standing {
         }
     }
 
-    /// Takes a change in, unless something newer is known.
-    pub fn apply(&mut self, proof: Proof, change: Change) -> Applied {
-        let state = match proof {
+    pub(crate) const fn state_mut(&mut self, proof: Proof) -> &mut ProofState {
+        match proof {
             Proof::Veriff => &mut self.veriff,
             Proof::Membership => &mut self.membership,
             Proof::EmailOptin => &mut self.email_optin,
-        };
+        }
+    }
+
+    /// Takes a change in, unless something newer is known.
+    pub fn apply(&mut self, proof: Proof, change: Change) -> Applied {
+        let state = self.state_mut(proof);
         if !change.supersedes(state.occurred_at) {
             return Applied::Stale;
         }

@@ -11,22 +11,26 @@ use app::inbox::{self, Handler, Worker};
 use app::lightspeed::{
     Gate, LIGHTSPEED, LightspeedHooks, OrderGate, Statuses, WriteBack, WriteBacks,
 };
+use app::square::{SQUARE, Showing, SquareHooks};
 use app::veriff::{Veriff, VeriffHooks};
 use domain::age::AgePolicy;
 use domain::clock::Clock;
 use domain::hook::{HookKey, Source};
+use domain::random::Random;
 use domain::veriff::Rules;
 
+use crate::ambient::SystemRandom;
 use crate::cli::failure::Failure;
-use crate::config::{self, Config, Lightspeed};
-use crate::http::hooks::{Hooks, LightspeedReception, VeriffReception};
+use crate::config::{self, Config, Lightspeed, Square};
+use crate::http::hooks::{Hooks, LightspeedReception, SquareReception, VeriffReception};
 use crate::metrics::inbox::Counted;
-use crate::outbound::{LightspeedClient, VeriffClient};
+use crate::outbound::{LightspeedClient, SquareClient, VeriffClient};
 
 /// The clients of a process: each keeps to its service's limits, so there is one of each.
 #[derive(Clone, Default)]
 pub struct Integrations {
     lightspeed: Option<Arc<LightspeedClient>>,
+    square: Option<Arc<SquareClient>>,
     veriff: Option<Arc<VeriffClient>>,
 }
 
@@ -40,12 +44,18 @@ impl Integrations {
         let lightspeed = config.lightspeed.as_ref().map(client).transpose();
         let lightspeed = lightspeed
             .map_err(|error| Failure::failed(format!("Lightspeed cannot be asked: {error}")))?;
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let client = |square| SquareClient::new(square, clock.clone(), random.clone());
+        let square = config.square.as_ref().map(client).transpose();
+        let square =
+            square.map_err(|error| Failure::failed(format!("Square cannot be asked: {error}")))?;
         let client = |veriff| VeriffClient::new(veriff, clock.clone());
         let veriff = config.veriff.as_ref().map(client).transpose();
         let veriff =
             veriff.map_err(|error| Failure::failed(format!("Veriff cannot be asked: {error}")))?;
         Ok(Self {
             lightspeed: lightspeed.map(Arc::new),
+            square: square.map(Arc::new),
             veriff: veriff.map(Arc::new),
         })
     }
@@ -53,6 +63,11 @@ impl Integrations {
     /// Lightspeed eCom, if configured.
     pub fn lightspeed(&self) -> Option<&Arc<LightspeedClient>> {
         self.lightspeed.as_ref()
+    }
+
+    /// Square, if configured.
+    pub fn square(&self) -> Option<&Arc<SquareClient>> {
+        self.square.as_ref()
     }
 
     /// Veriff, if configured, and for whom.
@@ -80,6 +95,10 @@ impl Integrations {
             let hooks = LightspeedHooks::new(shop.clone(), gate.clone(), write_back);
             worker = with(worker, Source::Lightspeed, hooks);
         }
+        if let Some(square) = &self.square {
+            let hooks = SquareHooks::new(app.clone(), square.clone());
+            worker = with(worker, Source::Square, hooks);
+        }
         if let Some(configured) = &config.veriff {
             let rules = veriff_rules(app.ages.age, configured);
             let hooks = VeriffHooks::new(app.clone(), rules);
@@ -90,15 +109,28 @@ impl Integrations {
 
     /// These ways out, and those to the services we work with.
     #[must_use]
-    pub fn channels(&self, channels: Channels, config: &Config, gate: &Arc<dyn Gate>) -> Channels {
-        match self.write_back(config) {
-            None => channels,
-            Some(write_back) => {
-                let company = config.integration_company.as_str().into();
-                let write_backs = WriteBacks::new(company, gate.clone(), write_back);
-                channels.with(LIGHTSPEED, write_backs)
-            }
+    pub fn channels(
+        &self,
+        mut channels: Channels,
+        config: &Config,
+        app: &Arc<App>,
+        gate: &Arc<dyn Gate>,
+    ) -> Channels {
+        let company: Arc<str> = config.integration_company.as_str().into();
+        if let Some(write_back) = self.write_back(config) {
+            let write_backs = WriteBacks::new(company.clone(), gate.clone(), write_back);
+            channels = channels.with(LIGHTSPEED, write_backs);
         }
+        // Without an attribute what waits to be shown goes on waiting for one.
+        let shows = config
+            .square
+            .as_ref()
+            .is_some_and(|one| one.attribute.is_some());
+        if let Some(square) = self.square.as_ref().filter(|_| shows) {
+            let showing = Showing::new(app.clone(), company, square.clone());
+            channels = channels.with(SQUARE, showing);
+        }
+        channels
     }
 
     /// What writes to the shop of Lightspeed, if configured.
@@ -126,9 +158,15 @@ pub fn gate(app: &Arc<App>) -> Arc<dyn Gate> {
 /// The senders that are configured: whose hooks are taken, and whose events are processed.
 #[must_use]
 pub fn sources(config: &Config) -> Vec<Source> {
-    let lightspeed = config.lightspeed.is_some().then_some(Source::Lightspeed);
-    let veriff = config.veriff.is_some().then_some(Source::Veriff);
-    lightspeed.into_iter().chain(veriff).collect()
+    let configured = [
+        (Source::Lightspeed, config.lightspeed.is_some()),
+        (Source::Square, config.square.is_some()),
+        (Source::Veriff, config.veriff.is_some()),
+    ];
+    let configured = configured
+        .into_iter()
+        .filter(|(_, is_configured)| *is_configured);
+    configured.map(|(source, _)| source).collect()
 }
 
 /// Whose hooks are taken.
@@ -137,6 +175,9 @@ pub fn hooks(config: &Config) -> Hooks {
     let mut hooks = Hooks::default();
     if let Some(configured) = &config.lightspeed {
         hooks = hooks.with(Source::Lightspeed, lightspeed_hooks(company, configured));
+    }
+    if let Some(configured) = &config.square {
+        hooks = hooks.with(Source::Square, square_hooks(company, configured));
     }
     if let Some(configured) = &config.veriff {
         hooks = hooks.with(Source::Veriff, veriff_hooks(company, configured));
@@ -149,6 +190,21 @@ fn veriff_rules(age: AgePolicy, configured: &config::Veriff) -> Rules {
     Rules {
         age,
         state: configured.store_state,
+    }
+}
+
+fn square_hooks(company: &str, configured: &Square) -> SquareReception {
+    SquareReception {
+        company: company.to_owned(),
+        address: configured.notification_url.clone(),
+        keys: [
+            Some(&configured.signature_key),
+            configured.previous_signature_key.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .filter_map(|key| HookKey::new(key.expose()))
+        .collect(),
     }
 }
 

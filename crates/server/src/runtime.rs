@@ -11,7 +11,7 @@ use app::mail::{Letters, MAIL, Mailer, Mails};
 use app::orders::OrderLetters;
 use app::quota::Quota;
 use app::veriff::{Polled, Veriff};
-use app::{App, Parts, ages, idempotency, inbox, numbers, orders};
+use app::{App, Parts, ages, idempotency, inbox, numbers, orders, square};
 use domain::age::{AgePolicy, AttemptPolicy};
 use domain::clock::Clock;
 use domain::delivery::Schedule;
@@ -164,6 +164,10 @@ pub async fn open(
                 .lightspeed
                 .as_ref()
                 .map(|_| config.integration_company.as_str().into()),
+            square: config.square.as_ref().map(|square| square::Policy {
+                company: config.integration_company.as_str().into(),
+                shows: square.attribute.is_some(),
+            }),
             count: metrics::orders::count,
         },
         announce_checkpoints: config
@@ -319,6 +323,9 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     every(SWEEPING, "held orders are not swept", |app| {
         Box::pin(async { orders::sweep(app).await.map(drop) })
     });
+    every(SWEEPING, "proofs are not carried along merges", |app| {
+        Box::pin(async { square::sweep(app).await.map(drop) })
+    });
     every(DEPTH, "it is not known how many orders are held", |app| {
         Box::pin(async {
             metrics::orders::note_held(orders::held(app).await?);
@@ -342,6 +349,11 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     every(CLEARING, "old events are not deleted", |app| {
         Box::pin(async { inbox::clear(app).await.map(drop) })
     });
+    every(
+        CLEARING,
+        "customers gone at Square are not forgotten",
+        |app| Box::pin(async { square::clear(app).await.map(drop) }),
+    );
     every(CLEARING, "idempotency keys are not cleared", |app| {
         Box::pin(async { idempotency::clean_up(app).await.map(drop) })
     });
@@ -422,7 +434,7 @@ pub fn dispatcher(
     let channels = channels.with(WEBHOOK, Webhooks::new(app.clone(), sender));
     let letters = Arc::new(OrderLetters::new(app.clone()));
     let channels = channels.with(MAIL, mails(config, app, letters)?);
-    let channels = integrations.channels(channels, config, &gate(app));
+    let channels = integrations.channels(channels, config, app, &gate(app));
     Ok(Dispatcher::new(app.clone(), channels, settings))
 }
 

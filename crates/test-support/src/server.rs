@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -214,6 +214,17 @@ impl Server {
         let mut command = self.program();
         command.args(arguments).stdin(Stdio::null());
         command.output().context("cannot run bonafide")
+    }
+
+    /// Begins one of the program's commands, with the server's environment and directory.
+    pub fn begin<I, S>(&self, arguments: I) -> Result<Child>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let mut command = self.program();
+        command.args(arguments).stdin(Stdio::null());
+        command.spawn().context("cannot run bonafide")
     }
 
     /// The beginning of every URL of this server, without a slash at the end.

@@ -11,7 +11,7 @@ pub use bulk::{BulkChecked, bulk_check};
 pub use check::{Checked, Question, check};
 pub use keys_fit::{Fit, keys_fit};
 pub(crate) use newcomer::Piece;
-pub(crate) use proving::{Proving, place};
+pub(crate) use proving::{Proving, assurance, place};
 pub use update::{Metadata, Update, Updated, update};
 
 use domain::access::CompanyId;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::orders::{self, News, Pen, Proofs};
 use crate::people::{self, sealing};
+use crate::square::{self, Changed};
 
 /// A proof that is given or withdrawn.
 pub(crate) struct Proving {
@@ -67,6 +68,9 @@ impl Proving {
             ..self.customer(&key, evidence, &standing)
         };
         if customers::insert(tx, &customer).await? {
+            let phone = self.phone.as_ref().map(|(index, _)| *index);
+            self.notice(tx, phone, &Standing::default(), &standing)
+                .await?;
             return Ok(applied);
         }
         Err(store::Error::Conflict("customer created elsewhere".into()))
@@ -84,7 +88,7 @@ impl Proving {
         let key = self.pen.ring.unwrap(&known.data_key).map_err(sealing)?;
         let age_until = known.age_verified_until;
         let missing = |standing: &Standing| self.pen.missing(standing, age_until, self.now);
-        let before = missing(&known.standing);
+        let (before, stood) = (missing(&known.standing), known.standing);
         let applied = known.standing.apply(self.proof, self.change);
         let previous = Some(known.last_evidence);
         let evidence = self.keep_evidence(tx, &key, previous, applied).await?;
@@ -113,7 +117,29 @@ impl Proving {
             request_id: &self.request_id,
             now: self.now,
         };
-        Ok((applied, orders::look_again(&self.pen, tx, &proofs).await?))
+        let mut news = orders::look_again(&self.pen, tx, &proofs).await?;
+        let phone = self.phone.as_ref().map(|(index, _)| *index);
+        let phone = phone.or(known.phone_index);
+        news.enqueued |= self.notice(tx, phone, &stood, &known.standing).await?;
+        Ok((applied, news))
+    }
+
+    /// Has what is tied to the customer elsewhere follow; returns whether anything was enqueued.
+    async fn notice(
+        &self,
+        tx: &mut Tx<'_>,
+        phone_index: Option<BlindIndex>,
+        before: &Standing,
+        after: &Standing,
+    ) -> store::Result<bool> {
+        let changed = Changed {
+            company: self.company.as_str(),
+            email_index: self.email_index,
+            phone_index,
+            is_id: before.veriff.given != after.veriff.given,
+            now: self.now,
+        };
+        square::notice(&self.pen, tx, &changed).await
     }
 
     /// Writes the phone number if it is another one and newer; returns when the
@@ -224,7 +250,7 @@ pub(crate) fn place<'a>(email_index: &'a BlindIndex, column: &'static str) -> Pl
 
 /// How strong the evidence is: an ID was decided on by the provider that saw it;
 /// the others are the customer's own word.
-fn assurance(proof: Proof) -> Assurance {
+pub(crate) fn assurance(proof: Proof) -> Assurance {
     match proof {
         Proof::Veriff => Assurance::Provider,
         Proof::Membership | Proof::EmailOptin => Assurance::SelfDeclared,

@@ -43,7 +43,7 @@ use std::sync::Arc;
 use domain::agreement::Agreement;
 use domain::order::{Schedule, Status};
 
-use crate::{Code, Error};
+use crate::{Code, Error, square};
 
 /// The operator's rules, and what tells of their outcome.
 #[derive(Clone)]
@@ -59,6 +59,8 @@ pub struct Policy {
     /// The company whose orders of Lightspeed are shown there as they stand here, if any is: the shop
     /// is that company's, and nobody else's orders are.
     pub writes_back: Option<Arc<str>>,
+    /// The company whose customers are tied to those of Square, if any is.
+    pub square: Option<square::Policy>,
     /// Counts an order that has come to stand somewhere, once that is durable.
     pub count: fn(Status),
 }

@@ -19,6 +19,7 @@ pub mod output;
 pub mod seal;
 pub mod serve;
 pub mod session;
+pub mod square;
 pub mod style;
 pub mod tokens;
 pub mod veriff;
@@ -87,6 +88,9 @@ pub enum Command {
     /// Take in the orders of Lightspeed eCom that no hook told of
     #[command(subcommand)]
     Lightspeed(lightspeed::LightspeedCommand),
+    /// Tie the customers of Square that no hook told of
+    #[command(subcommand)]
+    Square(square::SquareCommand),
     /// Ask Veriff for the decisions that no hook brought
     #[command(subcommand)]
     Veriff(veriff::VeriffCommand),
@@ -193,6 +197,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Lightspeed(command) => {
             lightspeed::run(command, output, &environment::load()?).await
         }
+        Command::Square(command) => square::run(command, output, &environment::load()?).await,
         Command::Veriff(command) => veriff::run(command, output, &environment::load()?).await,
         Command::Seal(command) => seal::run(command, output, &environment::load()?).await,
         Command::Audit(command) => audit::run(command, output).await,

@@ -77,8 +77,12 @@ pub struct Square {
     pub access_token: Secret,
     /// Signs its webhooks.
     pub signature_key: Secret,
+    /// Signs what was sent before the key changed.
+    pub previous_signature_key: Option<Secret>,
     /// Part of what is signed, so exactly as given to Square.
     pub notification_url: String,
+    /// The key of the custom attribute that shows who is verified.
+    pub attribute: Option<String>,
 }
 
 impl Square {
@@ -86,17 +90,22 @@ impl Square {
         let api_url = read.value(&settings::SQUARE_API_URL);
         let access_token = read.optional(&settings::SQUARE_ACCESS_TOKEN);
         let signature_key = read.optional(&settings::SQUARE_SIGNATURE_KEY);
+        let previous_signature_key = read.optional(&settings::SQUARE_PREVIOUS_SIGNATURE_KEY);
         let notification_url = read.optional(&settings::SQUARE_NOTIFICATION_URL);
+        let attribute = read.optional(&settings::SQUARE_ATTRIBUTE);
         read.all_or_none(&[
             &settings::SQUARE_ACCESS_TOKEN.about,
             &settings::SQUARE_SIGNATURE_KEY.about,
             &settings::SQUARE_NOTIFICATION_URL.about,
         ]);
+        confidential(read, &settings::SQUARE_API_URL.about, api_url.as_ref());
         Some(Self {
             api_url: api_url?,
             access_token: access_token?,
             signature_key: signature_key?,
+            previous_signature_key,
             notification_url: notification_url?,
+            attribute,
         })
     }
 }

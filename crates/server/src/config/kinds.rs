@@ -126,6 +126,8 @@ pub const AGREEMENT: Kind<Agreement> = open("plain text", |text| {
 pub const TOKEN: Kind<Secret> = hidden("text", |text| Ok(Secret::new(text)));
 /// A word of a service's own.
 pub const WORD: Kind<String> = open("word such as `CUSTOM_FULFILLMENT_STATUS_1`", word);
+/// The key of a custom attribute.
+pub const ATTRIBUTE: Kind<String> = open("key such as `id-verification`", attribute);
 /// A secret of our own.
 pub const LONG_SECRET: Kind<Secret> = hidden("text of at least 32 bytes", long_secret);
 /// The keys of the seal.
@@ -386,6 +388,15 @@ fn word(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("is not a word of capitals, digits and `_`".to_owned())
+    }
+}
+
+fn attribute(text: &str) -> Result<String, String> {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    if (1..=60).contains(&text.len()) && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("is not a key of at most 60 letters, digits, `-` and `_`".to_owned())
     }
 }
 

@@ -303,8 +303,12 @@ settings! {
         SQUARE_ACCESS_TOKEN: Secret = kinds::TOKEN, Nothing("off");
         /// The signature key of the webhook subscription.
         SQUARE_SIGNATURE_KEY: Secret = kinds::TOKEN, Nothing("off");
+        /// The signature key before, while Square changes to another one.
+        SQUARE_PREVIOUS_SIGNATURE_KEY: Secret = kinds::TOKEN, Nothing("none");
         /// The notification address of the webhook subscription, exactly as given there.
         SQUARE_NOTIFICATION_URL: String = kinds::TEXT, Nothing("off");
+        /// The key of the custom attribute that shows who has shown an ID, for example `id-verification`.
+        SQUARE_ATTRIBUTE: String = kinds::ATTRIBUTE, Nothing("not shown");
     }
     Veriff {
         /// The address of the API, from the integration's page: scheme and host.

@@ -12,8 +12,10 @@ mod lightspeed;
 pub mod resolver;
 mod retry_after;
 mod sender;
+mod square;
 mod veriff;
 
 pub use lightspeed::{LightspeedClient, Unusable};
 pub use sender::{HttpSender, Settings};
+pub use square::{SquareClient, SquareUnusable};
 pub use veriff::{VeriffClient, VeriffUnusable};

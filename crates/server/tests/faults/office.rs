@@ -82,6 +82,7 @@ impl Office {
                 base_url: "http://localhost:3000".into(),
                 render_event: bonafide::http::orders::event,
                 writes_back: None,
+                square: None,
                 count: bonafide::metrics::orders::count,
             },
             announce_checkpoints: None,

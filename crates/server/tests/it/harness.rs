@@ -274,6 +274,7 @@ impl TestApp {
         app::numbers::sweep(&self.app).await.unwrap();
         app::inbox::clear(&self.app).await.unwrap();
         app::mail::clean_up(&self.app).await.unwrap();
+        app::square::clear(&self.app).await.unwrap();
         app::orders::sweep(&self.app).await.unwrap();
     }
 

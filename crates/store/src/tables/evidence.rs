@@ -7,7 +7,7 @@ use domain::seal::BlindIndex;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Result, Tx};
+use crate::{Result, Row, Tx};
 
 /// One piece of evidence.
 #[derive(Debug, Clone)]
@@ -70,4 +70,43 @@ pub async fn insert(tx: &mut Tx<'_>, evidence: &Evidence<'_>) -> Result<()> {
     )
     .await
     .map(drop)
+}
+
+/// What a piece of evidence says of a proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// What it proves.
+    pub proof: String,
+    /// Given, or withdrawn.
+    pub status: bool,
+    /// Who told us: the credential.
+    pub source: String,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+}
+
+/// What a customer's evidence says, the newest piece (`last`) first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_back_from(tx: &mut Tx<'_>, last: Uuid) -> Result<Vec<Said>> {
+    let rows = tx
+        .query(
+            "WITH RECURSIVE chain (number, previous, proof, status, source, occurred_at) AS (\
+             SELECT 0, previous, proof, status, source, occurred_at FROM evidence WHERE id = $1 \
+             UNION ALL SELECT chain.number + 1, e.previous, e.proof, e.status, e.source, \
+             e.occurred_at FROM evidence e JOIN chain ON e.id = chain.previous) \
+             SELECT proof, status, source, occurred_at FROM chain ORDER BY number",
+            &[last.into()],
+        )
+        .await?;
+    let said = |row: &Row| {
+        Ok(Said {
+            proof: row.text(0, "evidence.proof")?,
+            status: row.bool(1, "evidence.status")?,
+            source: row.text(2, "evidence.source")?,
+            occurred_at: row.time(3, "evidence.occurred_at")?,
+        })
+    };
+    rows.iter().map(said).collect()
 }

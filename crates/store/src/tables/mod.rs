@@ -28,6 +28,8 @@ pub mod order_events;
 pub mod orders;
 pub mod retention;
 pub mod signing_keys;
+pub mod square_carries;
+pub mod square_customers;
 pub mod sync_positions;
 pub mod veriff_sessions;
 pub mod verification_sessions;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use app::lightspeed::ShopProblem;
+use app::square::SquareProblem;
 use app::veriff::VeriffProblem;
 use domain::clock::Clock;
 
@@ -40,6 +41,37 @@ fn cure(problem: ShopProblem) -> &'static str {
             "check LIGHTSPEED_API_URL and LIGHTSPEED_STORE_ID"
         }
         ShopProblem::StatusRefused => "check LIGHTSPEED_HELD_STATUS and LIGHTSPEED_RELEASED_STATUS",
+    }
+}
+
+/// Square, if configured: asked for one customer, and for the attribute's definition.
+pub async fn square(config: &Config) -> Option<Check> {
+    const NAME: &str = "square";
+    let configured = config.square.as_ref()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let client = Integrations::open(config, &clock).ok()?.square()?.clone();
+    Some(match client.check().await {
+        Ok(()) => {
+            let shown = match &configured.attribute {
+                Some(attribute) => format!("shows who is verified in {attribute}"),
+                None => "shows nothing".to_owned(),
+            };
+            Check::fine(NAME, format!("lets us read its customers, and {shown}"))
+        }
+        Err(problem) => Check::wrong(NAME, problem.to_string(), cure_square(problem)),
+    })
+}
+
+fn cure_square(problem: SquareProblem) -> &'static str {
+    match problem {
+        SquareProblem::Refused => {
+            "check SQUARE_ACCESS_TOKEN, and that SQUARE_API_URL is of the same environment"
+        }
+        SquareProblem::Forbidden => {
+            "give the access token CUSTOMERS_READ, and CUSTOMERS_WRITE with SQUARE_ATTRIBUTE"
+        }
+        SquareProblem::Busy(_) => "wait a minute",
+        _ => "check SQUARE_API_URL, and that it can be reached from here",
     }
 }
 

@@ -75,6 +75,7 @@ async fn examine(looked: &Looked) -> Result<Vec<Check>, Failure> {
     checks.push(network::port(&config.http).await);
     checks.extend(network::mail(config).await);
     checks.extend(integrations::lightspeed(config).await);
+    checks.extend(integrations::square(config).await);
     checks.extend(integrations::veriff(config).await);
     Ok(checks)
 }

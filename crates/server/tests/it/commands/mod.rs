@@ -7,6 +7,7 @@ mod doctor;
 mod first_steps;
 mod inbox;
 mod seal;
+mod square;
 mod veriff;
 
 use std::process::{Command, Output, Stdio};

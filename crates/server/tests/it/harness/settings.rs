@@ -67,6 +67,7 @@ impl Default for Settings {
                 base_url: BASE_URL.into(),
                 render_event: bonafide::http::orders::event,
                 writes_back: None,
+                square: None,
                 count: bonafide::metrics::orders::count,
             },
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),

@@ -1,6 +1,7 @@
 //! ID checks by Veriff: from the session to the proof, against a Veriff on loopback.
 
 mod decisions;
+mod disorder;
 pub mod office;
 mod polling;
 mod starting;

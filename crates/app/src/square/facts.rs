@@ -1,0 +1,51 @@
+//! What is told, gathered by the customers of Square that it is about.
+
+use std::collections::BTreeMap;
+
+use domain::seal::{BlindIndex, IndexKey};
+use domain::square::{Event, Merge};
+
+use super::told::Told;
+use super::{Profile, square_index};
+
+/// What is told of one customer of Square.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    pub profile: Option<Profile>,
+    pub events: Vec<Event>,
+}
+
+/// What is told of each.
+pub(super) type ByCustomer = BTreeMap<BlindIndex, Facts>;
+
+/// What an event says.
+pub(super) fn of_event(key: &IndexKey, company: &str, told: &Told) -> ByCustomer {
+    let mut facts = ByCustomer::new();
+    let index = |id: &str| square_index(key, company, id);
+    let about = facts.entry(index(&told.id)).or_default();
+    about.profile.clone_from(&told.profile);
+    about.events.extend(told.event());
+    for (from, into) in &told.merges {
+        let merge = Merge {
+            at: told.at,
+            into: index(into),
+        };
+        let from = facts.entry(index(from)).or_default();
+        from.events.push(Event::Merged(merge));
+    }
+    facts
+}
+
+/// What a list of customers says. One that was brought back was so before it last changed.
+pub(super) fn of_profiles(key: &IndexKey, company: &str, profiles: &[Profile]) -> ByCustomer {
+    let mut facts = ByCustomer::new();
+    for profile in profiles {
+        let about = facts
+            .entry(square_index(key, company, &profile.id))
+            .or_default();
+        let recovered = profile.edition.updated_at.filter(|_| profile.is_recovered);
+        about.events.extend(recovered.map(Event::Recovered));
+        about.profile = Some(profile.clone());
+    }
+    facts
+}

@@ -1,0 +1,241 @@
+//! What is told of customers of Square is written down: who each is, whether it is there, and whom it
+//! was merged into. What follows from it is asked for in the same transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use domain::access::CompanyId;
+use domain::contact::Email;
+use domain::seal::{BlindIndex, DataKey, IndexKey};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::Tx;
+use store::tables::customers;
+use store::tables::square_carries;
+use store::tables::square_customers::{self, Owner, SquareCustomer};
+
+use super::channel::NOT_VERIFIED;
+use super::facts::{ByCustomer, Facts};
+use super::notice::{enqueue, key_of};
+use super::{Profile, place};
+use crate::customers::{email_index, phone_index};
+use crate::orders::Pen;
+use crate::people::{self, sealing};
+
+/// What is sealed of a customer of Square.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Contact {
+    /// Square's id.
+    pub id: String,
+    /// The address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// What it takes to write down what is told.
+#[derive(Clone)]
+pub(super) struct Learning {
+    pub pen: Pen,
+    pub index_key: Arc<IndexKey>,
+    pub company: CompanyId,
+    pub now: Timestamp,
+}
+
+/// What was learnt.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Learnt {
+    /// Who each of them is now.
+    pub known: BTreeMap<BlindIndex, SquareCustomer>,
+    /// How many of them changed.
+    pub changed: u64,
+    /// Whether anything was enqueued.
+    pub enqueued: bool,
+    /// Whether proofs are to be carried.
+    pub carries: bool,
+}
+
+impl Learning {
+    /// Writes it down. Everybody who does so locks customers of Square before customers of ours, and
+    /// each kind in the order of their indexes: nobody waits for each other.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn learn(&self, tx: &mut Tx<'_>, told: &ByCustomer) -> store::Result<Learnt> {
+        let mut learnt = Learnt::default();
+        let mut merged = BTreeSet::new();
+        for (index, facts) in told {
+            let (before, after) = self.take(tx, *index, facts).await?;
+            if let Some(before) = before {
+                learnt.changed += 1;
+                merged.extend(self.involved(tx, &before, &after).await?);
+            }
+            learnt.known.insert(*index, after);
+        }
+        if self.shows() {
+            learnt.enqueued = self.show(tx, &learnt.known).await?;
+        }
+        for owner in &merged {
+            square_carries::ask(tx, self.company.as_str(), *owner, self.now).await?;
+        }
+        learnt.carries = !merged.is_empty();
+        Ok(learnt)
+    }
+
+    fn shows(&self) -> bool {
+        let policy = self.pen.policy.square.as_ref();
+        policy.is_some_and(|policy| policy.shows && *policy.company == *self.company.as_str())
+    }
+
+    /// Takes in what is told of one; returns how it was before, if anything changed, and how it is.
+    async fn take(
+        &self,
+        tx: &mut Tx<'_>,
+        index: BlindIndex,
+        facts: &Facts,
+    ) -> store::Result<(Option<SquareCustomer>, SquareCustomer)> {
+        let company = self.company.as_str();
+        square_customers::make_sure(tx, company, index, self.now).await?;
+        let known = square_customers::find_for_update(tx, company, index).await?;
+        let before = known.unwrap_or_else(|| SquareCustomer::unknown(company, index));
+        let mut after = before.clone();
+        for event in &facts.events {
+            after.life.hear(*event);
+        }
+        // Whose contact is forgotten is described anew by the edition that is known.
+        let newer = |profile: &&Profile| match after.contact {
+            Some(_) => profile.edition.supersedes(&after.edition),
+            None => !after.edition.supersedes(&profile.edition),
+        };
+        let profile = facts.profile.as_ref().filter(newer);
+        if let Some(profile) = profile {
+            self.describe(tx, &mut after, profile).await?;
+        }
+        if profile.is_none() && after.life == before.life {
+            return Ok((None, after));
+        }
+        square_customers::update(tx, &after, self.now).await?;
+        Ok((Some(before), after))
+    }
+
+    async fn describe(
+        &self,
+        tx: &mut Tx<'_>,
+        customer: &mut SquareCustomer,
+        profile: &Profile,
+    ) -> store::Result<()> {
+        let email = profile.email.as_ref();
+        customer.edition = profile.edition;
+        customer.subject_index =
+            email.map(|email| email_index(&self.index_key, &self.company, email));
+        customer.phone_index = match (email, &profile.phone) {
+            (None, Some(phone)) => Some(phone_index(&self.index_key, &self.company, phone)),
+            _ => None,
+        };
+        let key = self.key(tx, customer).await?;
+        let contact = Contact {
+            id: profile.id.clone(),
+            email: email.map(|email| email.as_str().to_owned()),
+        };
+        let contact = serde_json::to_vec(&contact)
+            .map_err(|error| store::Error::Refused(error.to_string()))?;
+        let place = place(&customer.square_index);
+        let sealed = key.seal(place, &contact, &*self.pen.random);
+        customer.contact = Some(sealed.map_err(sealing)?);
+        customer.data_key = Some(key.id());
+        Ok(())
+    }
+
+    /// The key of somebody at Square, a new one if need be.
+    async fn key(&self, tx: &mut Tx<'_>, customer: &SquareCustomer) -> store::Result<DataKey> {
+        if let Some(key) = key_of(&self.pen.ring, tx, customer).await? {
+            return Ok(key);
+        }
+        let (ring, random) = (&*self.pen.ring, &*self.pen.random);
+        people::insert_key(tx, ring, random, self.company.as_str(), self.now).await
+    }
+
+    /// The customers whose proofs may be held by somebody else now: those who are, or were, this one
+    /// and whom it is, or was, merged into.
+    async fn involved(
+        &self,
+        tx: &mut Tx<'_>,
+        before: &SquareCustomer,
+        after: &SquareCustomer,
+    ) -> store::Result<BTreeSet<BlindIndex>> {
+        let (company, index) = (self.company.as_str(), after.square_index);
+        let mut involved = BTreeSet::new();
+        if !square_customers::is_of_a_merge(tx, company, index).await? {
+            return Ok(involved);
+        }
+        let mut owners = vec![before.owner(), after.owner()];
+        let holders = [before, after].map(|one| one.life.merge.map(|merge| merge.into));
+        for holder in holders.into_iter().flatten() {
+            let holder = square_customers::find(tx, company, holder).await?;
+            owners.push(holder.map_or(Owner::Nobody, |holder| holder.owner()));
+        }
+        for owner in owners {
+            involved.extend(square_customers::find_owner(tx, company, owner).await?);
+        }
+        Ok(involved)
+    }
+
+    /// Has Square show how customers stand where it shows something else, as far as we know; returns
+    /// whether anything was enqueued.
+    async fn show(
+        &self,
+        tx: &mut Tx<'_>,
+        known: &BTreeMap<BlindIndex, SquareCustomer>,
+    ) -> store::Result<bool> {
+        let company = self.company.as_str();
+        let mut owners: BTreeMap<BlindIndex, Vec<&SquareCustomer>> = BTreeMap::new();
+        for customer in known.values().filter(|one| one.life.is_there()) {
+            let owner = square_customers::find_owner(tx, company, customer.owner()).await?;
+            if let Some(owner) = owner {
+                owners.entry(owner).or_default().push(customer);
+            }
+        }
+        let mut enqueued = false;
+        for (owner, tied) in owners {
+            let owner = customers::find_for_update(tx, company, owner).await?;
+            let has_id = owner.is_some_and(|owner| owner.standing.veriff.given);
+            for customer in tied.into_iter().filter(|one| shows_id(one) != has_id) {
+                enqueue(&self.pen, tx, customer, self.now).await?;
+                enqueued = true;
+            }
+        }
+        Ok(enqueued)
+    }
+}
+
+/// Whether Square shows that a customer has shown an ID, as far as we know.
+fn shows_id(customer: &SquareCustomer) -> bool {
+    let shown = customer.shown.as_deref();
+    shown.is_some_and(|shown| shown != NOT_VERIFIED)
+}
+
+impl Contact {
+    /// Opens what is sealed of somebody at Square; `None` when nothing is, or it is destroyed.
+    pub async fn open(
+        pen: &Pen,
+        tx: &mut Tx<'_>,
+        customer: &SquareCustomer,
+    ) -> store::Result<Option<Self>> {
+        let Some(key) = key_of(&pen.ring, tx, customer).await? else {
+            return Ok(None);
+        };
+        let Some(sealed) = &customer.contact else {
+            return Ok(None);
+        };
+        let plain = key
+            .open(place(&customer.square_index), sealed)
+            .map_err(sealing)?;
+        Ok(serde_json::from_slice(&plain).ok())
+    }
+
+    /// The address.
+    pub fn address(&self) -> Option<Email> {
+        self.email
+            .as_deref()
+            .and_then(|email| Email::parse(email).ok())
+    }
+}

@@ -1,0 +1,289 @@
+//! Whose proofs are held after merges.
+
+use app::inbox::Status;
+use serde_json::{Value, json};
+
+use super::{ANN, BOB, Stage, customer, event, merge};
+use crate::customers::{prove, standing};
+use crate::harness::{TestApp, flows};
+use crate::orders::{placed, status, timeline};
+
+flows!(
+    proofs_follow_a_merge,
+    a_held_order_is_released_by_a_merge,
+    a_later_denial_follows_as_well,
+    an_agreement_to_get_mail_stays_with_its_address,
+    a_proof_that_comes_after_the_merge_follows_it,
+    who_is_not_known_yet_holds_what_was_carried,
+    a_line_of_merges_is_followed_to_its_end,
+    a_merge_that_is_taken_back_takes_back_what_it_carried,
+    an_own_proof_outlives_a_merge_that_is_taken_back,
+    a_number_leads_to_one_customer_or_to_nobody,
+    an_address_shared_by_both_carries_nothing,
+    the_evidence_says_whose_proof_it_is,
+    what_a_worker_left_behind_is_carried_by_the_next,
+);
+
+const AT: &str = "2024-12-31T00:00:00Z";
+const LATER: &str = "2024-12-31T01:00:00Z";
+const CY: &str = "cy@example.com";
+
+/// A and B are tied to Ann and Bob; then A goes into B.
+async fn merged(stage: &Stage) {
+    tied(stage).await;
+    let events = merge("m", LATER, &[customer("A", ANN, 1)], &customer("B", BOB, 1));
+    for event in &events {
+        stage.hear(event).await;
+        assert_eq!(stage.outcome().await, "merged");
+    }
+}
+
+async fn tied(stage: &Stage) {
+    for (id, email) in [("A", ANN), ("B", BOB)] {
+        let created = event(id, "customer.created", AT, &customer(id, email, 0));
+        stage.hear(&created).await;
+    }
+}
+
+/// A customer who comes back out of a merge.
+fn unmerged(id: &str, email: &str, version: i64) -> Value {
+    let mut customer = customer(id, email, version);
+    customer["creation_source"] = json!("UNMERGE_RECOVERY");
+    customer
+}
+
+async fn proofs_follow_a_merge(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    for proof in ["veriff", "membership"] {
+        prove(&stage.app, &stage.key, ANN, proof, true).await;
+    }
+    merged(&stage).await;
+    assert_eq!(stage.proofs(BOB).await, [true, true, false]);
+    assert_eq!(
+        stage.proofs(ANN).await,
+        [true, true, false],
+        "nothing is taken away"
+    );
+    assert_eq!(stage.tied().await, 1);
+    let bob = standing(&stage.app, &stage.key, BOB).await;
+    let ann = standing(&stage.app, &stage.key, ANN).await;
+    assert_eq!(
+        bob["veriff_date"], ann["veriff_date"],
+        "it is as old as it was"
+    );
+    assert_eq!(stage.app.recorded().await["square.carry"], 1);
+}
+
+async fn a_held_order_is_released_by_a_merge(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let key = &stage.key;
+    for proof in ["membership", "email_optin"] {
+        prove(&stage.app, key, BOB, proof, true).await;
+    }
+    prove(&stage.app, key, ANN, "veriff", true).await;
+    placed(&stage.app, key, "O-1", BOB).await;
+    assert_eq!(status(&stage.app, key, "O-1").await, "held");
+    merged(&stage).await;
+    assert_eq!(status(&stage.app, key, "O-1").await, "released");
+    assert!(
+        timeline(&stage.app, key, "O-1")
+            .await
+            .contains(&"proof".to_owned())
+    );
+}
+
+async fn a_later_denial_follows_as_well(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let (early, late) = ("2024-12-01T00:00:00Z", "2024-12-02T00:00:00Z");
+    stage.prove_at(BOB, "veriff", true, early).await;
+    stage.prove_at(ANN, "veriff", false, late).await;
+    stage.prove_at(BOB, "membership", true, late).await;
+    stage.prove_at(ANN, "membership", false, early).await;
+    merged(&stage).await;
+    assert_eq!(stage.proofs(BOB).await, [false, true, false]);
+}
+
+async fn an_agreement_to_get_mail_stays_with_its_address(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    prove(&stage.app, &stage.key, ANN, "email_optin", true).await;
+    merged(&stage).await;
+    assert_eq!(stage.proofs(BOB).await, [false; 3]);
+    prove(&stage.app, &stage.key, BOB, "email_optin", true).await;
+    prove(&stage.app, &stage.key, ANN, "email_optin", false).await;
+    stage.work().await;
+    assert_eq!(stage.proofs(BOB).await, [false, false, true]);
+}
+
+async fn a_proof_that_comes_after_the_merge_follows_it(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    merged(&stage).await;
+    prove(&stage.app, &stage.key, ANN, "veriff", true).await;
+    stage.work().await;
+    assert_eq!(stage.proofs(BOB).await, [true, false, false]);
+    stage.app.advance(std::time::Duration::from_secs(1));
+    prove(&stage.app, &stage.key, ANN, "veriff", false).await;
+    stage.work().await;
+    assert_eq!(stage.proofs(BOB).await, [false; 3]);
+}
+
+async fn who_is_not_known_yet_holds_what_was_carried(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    prove(&stage.app, &stage.key, ANN, "veriff", true).await;
+    let events = merge("m", LATER, &[customer("A", ANN, 1)], &customer("B", BOB, 1));
+    // Nobody has told of A or B before, and the deletion comes first.
+    for event in events.iter().rev() {
+        stage.hear(event).await;
+    }
+    assert_eq!(stage.proofs(BOB).await, [true, false, false]);
+    let key = &stage.key;
+    for proof in ["membership", "email_optin"] {
+        prove(&stage.app, key, BOB, proof, true).await;
+    }
+    placed(&stage.app, key, "O-1", BOB).await;
+    assert_eq!(status(&stage.app, key, "O-1").await, "released");
+}
+
+async fn a_line_of_merges_is_followed_to_its_end(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    prove(&stage.app, &stage.key, ANN, "veriff", true).await;
+    prove(&stage.app, &stage.key, BOB, "membership", true).await;
+    let first = merge("m", AT, &[customer("A", ANN, 1)], &customer("B", BOB, 1));
+    let second = merge("n", LATER, &[customer("B", BOB, 2)], &customer("C", CY, 1));
+    for event in second.iter().chain(&first) {
+        stage.hear(event).await;
+    }
+    assert_eq!(stage.proofs(CY).await, [true, true, false]);
+    stage.app.advance(std::time::Duration::from_secs(1));
+    prove(&stage.app, &stage.key, ANN, "veriff", false).await;
+    stage.work().await;
+    assert_eq!(stage.proofs(CY).await, [false, true, false]);
+}
+
+async fn a_merge_that_is_taken_back_takes_back_what_it_carried(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    prove(&stage.app, &stage.key, ANN, "veriff", true).await;
+    merged(&stage).await;
+    assert_eq!(stage.proofs(BOB).await, [true, false, false]);
+    let back = event(
+        "u",
+        "customer.created",
+        "2024-12-31T02:00:00Z",
+        &unmerged("A", ANN, 2),
+    );
+    stage.hear(&back).await;
+    assert_eq!(stage.proofs(BOB).await, [false; 3], "it was never Bob's");
+    assert_eq!(stage.proofs(ANN).await, [true, false, false]);
+    assert_eq!(stage.tied().await, 2);
+    // And what comes now does not follow.
+    prove(&stage.app, &stage.key, ANN, "membership", true).await;
+    stage.work().await;
+    assert_eq!(stage.proofs(BOB).await, [false; 3]);
+}
+
+async fn an_own_proof_outlives_a_merge_that_is_taken_back(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let days = [
+        "2024-12-01T00:00:00Z",
+        "2024-12-02T00:00:00Z",
+        "2024-12-03T00:00:00Z",
+    ];
+    stage.prove_at(BOB, "veriff", true, days[0]).await;
+    stage.prove_at(ANN, "veriff", false, days[2]).await;
+    merged(&stage).await;
+    assert!(!stage.proofs(BOB).await[0]);
+    // This one is older than what is held, and newer than what Bob had.
+    stage.prove_at(BOB, "veriff", true, days[1]).await;
+    assert!(!stage.proofs(BOB).await[0]);
+    let back = event(
+        "u",
+        "customer.created",
+        "2024-12-31T02:00:00Z",
+        &unmerged("A", ANN, 2),
+    );
+    stage.hear(&back).await;
+    let bob = standing(&stage.app, &stage.key, BOB).await;
+    assert_eq!(bob["veriff_date"], "2024-12-02T00:00:00Z");
+}
+
+async fn a_number_leads_to_one_customer_or_to_nobody(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let number = "+12126668929";
+    let proven = |email: &str| json!({"email": email, "phone": number, "verification_type": "veriff", "status": true});
+    crate::customers::update(&stage.app, &stage.key, &proven(ANN))
+        .expect(200)
+        .await;
+    let mut at_the_counter = customer("A", ANN, 0);
+    at_the_counter["email_address"] = Value::Null;
+    at_the_counter["phone_number"] = json!(number);
+    let events = merge(
+        "m",
+        LATER,
+        &[at_the_counter.clone()],
+        &customer("B", BOB, 1),
+    );
+    for event in &events {
+        stage.hear(event).await;
+    }
+    assert_eq!(stage.proofs(BOB).await, [true, false, false]);
+    // Two customers have one number: whose it is, nobody knows.
+    crate::customers::update(&stage.app, &stage.key, &proven("eve@example.com"))
+        .expect(200)
+        .await;
+    at_the_counter["id"] = json!("D");
+    let events = merge("n", LATER, &[at_the_counter], &customer("C", CY, 1));
+    for event in &events {
+        stage.hear(event).await;
+    }
+    assert_eq!(stage.proofs(CY).await, [false; 3]);
+}
+
+async fn an_address_shared_by_both_carries_nothing(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    prove(&stage.app, &stage.key, ANN, "veriff", true).await;
+    let events = merge("m", LATER, &[customer("A", ANN, 1)], &customer("B", ANN, 1));
+    for event in &events {
+        stage.hear(event).await;
+    }
+    assert_eq!(stage.proofs(ANN).await, [true, false, false]);
+    assert!(!stage.app.recorded().await.contains_key("square.carry"));
+}
+
+async fn the_evidence_says_whose_proof_it_is(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    prove(&stage.app, &stage.key, ANN, "veriff", true).await;
+    merged(&stage).await;
+    let sql = "SELECT proof, status, assurance, source FROM evidence WHERE source = 'merge'";
+    let carried = stage.app.database().sql(sql).await;
+    assert_eq!(carried.len(), 1);
+    assert_eq!(
+        (carried[0][0].as_str(), carried[0][2].as_str()),
+        ("veriff", "provider")
+    );
+    let records = stage.app.records().await;
+    let carry = records
+        .iter()
+        .find(|one| one.record.action == "square.carry");
+    let record = &carry.unwrap().record;
+    assert_eq!(record.detail.as_deref(), Some("veriff=true"));
+    assert!(record.subject.is_some());
+}
+
+async fn what_a_worker_left_behind_is_carried_by_the_next(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    merged(&stage).await;
+    prove(&stage.app, &stage.key, ANN, "veriff", true).await;
+    // Whoever told of it is gone; that it is to be carried is written down.
+    let waiting = "SELECT asked FROM square_carries";
+    assert_eq!(stage.app.database().sql(waiting).await.len(), 1);
+    assert_eq!(stage.proofs(BOB).await, [false; 3]);
+    app::square::sweep(&stage.app.app).await.unwrap();
+    assert_eq!(stage.proofs(BOB).await, [true, false, false]);
+    assert!(stage.app.database().sql(waiting).await.is_empty());
+    assert!(
+        stage
+            .events()
+            .await
+            .iter()
+            .all(|one| one.status == Status::Done)
+    );
+}
