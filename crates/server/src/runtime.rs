@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::ambient::{SystemClock, SystemRandom};
 use crate::cli::failure::Failure;
 use crate::config::{self, Ages, Config, DatabaseUrl, IdentityProofs};
+use crate::erasure_list::ErasureList;
 use crate::http;
 use crate::http::conventions::edge;
 use crate::http::{Server, Shared};
@@ -219,6 +220,7 @@ pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
         tokens: Arc::new(tokens(config)?),
         hooks: integrations::hooks(config),
         veriff,
+        erasure_list: config.erasure_list.clone().map(ErasureList::at),
         edge: edge::Settings {
             trusted_proxies: config.http.trusted_proxies.clone(),
             require_https: config.http.require_https,

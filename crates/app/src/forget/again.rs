@@ -5,7 +5,7 @@
 
 use domain::access::CompanyId;
 use domain::seal::BlindIndex;
-use store::tables::erasure::{self, Person};
+use store::tables::erasure::{self, Lock, Person};
 use store::tables::erasures::{self, Erasure};
 use store::{Lane, Tx, Unit, Written};
 use uuid::Uuid;
@@ -72,7 +72,7 @@ pub async fn forget_again(app: &App, exchange: &Exchange, listed: &[Erasure]) ->
             again.customers += 1;
         }
     }
-    let nobody = BlindIndex::from_bytes(&domain::random::bytes::<32>(&*app.random));
+    let nobody = BlindIndex::from_bytes(&domain::random::bytes::<{ BlindIndex::LENGTH }>(&*app.random));
     let nobody = nobody.ok_or_else(|| Error::internal("no index of random bytes"))?;
     again.other_keys = app.store.write(DestroyListed { nobody, draft }).await?;
     exchange.mark_recorded();
@@ -134,7 +134,7 @@ impl Unit for Forget {
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         let company = self.company.as_str();
-        let person = erasure::find_person(tx, company, self.email_index).await?;
+        let person = erasure::find_person(tx, company, self.email_index, Lock::ForUpdate).await?;
         let Some(person) = person else {
             return Ok(Written {
                 output: None,

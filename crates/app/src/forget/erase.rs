@@ -3,6 +3,7 @@
 use domain::access::CompanyId;
 use domain::audit::Record;
 use jiff::Timestamp;
+use store::tables::erasure::Lock;
 use store::{Lane, Tx, Unit, Written};
 use uuid::Uuid;
 
@@ -98,7 +99,11 @@ impl Unit for Erase {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
-        let person = match self.indexes.find(tx, self.company.as_str()).await? {
+        let person = match self
+            .indexes
+            .find(tx, self.company.as_str(), Lock::ForUpdate)
+            .await?
+        {
             Ok(person) => person,
             Err(refusal) => return Ok(refused(refusal)),
         };

@@ -69,7 +69,7 @@ impl Eraser {
     /// When the company's key must be fetched and the database is away.
     pub async fn new(app: &App, company: &CompanyId, request_id: &str) -> Result<Self> {
         let (now, random) = (app.clock.now(), &*app.random);
-        let nobody = BlindIndex::from_bytes(&random::bytes::<32>(random));
+        let nobody = BlindIndex::from_bytes(&random::bytes::<{ BlindIndex::LENGTH }>(random));
         Ok(Self {
             pen: Pen::of(app),
             index_key: app.index_key.clone(),

@@ -5,6 +5,7 @@ use domain::seal::{DataKey, Place, WrappedKey};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::Tx;
+use store::tables::erasure::Lock;
 use store::tables::personal::{self, Message};
 use uuid::Uuid;
 
@@ -170,7 +171,7 @@ impl Found {
         mut indexes: Indexes,
     ) -> store::Result<Result<Self, Refusal>> {
         let mut found = Self::default();
-        match indexes.find(tx, company).await? {
+        match indexes.find(tx, company, Lock::None).await? {
             Err(refusal) => return Ok(Err(refusal)),
             Ok(None) => {}
             Ok(Some(person)) => {
@@ -209,11 +210,15 @@ impl Found {
         let unwrap = |wrapped: &WrappedKey| app.key_ring.unwrap(wrapped).ok();
         let email_index = self.indexes.and_then(|indexes| indexes.email);
         let customer = self.customer.zip(email_index).map(|(stored, index)| {
-            let open = |column, sealed: &Vec<u8>| text(key, customers::place(&index, column), sealed);
+            let open =
+                |column, sealed: &Vec<u8>| text(key, customers::place(&index, column), sealed);
             let [veriff_date, membership_date, optin_date] = stored.proofs;
             Customer {
                 email: open("email", &stored.email),
-                phone: stored.phone.as_ref().and_then(|sealed| open("phone", sealed)),
+                phone: stored
+                    .phone
+                    .as_ref()
+                    .and_then(|sealed| open("phone", sealed)),
                 legal_hold: stored
                     .hold_reason
                     .as_ref()
@@ -226,7 +231,11 @@ impl Found {
             }
         });
         let evidence = self.evidence.into_iter().map(|piece| Evidence {
-            metadata: json(key, place("evidence", "metadata", piece.id.as_bytes()), &piece.metadata),
+            metadata: json(
+                key,
+                place("evidence", "metadata", piece.id.as_bytes()),
+                &piece.metadata,
+            ),
             proof: piece.proof,
             given: piece.status,
             source: piece.source,
@@ -236,7 +245,11 @@ impl Found {
         let ages = self.ages.into_iter().map(|decision| AgeDecision {
             claim: json(
                 unwrap(&decision.key).as_ref(),
-                place("age_decisions", "claim", decision.verification_id.as_bytes()),
+                place(
+                    "age_decisions",
+                    "claim",
+                    decision.verification_id.as_bytes(),
+                ),
                 &decision.claim,
             ),
             verification_id: decision.verification_id,
@@ -276,7 +289,11 @@ impl Found {
             company: company.as_str().to_owned(),
             customer,
             evidence: evidence.collect(),
-            orders: self.orders.into_iter().map(|order| opened(order, key)).collect(),
+            orders: self
+                .orders
+                .into_iter()
+                .map(|order| opened(order, key))
+                .collect(),
             age_decisions: ages.collect(),
             number_verifications: numbers.collect(),
             identity_checks: checks.collect(),

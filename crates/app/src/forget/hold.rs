@@ -6,7 +6,7 @@ use domain::access::CompanyId;
 use domain::random::Random;
 use domain::seal::{KeyRing, SealError};
 use jiff::Timestamp;
-use store::tables::erasure::{self, Person};
+use store::tables::erasure::{self, Lock, Person};
 use store::{Lane, Tx, Unit, Written};
 
 use super::erase::{lane, refused};
@@ -71,7 +71,7 @@ impl Unit for Hold {
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         let company = self.company.as_str();
-        let person = match self.indexes.find(tx, company).await? {
+        let person = match self.indexes.find(tx, company, Lock::ForUpdate).await? {
             Ok(Some(person)) => person,
             Ok(None) => return Ok(refused(Refusal::Unknown)),
             Err(refusal) => return Ok(refused(refusal)),

@@ -26,7 +26,7 @@ use domain::contact::{E164, Email};
 use domain::number::MobileNumber;
 use domain::seal::BlindIndex;
 use store::Tx;
-use store::tables::erasure::{self, Person};
+use store::tables::erasure::{self, Lock, Person};
 
 use crate::exchange::Exchange;
 use crate::{App, Code, Error, customers, numbers};
@@ -71,11 +71,12 @@ impl Indexes {
         indexes
     }
 
-    /// The customer, locked: by address, or else by phone number.
+    /// The customer: by address, or else by phone number.
     async fn find(
         &self,
         tx: &mut Tx<'_>,
         company: &str,
+        lock: Lock,
     ) -> store::Result<Result<Option<Person>, Refusal>> {
         let email = match (self.email, self.phone) {
             (Some(email), _) => Some(email),
@@ -89,7 +90,7 @@ impl Indexes {
             (None, None) => None,
         };
         Ok(Ok(match email {
-            Some(email) => erasure::find_person(tx, company, email).await?,
+            Some(email) => erasure::find_person(tx, company, email, lock).await?,
             None => None,
         }))
     }

@@ -15,7 +15,7 @@ pub mod secrets;
 pub mod settings;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use domain::retention::Retention;
 use domain::span::Span;
@@ -54,6 +54,8 @@ pub struct Config {
     pub orders: Orders,
     /// How long things are kept.
     pub retention: Retention,
+    /// Where the erasure list is written down.
+    pub erasure_list: Option<PathBuf>,
     /// Outgoing webhooks.
     pub webhooks: Webhooks,
     /// Outgoing mail.
@@ -110,6 +112,7 @@ impl Config {
         let session_ttl = read.value(&settings::SESSION_TTL);
         let orders = Orders::read(read);
         let retention = groups::retention(read);
+        let erasure_list = read.optional(&settings::ERASURE_LIST_FILE);
         let webhooks = Webhooks::read(read);
         let mail = Mail::read(read);
         let telemetry = Telemetry::read(read);
@@ -131,6 +134,7 @@ impl Config {
             session_ttl: session_ttl?,
             orders: orders?,
             retention: retention?,
+            erasure_list,
             webhooks: webhooks?,
             mail: mail?,
             telemetry: telemetry?,

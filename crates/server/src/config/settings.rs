@@ -243,6 +243,9 @@ settings! {
         RETENTION_MINIMUM: Span = kinds::SPAN, Default("2557d");
         /// How long number verifications that are over are kept, and what was sent and received.
         SESSION_RETENTION: Span = kinds::SPAN, Default("90d");
+        /// Where the names of destroyed data keys are written down, one erasure a line; read at the start, so
+        /// that a restored backup forgets again. Keep it apart from the backups.
+        ERASURE_LIST_FILE: PathBuf = kinds::PATH, Nothing("only `bonafide customers erasures`");
     }
     Webhooks {
         /// The longest wait for a receiver's answer.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::data_keys;
 use crate::{Error, Result, Row, Tx, Value};
 
-/// A customer who is to be forgotten, held, or told what is known; locked until the transaction ends.
+/// A customer who is to be forgotten, held, or told what is known.
 #[derive(Debug, Clone)]
 pub struct Person {
     /// The keyed hash of the e-mail address.
@@ -32,7 +32,23 @@ pub struct Person {
     pub legal_hold_at: Option<Timestamp>,
 }
 
-/// Finds a customer and locks the row.
+/// Whether a row is locked until the transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// To be changed.
+    ForUpdate,
+    /// Only to be read.
+    None,
+}
+
+macro_rules! find_person {
+    () => {
+        "SELECT email_index, phone_index, phone, data_key, last_evidence, legal_hold_at \
+         FROM customer_verification WHERE company_id = $1 AND email_index = $2"
+    };
+}
+
+/// Finds a customer.
 ///
 /// # Errors
 /// Those of the database.
@@ -40,14 +56,14 @@ pub async fn find_person(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
+    lock: Lock,
 ) -> Result<Option<Person>> {
-    let found = tx
-        .find(
-            "SELECT email_index, phone_index, phone, data_key, last_evidence, legal_hold_at \
-             FROM customer_verification WHERE company_id = $1 AND email_index = $2 FOR UPDATE",
-            &[company_id.into(), email_index.as_bytes().into()],
-        )
-        .await?;
+    let sql = match lock {
+        Lock::ForUpdate => concat!(find_person!(), " FOR UPDATE"),
+        Lock::None => find_person!(),
+    };
+    let values = [company_id.into(), email_index.as_bytes().into()];
+    let found = tx.find(sql, &values).await?;
     let Some(row) = found else { return Ok(None) };
     let data_key = row.uuid(3, "customer_verification.data_key")?;
     let phone_index = row.find_bytes(1, "customer_verification.phone_index")?;

@@ -277,7 +277,12 @@ pub async fn list_received(
     const RECEIVED: &str = "SELECT i.id, i.source, i.topic, i.status, i.received_at, i.event, k.id, \
         k.master_key, k.wrapped FROM inbox i JOIN data_keys k ON k.id = i.data_key \
         WHERE i.company_id = $1 AND i.subject_index = $2 ORDER BY i.id";
-    messages(tx, RECEIVED, &[company_id.into(), subject.as_bytes().into()]).await
+    messages(
+        tx,
+        RECEIVED,
+        &[company_id.into(), subject.as_bytes().into()],
+    )
+    .await
 }
 
 /// What was sent, or is still to leave, under a customer's key. Every delivery that is kept is looked

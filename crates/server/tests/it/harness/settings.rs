@@ -36,6 +36,7 @@ pub struct Settings {
     pub hooks: Hooks,
     /// Where customers show their ID.
     pub veriff: Option<app::veriff::Veriff>,
+    pub erasure_list: Option<bonafide::erasure_list::ErasureList>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -68,6 +69,7 @@ impl Default for Settings {
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
             hooks: Hooks::default(),
             veriff: None,
+            erasure_list: None,
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),
                 require_https: false,
