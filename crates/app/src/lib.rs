@@ -13,6 +13,7 @@ pub mod customers;
 pub mod deliveries;
 mod error;
 pub mod exchange;
+pub mod forget;
 pub mod idempotency;
 pub mod inbox;
 pub mod keys;

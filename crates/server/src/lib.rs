@@ -7,6 +7,7 @@ pub mod ambient;
 pub mod checkpoint_file;
 pub mod cli;
 pub mod config;
+pub mod erasure_list;
 pub mod http;
 mod in_words;
 pub mod integrations;

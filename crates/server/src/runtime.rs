@@ -27,6 +27,7 @@ use crate::ambient::{SystemClock, SystemRandom};
 use crate::checkpoint_file::CheckpointFile;
 use crate::cli::failure::Failure;
 use crate::config::{self, Ages, Config, DatabaseUrl, IdentityProofs};
+use crate::erasure_list::ErasureList;
 use crate::http;
 use crate::http::conventions::edge;
 use crate::http::{Server, Shared};
@@ -228,6 +229,7 @@ pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
         tokens: Arc::new(tokens(config)?),
         hooks: integrations::hooks(config),
         veriff,
+        erasure_list: config.erasure_list.clone().map(ErasureList::at),
         edge: edge::Settings {
             trusted_proxies: config.http.trusted_proxies.clone(),
             require_https: config.http.require_https,

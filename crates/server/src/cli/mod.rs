@@ -6,6 +6,7 @@
 pub mod ages;
 pub mod audit;
 pub mod companies;
+pub mod customers;
 pub mod deliveries;
 pub mod demo;
 pub mod doctor;
@@ -70,6 +71,9 @@ pub enum Command {
     /// Manage companies, their webhook address and its secret
     #[command(subcommand)]
     Companies(companies::CompaniesCommand),
+    /// Tell what is known of a customer, erase one, or keep one from being erased
+    #[command(subcommand)]
+    Customers(customers::CustomersCommand),
     /// Manage API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -185,6 +189,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(&arguments, environment::load()?).await,
         Command::Migrate(_) => migrate::run(output, &environment::load()?).await,
         Command::Companies(command) => companies::run(command, output, &environment::load()?).await,
+        Command::Customers(command) => customers::run(command, output, &environment::load()?).await,
         Command::Keys(command) => keys::run(command, output, &environment::load()?).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Doctor(_) => doctor::run(output).await,

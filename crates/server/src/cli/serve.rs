@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::failure::Failure;
-use super::{first_start, session};
+use super::{customers, first_start, session};
 use crate::ambient::SystemClock;
 use crate::checkpoint_file::CheckpointFile;
 use crate::config::Config;
+use crate::erasure_list::ErasureList;
 use crate::http::listener::{self, Options};
 use crate::http::tls::TlsReloader;
 use crate::integrations::{Integrations, gate};
@@ -131,7 +132,11 @@ async fn start(config: &Config) -> Result<Arc<App>, Failure> {
         let applied = runtime::migrate(&location, runtime::START_PATIENCE).await?;
         tracing::debug!(applied, "database is up to date");
     }
-    runtime::open(config, &location, Connections::default()).await
+    let app = runtime::open(config, &location, Connections::default()).await?;
+    if let Some(path) = config.erasure_list.clone() {
+        customers::catch_up(&app, &ErasureList::at(path)).await?;
+    }
+    Ok(app)
 }
 
 /// The listener at `METRICS_BIND`, if there is to be one.

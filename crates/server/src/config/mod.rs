@@ -15,7 +15,7 @@ pub mod secrets;
 pub mod settings;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use domain::retention::Retention;
 use domain::span::Span;
@@ -58,6 +58,8 @@ pub struct Config {
     pub retention: Retention,
     /// Where checkpoints are kept beside the database.
     pub checkpoints: Checkpoints,
+    /// Where the erasure list is written down.
+    pub erasure_list: Option<PathBuf>,
     /// Outgoing webhooks.
     pub webhooks: Webhooks,
     /// Outgoing mail.
@@ -115,6 +117,7 @@ impl Config {
         let orders = Orders::read(read);
         let retention = groups::retention(read);
         let checkpoints = Checkpoints::read(read);
+        let erasure_list = read.optional(&settings::ERASURE_LIST_FILE);
         let webhooks = Webhooks::read(read);
         let mail = Mail::read(read);
         let telemetry = Telemetry::read(read);
@@ -137,6 +140,7 @@ impl Config {
             orders: orders?,
             retention: retention?,
             checkpoints,
+            erasure_list,
             webhooks: webhooks?,
             mail: mail?,
             telemetry: telemetry?,

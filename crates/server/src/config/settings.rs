@@ -250,6 +250,9 @@ settings! {
         CHECKPOINT_FILE: PathBuf = kinds::PATH, Nothing("none");
         /// Each checkpoint of the audit log is sent to this address.
         CHECKPOINT_WEBHOOK_URL: Secret = kinds::SECRET_URL, Nothing("none");
+        /// Where the names of destroyed data keys are written down, one erasure a line; read at the start, so
+        /// that a restored backup forgets again. Keep it apart from the backups.
+        ERASURE_LIST_FILE: PathBuf = kinds::PATH, Nothing("only `bonafide customers erasures`");
     }
     Webhooks {
         /// The longest wait for a receiver's answer.

@@ -19,6 +19,7 @@ mod conventions;
 mod cors;
 mod customers;
 mod deliveries;
+mod forget;
 mod harness;
 mod inbox;
 mod lightspeed;

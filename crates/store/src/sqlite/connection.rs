@@ -49,6 +49,8 @@ impl Connection {
         enter_wal(&raw)?;
         raw.pragma_update(None, "synchronous", "full")?;
         raw.pragma_update(None, "foreign_keys", true)?;
+        // What is deleted is overwritten: a destroyed key must not stay in a free page.
+        raw.pragma_update(None, "secure_delete", true)?;
         // 10 MiB, so that hot index pages stay; the rest is the kernel's.
         raw.pragma_update(None, "cache_size", -10_240)?;
         // 64 MiB of log between checkpoints: a page that changes often is copied back

@@ -193,3 +193,32 @@ pub(super) fn located(row: &Row) -> Result<Located> {
         },
     })
 }
+
+/// The log, batch and position of a request's record of an action, among what was committed at
+/// `since` or later.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_since(
+    tx: &mut Tx<'_>,
+    since: Timestamp,
+    request_id: &str,
+    action: &str,
+) -> Result<Option<(i64, i64, i64)>> {
+    tx.find(
+        "SELECT r.log, r.batch, r.position FROM audit_batches b \
+         JOIN audit_records r ON r.log = b.log AND r.batch = b.batch \
+         WHERE b.committed_at >= $1 AND r.request_id = $2 AND r.action = $3 \
+         ORDER BY r.log, r.batch, r.position LIMIT 1",
+        &[since.into(), request_id.into(), action.into()],
+    )
+    .await?
+    .map(|row| {
+        Ok((
+            row.int(0, "audit_records.log")?,
+            row.int(1, "audit_records.batch")?,
+            row.int(2, "audit_records.position")?,
+        ))
+    })
+    .transpose()
+}

@@ -40,6 +40,7 @@ pub struct Settings {
     pub veriff: Option<app::veriff::Veriff>,
     /// How checkpoints are told to whoever keeps them elsewhere.
     pub announce_checkpoints: Option<app::audit::Announce>,
+    pub erasure_list: Option<bonafide::erasure_list::ErasureList>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -74,6 +75,7 @@ impl Default for Settings {
             hooks: Hooks::default(),
             veriff: None,
             announce_checkpoints: None,
+            erasure_list: None,
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),
                 require_https: false,
