@@ -72,7 +72,9 @@ pub async fn forget_again(app: &App, exchange: &Exchange, listed: &[Erasure]) ->
             again.customers += 1;
         }
     }
-    let nobody = BlindIndex::from_bytes(&domain::random::bytes::<{ BlindIndex::LENGTH }>(&*app.random));
+    let nobody = BlindIndex::from_bytes(&domain::random::bytes::<{ BlindIndex::LENGTH }>(
+        &*app.random,
+    ));
     let nobody = nobody.ok_or_else(|| Error::internal("no index of random bytes"))?;
     again.other_keys = app.store.write(DestroyListed { nobody, draft }).await?;
     exchange.mark_recorded();

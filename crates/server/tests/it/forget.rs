@@ -45,14 +45,17 @@ fn export(app: &TestApp, key: &str, email: &str) -> Call {
 /// A customer of whom there is something everywhere.
 async fn ann(app: &TestApp, key: &str) {
     app.leaves_deliveries();
-    app.webhook("default", "https://hooks.example.com/all").await;
+    app.webhook("default", "https://hooks.example.com/all")
+        .await;
     let change = json!({"email": ANN, "phone": NUMBER, "verification_type": "membership",
         "status": true, "metadata": {"ip_address": "198.51.100.77", "user_agent": "AnnsBrowser"}});
     let told = update(app, key, &change).header("idempotency-key", "ann-1");
     told.expect(200).await;
     orders::placed(app, key, "1001", ANN).await;
     orders::placed(app, key, "1002", ANN).await;
-    orders::decide(app, key, "1002", "release").expect(200).await;
+    orders::decide(app, key, "1002", "release")
+        .expect(200)
+        .await;
     let mut claim = ages::adult("shop-77");
     claim["email"] = ANN.into();
     ages::verify(app, key, &claim).expect(200).await;
@@ -60,7 +63,12 @@ async fn ann(app: &TestApp, key: &str) {
 }
 
 async fn rows(app: &TestApp, sql: &str) -> Vec<String> {
-    app.database().sql(sql).await.into_iter().flatten().collect()
+    app.database()
+        .sql(sql)
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 async fn nothing_of_an_erased_person_can_be_read(app: TestApp) {
@@ -105,7 +113,9 @@ async fn nothing_of_an_erased_person_can_be_read(app: TestApp) {
         assert!(!has || table.starts_with("audit_"), "{table}");
     }
     assert_eq!(standing(&app, &key, ANN).await["customer_found"], false);
-    let by_phone = check(&app, &key, &json!({ "phone": NUMBER })).expect(200).await;
+    let by_phone = check(&app, &key, &json!({ "phone": NUMBER }))
+        .expect(200)
+        .await;
     assert_eq!(by_phone.json["customer_found"], false);
     export(&app, &key, ANN).expect(404).await;
     erase(&app, &key, ANN).expect(404).await;
@@ -113,10 +123,18 @@ async fn nothing_of_an_erased_person_can_be_read(app: TestApp) {
     let order = orders::show(&app, &key, "1002").await.to_string();
     assert!(!order.contains("ann@") && !order.contains("seen in the store"));
     let waiting = "SELECT status FROM deliveries WHERE payload <> '' AND topic = 'order.held'";
-    assert!(rows(&app, waiting).await.iter().all(|status| status != "waiting"));
+    assert!(
+        rows(&app, waiting)
+            .await
+            .iter()
+            .all(|status| status != "waiting")
+    );
     let answers = "SELECT status FROM idempotency_keys";
     assert!(rows(&app, answers).await.is_empty(), "an answer names her");
-    assert_eq!(standing(&app, &key, "bob@example.com").await["veriff_approved"], true);
+    assert_eq!(
+        standing(&app, &key, "bob@example.com").await["veriff_approved"],
+        true
+    );
 }
 
 /// Columns that name a data key or hold a keyed hash, with the part of erasing and of the export that
@@ -127,7 +145,11 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("age_customers", "email_index", "deleted"),
     ("age_decisions", "customer_index", "leads to nobody"),
     ("age_decisions", "data_key", "destroyed"),
-    ("audit_records", "data_key", "the caller's of the day, or the person's"),
+    (
+        "audit_records",
+        "data_key",
+        "the caller's of the day, or the person's",
+    ),
     ("customer_verification", "data_key", "destroyed"),
     ("customer_verification", "email_index", "deleted"),
     ("customer_verification", "phone_index", "deleted"),
@@ -135,7 +157,11 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("erased_keys", "data_key", "names nobody"),
     ("evidence", "data_key", "destroyed"),
     ("evidence", "email_index", "deleted"),
-    ("idempotency_keys", "data_key", "the company's; rows are deleted"),
+    (
+        "idempotency_keys",
+        "data_key",
+        "the company's; rows are deleted",
+    ),
     ("idempotency_keys", "key_index", "the caller's own word"),
     ("idempotency_keys", "subject_index", "deleted"),
     ("inbox", "data_key", "destroyed"),
@@ -159,7 +185,10 @@ const KNOWN: &[(&str, &str, &str)] = &[
 ];
 
 async fn every_column_that_leads_to_a_person_is_known(app: TestApp) {
-    let known: BTreeSet<_> = KNOWN.iter().map(|(table, column, _)| (*table, *column)).collect();
+    let known: BTreeSet<_> = KNOWN
+        .iter()
+        .map(|(table, column, _)| (*table, *column))
+        .collect();
     let mut there = BTreeSet::new();
     for table in app.database().tables().await {
         // The tables of months are parts of one.
@@ -181,7 +210,10 @@ async fn every_column_that_leads_to_a_person_is_known(app: TestApp) {
             }
         }
     }
-    let there: BTreeSet<_> = there.iter().map(|(t, c)| (t.as_str(), c.as_str())).collect();
+    let there: BTreeSet<_> = there
+        .iter()
+        .map(|(t, c)| (t.as_str(), c.as_str()))
+        .collect();
     assert_eq!(there, known);
 }
 
@@ -213,8 +245,14 @@ async fn a_legal_hold_keeps_a_customer(app: TestApp) {
     assert_eq!(missing.fields(), ["reason"]);
     let held = hold(json!({"email": ANN, "hold": true, "reason": "case of Ann"}));
     let held = held.expect(200).await.json;
-    assert_eq!(held, json!({"legal_hold": true, "since": "2025-01-01T00:00:00.000Z"}));
-    assert_eq!(erase(&app, &key, ANN).expect(409).await.code(), "legal_hold");
+    assert_eq!(
+        held,
+        json!({"legal_hold": true, "since": "2025-01-01T00:00:00.000Z"})
+    );
+    assert_eq!(
+        erase(&app, &key, ANN).expect(409).await.code(),
+        "legal_hold"
+    );
     let document = export(&app, &key, ANN).expect(200).await.json;
     assert_eq!(document["customer"]["legal_hold"], "case of Ann");
     hold(json!({"email": ANN, "hold": false})).expect(200).await;
@@ -229,7 +267,10 @@ async fn an_export_tells_all_and_then_nothing(app: TestApp) {
     let document = &answer.json;
     assert_eq!(document["customer"]["email"], ANN);
     assert_eq!(document["customer"]["phone"], NUMBER);
-    assert_eq!(document["evidence"][0]["metadata"]["user_agent"], "AnnsBrowser");
+    assert_eq!(
+        document["evidence"][0]["metadata"]["user_agent"],
+        "AnnsBrowser"
+    );
     assert_eq!(document["orders"].as_array().unwrap().len(), 2);
     let told = document["orders"].to_string();
     assert!(told.contains("seen in the store"));
@@ -282,12 +323,18 @@ async fn a_restored_backup_forgets_again(app: TestApp) {
     let again = forget().await.unwrap();
     assert_eq!((again.taken_in, again.customers), (1, 1));
     assert_eq!(standing(&app, &key, ANN).await["customer_found"], false);
-    assert_eq!(standing(&app, &key, "bob@example.com").await["customer_found"], true);
+    assert_eq!(
+        standing(&app, &key, "bob@example.com").await["customer_found"],
+        true
+    );
     export(&app, &key, ANN).expect(404).await;
     // Once more finds nothing, and whoever came again since is not on the list.
     prove(&app, &key, ANN, "veriff", true).await;
     let again = forget().await.unwrap();
-    assert_eq!((again.taken_in, again.customers, again.other_keys), (0, 0, 0));
+    assert_eq!(
+        (again.taken_in, again.customers, again.other_keys),
+        (0, 0, 0)
+    );
     assert_eq!(standing(&app, &key, ANN).await["customer_found"], true);
 }
 
@@ -319,7 +366,9 @@ async fn the_list_is_written_down_once(app: TestApp) {
 }
 
 async fn a_thousand_pieces_are_erased_in_a_second(app: TestApp) {
-    let key = app.key_with("default", SCOPES, "customers=100000/1m", None).await;
+    let key = app
+        .key_with("default", SCOPES, "customers=100000/1m", None)
+        .await;
     for _ in 0..10 {
         let change = json!({"email": ANN, "verification_type": "veriff", "status": true});
         let changes = (0..100).map(|_| update(&app, &key, &change).expect(200));
@@ -327,7 +376,11 @@ async fn a_thousand_pieces_are_erased_in_a_second(app: TestApp) {
     }
     let began = Instant::now();
     let receipt: Answer = erase(&app, &key, ANN).expect(200).await;
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
     assert_eq!(receipt.json["erased"]["evidence"], 1_000);
 }
 
@@ -340,7 +393,10 @@ async fn a_change_and_an_erasure_at_once_leave_one_person_or_none(app: TestApp) 
         let changed = update(&other, &key, &change).expect(200);
         let (_, _) = tokio::join!(changed, erase(&app, &key, ANN).expect(200));
         let standing = standing(&app, &key, ANN).await;
-        assert_eq!(standing["membership_signed"], false, "nothing of before is left");
+        assert_eq!(
+            standing["membership_signed"], false,
+            "nothing of before is left"
+        );
         // Every row has its key, and every key of a person its row.
         let people = rows(&app, "SELECT data_key FROM customer_verification").await;
         let keys = "SELECT id FROM data_keys WHERE purpose = 'person'";
