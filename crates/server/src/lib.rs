@@ -4,6 +4,7 @@
 //! Rules of the business (ages, attempts, expiry) and SQL have no place in this crate.
 
 pub mod ambient;
+pub mod checkpoint_file;
 pub mod cli;
 pub mod config;
 pub mod erasure_list;

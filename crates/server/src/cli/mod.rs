@@ -17,6 +17,7 @@ pub mod keys;
 pub mod lightspeed;
 pub mod migrate;
 pub mod output;
+pub mod seal;
 pub mod serve;
 pub mod session;
 pub mod square;
@@ -97,9 +98,12 @@ pub enum Command {
     /// Ask Veriff for the decisions that no hook brought
     #[command(subcommand)]
     Veriff(veriff::VeriffCommand),
-    /// Check or export the audit log
+    /// Check the audit log, prove what stands in it, or export it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Put what is sealed under another master key
+    #[command(subcommand)]
+    Seal(seal::SealCommand),
     /// Check configuration, database and surroundings, and say what to put right
     Doctor(doctor::DoctorArguments),
     /// Take a tour of a server of its own, over real HTTP; nothing of it is kept
@@ -200,7 +204,8 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Square(command) => square::run(command, output, &environment::load()?).await,
         Command::Veriff(command) => veriff::run(command, output, &environment::load()?).await,
-        Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
+        Command::Seal(command) => seal::run(command, output, &environment::load()?).await,
+        Command::Audit(command) => audit::run(command, output).await,
     }
 }
 

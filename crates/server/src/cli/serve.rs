@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::failure::Failure;
 use super::{customers, first_start, session};
 use crate::ambient::SystemClock;
+use crate::checkpoint_file::CheckpointFile;
 use crate::config::Config;
 use crate::erasure_list::ErasureList;
 use crate::http::listener::{self, Options};
@@ -77,6 +78,16 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     if let Some(listener) = scraped {
         tasks.spawn(serve_metrics(listener, options(&config), stop.clone()));
     }
+    let configured = config.checkpoints.file.as_deref();
+    let file = configured.filter(|_| arguments.role.works());
+    let file = file.map(CheckpointFile::new);
+    if let Some(file) = file.clone() {
+        tasks.spawn(runtime::publish_checkpoints(
+            app.clone(),
+            file,
+            stop.clone(),
+        ));
+    }
     if arguments.role.works() {
         runtime::start_workers(&app, &tasks, &stop);
         let integrations = Integrations::open(&config, &app.clock)?;
@@ -107,7 +118,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     stop.cancel();
     tasks.close();
     tasks.wait().await;
-    runtime::finish(&app).await;
+    runtime::finish(&app, file.as_ref()).await;
     session::close(app).await;
     tracing::info!("stopped");
     served

@@ -20,7 +20,9 @@ use std::path::{Path, PathBuf};
 use domain::retention::Retention;
 use domain::span::Span;
 
-pub use groups::{Ages, Http, Limits, Mail, Orders, Storage, Telemetry, Tokens, Webhooks};
+pub use groups::{
+    Ages, Checkpoints, Http, Limits, Mail, Orders, Storage, Telemetry, Tokens, Webhooks,
+};
 pub use integrations::{BigQuery, Lightspeed, Square, Veriff};
 pub use kinds::{BaseUrl, DatabaseUrl, IdentityProofs, LogFormat};
 pub use problems::{Problem, Problems};
@@ -56,6 +58,8 @@ pub struct Config {
     pub retention: Retention,
     /// Where the erasure list is written down.
     pub erasure_list: Option<PathBuf>,
+    /// Where checkpoints are kept beside the database.
+    pub checkpoints: Checkpoints,
     /// Outgoing webhooks.
     pub webhooks: Webhooks,
     /// Outgoing mail.
@@ -113,6 +117,7 @@ impl Config {
         let orders = Orders::read(read);
         let retention = groups::retention(read);
         let erasure_list = read.optional(&settings::ERASURE_LIST_FILE);
+        let checkpoints = Checkpoints::read(read);
         let webhooks = Webhooks::read(read);
         let mail = Mail::read(read);
         let telemetry = Telemetry::read(read);
@@ -135,6 +140,7 @@ impl Config {
             orders: orders?,
             retention: retention?,
             erasure_list,
+            checkpoints,
             webhooks: webhooks?,
             mail: mail?,
             telemetry: telemetry?,

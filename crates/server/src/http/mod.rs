@@ -3,7 +3,7 @@
 
 mod admin;
 mod ages;
-mod audit;
+pub mod audit;
 pub mod conventions;
 mod customers;
 mod docs;

@@ -33,6 +33,7 @@ mod outbound;
 mod privacy;
 mod quota;
 mod retention;
+mod rotation;
 mod square;
 mod story;
 mod tls;

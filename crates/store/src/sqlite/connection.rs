@@ -92,6 +92,22 @@ impl Connection {
         Ok(rows)
     }
 
+    /// Hands each row of an answer to `visit` as it lies there, without a copy.
+    pub(crate) fn visit(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        mut visit: impl FnMut(&rusqlite::Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let sql = self.translated(sql);
+        let mut statement = self.raw.prepare_cached(&sql)?;
+        let mut found = statement.query(rusqlite::params_from_iter(values))?;
+        while let Some(row) = found.next()? {
+            visit(row)?;
+        }
+        Ok(())
+    }
+
     /// Transaction control, which has no parameters and no dialect.
     pub(crate) fn control(&mut self, sql: &'static str) -> Result<()> {
         self.raw.prepare_cached(sql)?.execute([])?;
