@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::schema;
 use crate::http::Shared;
 use crate::http::conventions::body::Body;
 use crate::http::conventions::failure::Failure;
@@ -82,7 +83,7 @@ impl Operation for Export {
     path = "/api/v1/customer/export",
     tag = "Customers",
     request_body = PersonRequest,
-    responses((status = 200, description = "What is stored", body = serde_json::Value))
+    responses((status = 200, description = "What is stored", body = schema::PersonalData))
 )]
 async fn export(
     State(server): State<Shared>,
@@ -116,7 +117,7 @@ struct ReceiptAnswer<'a> {
     erased_at: Milliseconds,
     /// How many of each kind of row were deleted or lead to nobody now, and how many data keys were
     /// destroyed.
-    #[schema(value_type = Object, examples(json!({"customers": 1, "evidence": 3, "keys": 1})))]
+    #[schema(value_type = schema::Erased)]
     erased: &'a forget::Counts,
     /// Where the audit log tells of it; `null` when that could not be found out.
     #[schema(examples("1.5211.0"))]
