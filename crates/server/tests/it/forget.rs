@@ -267,10 +267,7 @@ async fn an_export_tells_all_and_then_nothing(app: TestApp) {
     let document = &answer.json;
     assert_eq!(document["customer"]["email"], ANN);
     assert_eq!(document["customer"]["phone"], NUMBER);
-    assert_eq!(
-        document["evidence"][0]["metadata"]["user_agent"],
-        "AnnsBrowser"
-    );
+    assert!(document["evidence"].to_string().contains("AnnsBrowser"));
     assert_eq!(document["orders"].as_array().unwrap().len(), 2);
     let told = document["orders"].to_string();
     assert!(told.contains("seen in the store"));

@@ -189,13 +189,23 @@ struct LegalHoldRequest<'a> {
 
 impl LegalHoldRequest<'_> {
     fn validate(self, fields: &mut Fields) -> Option<(Whom, Option<String>)> {
-        let whom = whom(fields, self.email, self.phone);
         let hold = fields.boolean("hold", self.hold);
         let hold = fields.required("hold", hold, self.hold);
-        let reason = match hold? {
-            true => Some(fields.filled("reason", self.reason)?),
-            false => None,
+        let reason = match hold {
+            Some(true) => fields.filled("reason", self.reason),
+            _ => {
+                fields.text("reason", self.reason);
+                None
+            }
         };
+        let names_somebody = self.email.is_some() || self.phone.is_some();
+        // What is required always is asked for before what is required of two.
+        let whom = (names_somebody || hold.is_some())
+            .then(|| whom(fields, self.email, self.phone))
+            .flatten();
+        if hold? && reason.is_none() {
+            return None;
+        }
         Some((whom?, reason))
     }
 }
