@@ -73,7 +73,7 @@ async fn in_the_log(app: &App, exchange: &Exchange, since: Timestamp) -> Option<
         Ok::<_, crate::Error>(place)
     };
     match found.await {
-        Ok(place) => place.map(|place| place.to_string()),
+        Ok(place) => place.map(|at| format!("{}.{}.{}", at.log, at.batch, at.position)),
         Err(error) => {
             tracing::warn!(cause = error.cause(), "a receipt does not name its record");
             None

@@ -66,7 +66,7 @@ pub struct Evidence {
     source: String,
     occurred_at: Timestamp,
     recorded_at: Timestamp,
-    metadata: Option<serde_json::Value>,
+    metadata: Option<String>,
 }
 
 /// An order.
@@ -96,7 +96,7 @@ pub struct AgeDecision {
     passed: bool,
     reason: String,
     age: Option<i64>,
-    claim: Option<serde_json::Value>,
+    claim: Option<String>,
 }
 
 /// A verification of a number.
@@ -125,7 +125,7 @@ pub struct Told {
     topic: String,
     status: String,
     at: Timestamp,
-    content: Option<serde_json::Value>,
+    content: Option<String>,
 }
 
 /// Puts together what is stored about a person.
@@ -231,7 +231,7 @@ impl Found {
             }
         });
         let evidence = self.evidence.into_iter().map(|piece| Evidence {
-            metadata: json(
+            metadata: text(
                 key,
                 place("evidence", "metadata", piece.id.as_bytes()),
                 &piece.metadata,
@@ -243,7 +243,7 @@ impl Found {
             recorded_at: piece.recorded_at,
         });
         let ages = self.ages.into_iter().map(|decision| AgeDecision {
-            claim: json(
+            claim: text(
                 unwrap(&decision.key).as_ref(),
                 place(
                     "age_decisions",
@@ -275,7 +275,7 @@ impl Found {
             let told = messages.into_iter().map(|message| Told {
                 content: message.body.as_ref().and_then(|body| {
                     let place = place(table, column, message.id.as_bytes());
-                    json(unwrap(&message.key).as_ref(), place, body)
+                    text(unwrap(&message.key).as_ref(), place, body)
                 }),
                 party: message.party,
                 topic: message.topic,
@@ -330,10 +330,4 @@ const fn place<'a>(table: &'static str, column: &'static str, row: &'a [u8]) -> 
 fn text(key: Option<&DataKey>, place: Place<'_>, sealed: &[u8]) -> Option<String> {
     let plain = key?.open(place, sealed).ok()?;
     Some(String::from_utf8_lossy(&plain).into_owned())
-}
-
-/// What was sealed, as JSON if it is, and as text otherwise.
-fn json(key: Option<&DataKey>, place: Place<'_>, sealed: &[u8]) -> Option<serde_json::Value> {
-    let plain = text(key, place, sealed)?;
-    Some(serde_json::from_str(&plain).unwrap_or(serde_json::Value::String(plain)))
 }

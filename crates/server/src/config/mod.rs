@@ -56,10 +56,10 @@ pub struct Config {
     pub orders: Orders,
     /// How long things are kept.
     pub retention: Retention,
-    /// Where checkpoints are kept beside the database.
-    pub checkpoints: Checkpoints,
     /// Where the erasure list is written down.
     pub erasure_list: Option<PathBuf>,
+    /// Where checkpoints are kept beside the database.
+    pub checkpoints: Checkpoints,
     /// Outgoing webhooks.
     pub webhooks: Webhooks,
     /// Outgoing mail.
@@ -116,8 +116,8 @@ impl Config {
         let session_ttl = read.value(&settings::SESSION_TTL);
         let orders = Orders::read(read);
         let retention = groups::retention(read);
-        let checkpoints = Checkpoints::read(read);
         let erasure_list = read.optional(&settings::ERASURE_LIST_FILE);
+        let checkpoints = Checkpoints::read(read);
         let webhooks = Webhooks::read(read);
         let mail = Mail::read(read);
         let telemetry = Telemetry::read(read);
@@ -139,8 +139,8 @@ impl Config {
             session_ttl: session_ttl?,
             orders: orders?,
             retention: retention?,
-            checkpoints,
             erasure_list,
+            checkpoints,
             webhooks: webhooks?,
             mail: mail?,
             telemetry: telemetry?,

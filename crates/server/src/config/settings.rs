@@ -245,14 +245,14 @@ settings! {
         RETENTION_MINIMUM: Span = kinds::SPAN, Default("2557d");
         /// How long number verifications that are over are kept, and what was sent and received.
         SESSION_RETENTION: Span = kinds::SPAN, Default("90d");
+        /// Where the names of destroyed data keys are written down, one erasure a line; read at the start, so
+        /// that a restored backup forgets again. Keep it apart from the backups.
+        ERASURE_LIST_FILE: PathBuf = kinds::PATH, Nothing("only `bonafide customers erasures`");
         /// Each checkpoint of the audit log is appended to this file, as a line of JSON. Keep it where
         /// those who can write to the database cannot.
         CHECKPOINT_FILE: PathBuf = kinds::PATH, Nothing("none");
         /// Each checkpoint of the audit log is sent to this address.
         CHECKPOINT_WEBHOOK_URL: Secret = kinds::SECRET_URL, Nothing("none");
-        /// Where the names of destroyed data keys are written down, one erasure a line; read at the start, so
-        /// that a restored backup forgets again. Keep it apart from the backups.
-        ERASURE_LIST_FILE: PathBuf = kinds::PATH, Nothing("only `bonafide customers erasures`");
     }
     Webhooks {
         /// The longest wait for a receiver's answer.

@@ -267,15 +267,12 @@ async fn an_export_tells_all_and_then_nothing(app: TestApp) {
     let document = &answer.json;
     assert_eq!(document["customer"]["email"], ANN);
     assert_eq!(document["customer"]["phone"], NUMBER);
-    assert_eq!(
-        document["evidence"][0]["metadata"]["user_agent"],
-        "AnnsBrowser"
-    );
+    assert!(document["evidence"].to_string().contains("AnnsBrowser"));
     assert_eq!(document["orders"].as_array().unwrap().len(), 2);
     let told = document["orders"].to_string();
     assert!(told.contains("seen in the store"));
     assert_eq!(document["age_decisions"][0]["passed"], true);
-    assert!(document["age_decisions"][0]["claim"].is_object());
+    assert!(document["age_decisions"][0]["claim"].is_string());
     assert!(!document["sent"].as_array().unwrap().is_empty());
     // Only the operator may ask.
     let shop = app.key("default", "customers:read customers:write").await;

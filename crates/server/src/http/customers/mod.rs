@@ -2,6 +2,7 @@
 
 mod personal;
 mod routes;
+mod schema;
 mod wire;
 
 pub use routes::routes;

@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::schema;
 use crate::http::Shared;
 use crate::http::conventions::body::Body;
 use crate::http::conventions::failure::Failure;
@@ -82,7 +83,7 @@ impl Operation for Export {
     path = "/api/v1/customer/export",
     tag = "Customers",
     request_body = PersonRequest,
-    responses((status = 200, description = "What is stored", body = serde_json::Value))
+    responses((status = 200, description = "What is stored", body = schema::PersonalData))
 )]
 async fn export(
     State(server): State<Shared>,
@@ -116,7 +117,7 @@ struct ReceiptAnswer<'a> {
     erased_at: Milliseconds,
     /// How many of each kind of row were deleted or lead to nobody now, and how many data keys were
     /// destroyed.
-    #[schema(value_type = Object, examples(json!({"customers": 1, "evidence": 3, "keys": 1})))]
+    #[schema(value_type = schema::Erased)]
     erased: &'a forget::Counts,
     /// Where the audit log tells of it; `null` when that could not be found out.
     #[schema(examples("1.5211.0"))]
@@ -188,13 +189,23 @@ struct LegalHoldRequest<'a> {
 
 impl LegalHoldRequest<'_> {
     fn validate(self, fields: &mut Fields) -> Option<(Whom, Option<String>)> {
-        let whom = whom(fields, self.email, self.phone);
         let hold = fields.boolean("hold", self.hold);
         let hold = fields.required("hold", hold, self.hold);
-        let reason = match hold? {
-            true => Some(fields.filled("reason", self.reason)?),
-            false => None,
+        let reason = match hold {
+            Some(true) => fields.filled("reason", self.reason),
+            _ => {
+                fields.text("reason", self.reason);
+                None
+            }
         };
+        let names_somebody = self.email.is_some() || self.phone.is_some();
+        // What is required always is asked for before what is required of two.
+        let whom = (names_somebody || hold.is_some())
+            .then(|| whom(fields, self.email, self.phone))
+            .flatten();
+        if hold? && reason.is_none() {
+            return None;
+        }
         Some((whom?, reason))
     }
 }

@@ -112,6 +112,7 @@ fn example(surface: Surface, code: Code) -> Error {
         Code::NotConfigured => "Veriff is not configured here.",
         Code::MethodNotAllowed => "This path does not take this method.",
         Code::Conflict => "There is a company of that id already.",
+        Code::LegalHold => "The customer is under legal hold.",
         Code::IdempotencyInProgress => {
             "The first request with this Idempotency-Key is still under way."
         }

@@ -38,9 +38,9 @@ pub struct Settings {
     pub hooks: Hooks,
     /// Where customers show their ID.
     pub veriff: Option<app::veriff::Veriff>,
+    pub erasure_list: Option<bonafide::erasure_list::ErasureList>,
     /// How checkpoints are told to whoever keeps them elsewhere.
     pub announce_checkpoints: Option<app::audit::Announce>,
-    pub erasure_list: Option<bonafide::erasure_list::ErasureList>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -74,8 +74,8 @@ impl Default for Settings {
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
             hooks: Hooks::default(),
             veriff: None,
-            announce_checkpoints: None,
             erasure_list: None,
+            announce_checkpoints: None,
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),
                 require_https: false,
