@@ -65,23 +65,27 @@ pub struct Pace {
     pub most_customers: u64,
     /// Decisions behind the statistics about ages
     pub most_decisions: u64,
+    /// Records of the audit log that is verified
+    pub most_answers: u64,
     /// Sessions that are submitted to, and webhooks that are delivered, at each measurement
     pub sessions: u64,
 }
 
 impl Options {
     fn pace(&self) -> Pace {
-        let (warm_up, measured, rounds, most_customers, most_decisions, sessions) = if self.quick {
-            (500, 2_000, 1, 100_000, 1_000_000, 20_000)
+        let (warm_up, measured, rounds, most, sessions) = if self.quick {
+            (500, 2_000, 1, 100_000, 20_000)
         } else {
-            (1_000, 4_000, 3, 1_000_000, 10_000_000, 50_000)
+            (1_000, 4_000, 3, 1_000_000, 50_000)
         };
         Pace {
             warm_up: Duration::from_millis(warm_up),
             measured: Duration::from_millis(measured),
             rounds,
-            most_customers,
-            most_decisions,
+            most_customers: most,
+            most_decisions: 10 * most,
+            // Fewer would measure the start of the program.
+            most_answers: 1_000_000,
             sessions,
         }
     }
@@ -111,7 +115,7 @@ pub fn run(options: &Options) -> Result<()> {
     allow_many_connections()?;
     let binary = options.binary()?;
     let pace = options.pace();
-    let scenarios = scenarios::all(pace.most_customers, pace.most_decisions);
+    let scenarios = scenarios::all(pace.most_customers, pace.most_decisions, pace.most_answers);
     let mut scenarios: Vec<_> = scenarios
         .into_iter()
         .filter(|scenario| scenario.is_baseline() || options.is_wanted(scenario.name()))

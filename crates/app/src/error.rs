@@ -102,6 +102,8 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405;
     #[doc = "The request contradicts the present state."]
     Conflict = "conflict", 409;
+    #[doc = "The customer is under legal hold and cannot be erased."]
+    LegalHold = "legal_hold", 409;
     #[doc = "The first request with this `Idempotency-Key` is still under way."]
     IdempotencyInProgress = "idempotency_in_progress", 409;
     #[doc = "Numbers: the session has been verified, or has failed; it takes no number any more."]

@@ -5,10 +5,10 @@
 //! of it. Every fact is noted once.
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use domain::seal::BlindIndex;
+use domain::seal::{BlindIndex, DataKey};
 use jiff::Timestamp;
 
 use crate::credentials::Caller;
@@ -27,6 +27,7 @@ pub struct Exchange {
     caller: OnceLock<Caller>,
     subject: OnceLock<BlindIndex>,
     detail: OnceLock<String>,
+    client_key: OnceLock<Arc<DataKey>>,
     command: AtomicBool,
     recorded: AtomicBool,
 }
@@ -48,6 +49,7 @@ impl Exchange {
             caller: OnceLock::new(),
             subject: OnceLock::new(),
             detail: OnceLock::new(),
+            client_key: OnceLock::new(),
             command: AtomicBool::new(false),
             recorded: AtomicBool::new(false),
         }
@@ -105,6 +107,17 @@ impl Exchange {
     /// Notes something for the audit log; never personal data.
     pub fn note_detail(&self, detail: impl Into<String>) {
         let _ = self.detail.set(detail.into());
+    }
+
+    /// The key of the person who sent it, if it is a person that we know.
+    pub fn client_key(&self) -> Option<&Arc<DataKey>> {
+        self.client_key.get()
+    }
+
+    /// Notes that it was sent by a person that we know: their address is sealed under their own key
+    /// in the audit log, and forgotten with them.
+    pub fn note_client_key(&self, key: DataKey) {
+        let _ = self.client_key.set(Arc::new(key));
     }
 
     /// Whether a record was committed together with the change it tells of.

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::tables::idempotency::{self, Entry, SealedAnswer};
 use store::{Lane, Tx, Unit, Written};
 
+use crate::exchange::Exchange;
 use crate::{App, Code, Ctx, Error, Result};
 
 /// How long an answer is kept.
@@ -61,6 +62,8 @@ pub struct Ticket {
     company: String,
     key: BlindIndex,
     data_key: Arc<DataKey>,
+    /// Knows whom the answer is about, once the work does.
+    exchange: Arc<Exchange>,
     random: Arc<dyn Random>,
     taken_at: Timestamp,
     expires_at: Timestamp,
@@ -123,7 +126,10 @@ impl Ticket {
             expires_at,
             ..
         } = self;
-        if idempotency::complete(tx, company, *key, *taken_at, &answer, *expires_at).await? {
+        let subject = self.exchange.subject();
+        if idempotency::complete(tx, company, *key, *taken_at, &answer, subject, *expires_at)
+            .await?
+        {
             return Ok(());
         }
         // The work waited so long that its key was given up: it must not be done after all, for
@@ -166,6 +172,7 @@ pub async fn begin(app: &App, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> 
             company: company.to_owned(),
             key: index,
             data_key,
+            exchange: ctx.exchange.clone(),
             random: app.random.clone(),
             taken_at: now,
             expires_at: now.saturating_add(KEPT).map_err(Error::internal)?,

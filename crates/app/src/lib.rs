@@ -13,6 +13,7 @@ pub mod customers;
 pub mod deliveries;
 mod error;
 pub mod exchange;
+pub mod forget;
 pub mod idempotency;
 pub mod inbox;
 pub mod keys;
@@ -25,6 +26,7 @@ pub mod orders;
 mod people;
 pub mod quota;
 pub mod retention;
+pub mod rewrap;
 pub mod square;
 pub mod veriff;
 
@@ -97,6 +99,8 @@ pub struct Parts {
     pub numbers: numbers::Policy,
     /// `HOLD_DEADLINE` and `REMINDERS`.
     pub orders: orders::Policy,
+    /// How checkpoints are told to whoever keeps them elsewhere, if anybody does.
+    pub announce_checkpoints: Option<audit::Announce>,
 }
 
 impl App {
@@ -115,6 +119,7 @@ impl App {
             ages,
             numbers,
             orders,
+            announce_checkpoints,
         } = parts;
         let (index_key, key_ring) = (Arc::new(index_key), Arc::new(key_ring));
         let keys = Arc::new(KeysAtHand::new(
@@ -130,6 +135,8 @@ impl App {
                 clock.clone(),
                 key_ring.clone(),
                 random.clone(),
+                keys.clone(),
+                announce_checkpoints,
             ),
             store,
             clock,

@@ -227,8 +227,13 @@ fn lightspeed_hooks(company: &str, configured: &Lightspeed) -> LightspeedRecepti
     LightspeedReception {
         company: company.to_owned(),
         store_id: configured.store_id.clone(),
-        keys: HookKey::new(configured.client_secret.expose())
-            .into_iter()
-            .collect(),
+        keys: [
+            Some(&configured.client_secret),
+            configured.previous_client_secret.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .filter_map(|secret| HookKey::new(secret.expose()))
+        .collect(),
     }
 }

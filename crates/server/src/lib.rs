@@ -4,8 +4,10 @@
 //! Rules of the business (ages, attempts, expiry) and SQL have no place in this crate.
 
 pub mod ambient;
+pub mod checkpoint_file;
 pub mod cli;
 pub mod config;
+pub mod erasure_list;
 pub mod http;
 mod in_words;
 pub mod integrations;

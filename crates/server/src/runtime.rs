@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::audit::{Announcements, CHECKPOINT};
 use app::deliveries::{self, Channels, Dispatcher, WEBHOOK, Webhooks};
 use app::limits::{Limiter, Limits};
 use app::mail::{Letters, MAIL, Mailer, Mails};
@@ -23,8 +24,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ambient::{SystemClock, SystemRandom};
+use crate::checkpoint_file::CheckpointFile;
 use crate::cli::failure::Failure;
 use crate::config::{self, Ages, Config, DatabaseUrl, IdentityProofs};
+use crate::erasure_list::ErasureList;
 use crate::http;
 use crate::http::conventions::edge;
 use crate::http::{Server, Shared};
@@ -46,6 +49,8 @@ const FLOODS: Duration = Duration::from_secs(1);
 /// How often the audit log's heads are signed.
 const CHECKPOINTS: Duration = Duration::from_secs(60);
 
+/// How often checkpoints are looked for that `CHECKPOINT_FILE` lacks.
+const PUBLISHING: Duration = Duration::from_secs(5);
 /// How often what was recorded is taken into the index of the audit log.
 const INDEXING: Duration = Duration::from_secs(5);
 
@@ -166,6 +171,11 @@ pub async fn open(
             }),
             count: metrics::orders::count,
         },
+        announce_checkpoints: config
+            .checkpoints
+            .webhook_url
+            .as_ref()
+            .map(|_| http::audit::announcement as _),
     };
     let app = App::open(parts).await.map_err(|error| {
         let cause = error.cause().unwrap_or("no cause is known");
@@ -219,6 +229,7 @@ pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
         tokens: Arc::new(tokens(config)?),
         hooks: integrations::hooks(config),
         veriff,
+        erasure_list: config.erasure_list.clone().map(ErasureList::at),
         edge: edge::Settings {
             trusted_proxies: config.http.trusted_proxies.clone(),
             require_https: config.http.require_https,
@@ -243,14 +254,18 @@ pub fn tokens(config: &Config) -> Result<Tokens, Failure> {
         .map(|url| Jwks::new(url.as_str()))
         .transpose()
         .map_err(|error| Failure::failed(format!("JWT_JWKS_URL cannot be used: {error}")))?;
-    Ok(Tokens::new(
+    let tokens = Tokens::new(
         config.secrets.jwt_secret.expose().as_bytes(),
         jwks,
         Expected {
             issuer: config.tokens.issuer.clone(),
             audience: config.tokens.audience.clone(),
         },
-    ))
+    );
+    Ok(match &config.tokens.previous_secret {
+        Some(secret) => tokens.with_previous(secret.expose().as_bytes()),
+        None => tokens,
+    })
 }
 
 async fn quota(nodes: &[config::Secret]) -> Result<Arc<dyn Quota>, Failure> {
@@ -349,6 +364,23 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     });
 }
 
+/// Appends checkpoints to a file, until `stop`.
+pub async fn publish_checkpoints(app: Arc<App>, file: CheckpointFile, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(PUBLISHING);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut well = true;
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let written = file.catch_up(&app).await;
+        if let (Err(trouble), true) = (&written, well) {
+            tracing::warn!(%trouble, "checkpoints are not written to CHECKPOINT_FILE");
+        }
+        well = written.is_ok();
+        if !well {
+            metrics::audit::note_file_failure();
+        }
+    }
+}
+
 /// Has orders that were held under other rules looked at under those of this instance: once, when the
 /// database lets it.
 async fn look_at_held_orders(app: Arc<App>, stop: CancellationToken) {
@@ -396,7 +428,12 @@ pub fn dispatcher(
         timeout: config.webhooks.timeout,
     };
     let sender = Arc::new(metrics::deliveries::Counted(sender));
-    let channels = Channels::default().with(WEBHOOK, Webhooks::new(app.clone(), sender));
+    let mut channels = Channels::default();
+    if let Some(url) = &config.checkpoints.webhook_url {
+        let announcements = Announcements::new(url.expose(), sender.clone());
+        channels = channels.with(CHECKPOINT, announcements);
+    }
+    let channels = channels.with(WEBHOOK, Webhooks::new(app.clone(), sender));
     let letters = Arc::new(OrderLetters::new(app.clone()));
     let channels = channels.with(MAIL, mails(config, app, letters)?);
     let channels = integrations.channels(channels, config, app, &gate(app));
@@ -457,8 +494,8 @@ async fn regularly(period: Duration, stop: &CancellationToken, work: impl Fn()) 
     }
 }
 
-/// Records what is still only counted, and signs the log's end.
-pub async fn finish(app: &App) {
+/// Records what is still only counted, and signs the log's end, for the file too if there is one.
+pub async fn finish(app: &App, file: Option<&CheckpointFile>) {
     for result in [
         app.recorder.record_floods(true).await,
         app.checkpoints.make().await.map(drop),
@@ -466,6 +503,11 @@ pub async fn finish(app: &App) {
         if let Err(error) = result {
             tracing::warn!(cause = error.cause(), "the audit log's end is not signed");
         }
+    }
+    if let Some(file) = file
+        && let Err(trouble) = file.catch_up(app).await
+    {
+        tracing::warn!(%trouble, "the last checkpoint is not in CHECKPOINT_FILE");
     }
 }
 

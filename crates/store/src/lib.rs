@@ -275,6 +275,16 @@ impl Store {
             .await
     }
 
+    /// Has what was destroyed vanish from the write-ahead log of SQLite too; `false` when somebody read
+    /// or wrote for so long that it is left there until the log begins anew. PostgreSQL keeps a log of
+    /// its own, and the versions of rows until they are vacuumed.
+    pub async fn empty_log(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite { checkpointer, .. } => checkpointer.empty().await,
+            Engine::Postgres { .. } => true,
+        }
+    }
+
     /// `sqlite` or `postgres`.
     pub fn engine(&self) -> &'static str {
         match &self.engine {

@@ -5,7 +5,7 @@
 
 use super::Pace;
 use super::measurement::{Latency, Results, Sample};
-use super::scenarios::{BULK, Engine, FEW_CUSTOMERS, sized_name, statistics_name};
+use super::scenarios::{BULK, Engine, FEW_CUSTOMERS, audit_name, sized_name, statistics_name};
 
 /// One promise and what was measured.
 pub struct Bar {
@@ -88,7 +88,22 @@ pub fn all(results: &Results, pace: Pace) -> Vec<Bar> {
     }
     bars.extend(of_ages(results, pace.most_decisions));
     bars.extend(of_numbers(results));
+    bars.extend(of_audit(results, pace.most_answers));
     bars
+}
+
+/// The bars about the audit log.
+fn of_audit(results: &Results, most_answers: u64) -> Vec<Bar> {
+    let of = |engine| {
+        let row = results.row(&audit_name(engine, most_answers));
+        let on_one_core = |sample: &Sample| Some(1e6 / sample.cpu);
+        Bar::new(
+            format!("audit verify, {engine}, {most_answers} records: records/s of one core"),
+            row.and_then(|row| row.median(on_one_core)),
+            Limit::AtLeast(300_000.0),
+        )
+    };
+    [Engine::Sqlite, Engine::Postgres].map(of).into()
 }
 
 /// The bars about numbers and deliveries.
@@ -251,6 +266,7 @@ mod tests {
             rounds: 0,
             most_customers: 1_000_000,
             most_decisions: 10_000_000,
+            most_answers: 1_000_000,
             sessions: 50_000,
         };
         let bars = all(&Results::default(), pace);

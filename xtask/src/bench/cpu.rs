@@ -26,6 +26,14 @@ pub fn own_seconds() -> f64 {
     own as f64 / rustix::param::clock_ticks_per_second() as f64
 }
 
+/// CPU seconds of the children of this process that have ended.
+pub fn ended_children_seconds() -> f64 {
+    let own = std::process::id();
+    let both = ticks_of(own, 4).unwrap_or(0);
+    let ended = both.saturating_sub(ticks_of(own, 2).unwrap_or(0));
+    ended as f64 / rustix::param::clock_ticks_per_second() as f64
+}
+
 /// The first `fields` of: user time, system time, and both of the children that ended.
 fn ticks_of(process: u32, fields: usize) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;

@@ -76,6 +76,8 @@ pub enum Records {
     Decisions(u64),
     /// So many open sessions of number verification; only requests are answered, nothing delivered
     Sessions(u64),
+    /// So many answered requests in the audit log
+    Answers(u64),
 }
 
 impl fmt::Display for Records {
@@ -85,6 +87,7 @@ impl fmt::Display for Records {
             Self::Ages(count) => write!(out, "{count} ages"),
             Self::Decisions(count) => write!(out, "{count} decisions"),
             Self::Sessions(count) => write!(out, "{count} sessions"),
+            Self::Answers(count) => write!(out, "{count} answers"),
         }
     }
 }
@@ -102,6 +105,7 @@ enum Action {
     Submit,
     NumberStatus,
     Deliver,
+    AuditVerify,
 }
 
 /// One measurement to make in each round.
@@ -113,7 +117,7 @@ pub struct Scenario {
 }
 
 /// Every scenario, baselines beside what is compared with them.
-pub fn all(most_customers: u64, most_decisions: u64) -> Vec<Scenario> {
+pub fn all(most_customers: u64, most_decisions: u64, most_answers: u64) -> Vec<Scenario> {
     let mut all = Vec::new();
     for connections in [16, 64, 256, 1000] {
         all.push(Scenario::bare(connections));
@@ -155,6 +159,9 @@ pub fn all(most_customers: u64, most_decisions: u64) -> Vec<Scenario> {
         }
         all.push(Scenario::server(engine, Action::Deliver, 1));
     }
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        all.push(Scenario::audit(engine, most_answers));
+    }
     all
 }
 
@@ -194,6 +201,7 @@ impl Scenario {
             Action::Submit => "submit",
             Action::NumberStatus => "number status",
             Action::Deliver => "deliver",
+            Action::AuditVerify => "audit verify",
         };
         let records = match action {
             Action::Check | Action::Update | Action::Bulk => Records::Customers(CUSTOMERS),
@@ -226,6 +234,16 @@ impl Scenario {
             name: statistics_name(engine, decisions),
             subject: Subject::Server(engine, Records::Decisions(decisions)),
             action: Action::AgeStatistics,
+            connections: 1,
+        }
+    }
+
+    /// `audit verify` over so many records.
+    fn audit(engine: Engine, answers: u64) -> Self {
+        Self {
+            name: audit_name(engine, answers),
+            subject: Subject::Server(engine, Records::Answers(answers)),
+            action: Action::AuditVerify,
             connections: 1,
         }
     }
@@ -263,6 +281,9 @@ impl Scenario {
             }
             Subject::Server(engine, records) if self.action == Action::Deliver => {
                 deliver(self, stage, engine, records, pace.sessions)
+            }
+            Subject::Server(engine, records) if self.action == Action::AuditVerify => {
+                verify_audit(stage, engine, records)
             }
             Subject::Server(engine, records) => {
                 let server = stage.server(engine, records)?;
@@ -385,6 +406,27 @@ fn deliver(
     Ok(Sample::of_rate(rate, used * 1e6 / counted))
 }
 
+/// Has the program check the audit log, beside the idle server. The rate is that of the whole
+/// command, start included; the CPU is the command's alone, so PostgreSQL's part is not in it.
+fn verify_audit(stage: &Stage, engine: Engine, records: Records) -> Result<Sample> {
+    let before = cpu::ended_children_seconds();
+    let began = Instant::now();
+    let output = stage
+        .server(engine, records)?
+        .command(["audit", "verify", "--json"])?;
+    let took = began.elapsed().as_secs_f64();
+    let used = cpu::ended_children_seconds() - before;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "the audit log is not intact: {said}"
+    );
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let checked = report.get("records").and_then(serde_json::Value::as_u64);
+    let checked = checked.unwrap_or_default() as f64;
+    Ok(Sample::of_rate(checked / took, used * 1e6 / checked))
+}
+
 /// Whether no delivery waits any more.
 fn is_empty(server: &Server) -> Result<bool> {
     let output = server.command([
@@ -406,6 +448,11 @@ pub fn sized_name(engine: Engine, customers: u64) -> String {
     format!("check {engine} {UNHURRIED} of {customers}")
 }
 
+/// The name of the scenario about the audit log.
+pub fn audit_name(engine: Engine, answers: u64) -> String {
+    format!("audit verify {engine} 1 of {answers}")
+}
+
 /// The name of the scenario about the number of decisions.
 pub fn statistics_name(engine: Engine, decisions: u64) -> String {
     format!("age statistics {engine} 1 of {decisions}")
@@ -420,7 +467,8 @@ impl Action {
                 _,
                 Records::Customers(customers)
                 | Records::Ages(customers)
-                | Records::Sessions(customers),
+                | Records::Sessions(customers)
+                | Records::Answers(customers),
             ) => customers,
             (_, Records::Decisions(_)) => 1,
         }
@@ -442,7 +490,7 @@ impl Action {
             Self::Initiate => {
                 Request::post(sessions::INITIATE_PATH, key, &sessions::initiation("new"))
             }
-            Self::NumberStatus | Self::Submit | Self::Deliver => {
+            Self::NumberStatus | Self::Submit | Self::Deliver | Self::AuditVerify => {
                 Request::get(&format!("/api/v1/verification/status/{SESSION}"), key)
             }
         }
@@ -457,9 +505,11 @@ impl Action {
             Self::VerifyAgain => "\"method\":\"cache\"",
             Self::AgeStatus => "\"verified\":true",
             Self::AgeStatistics => "\"successRate\"",
-            Self::Initiate | Self::NumberStatus | Self::Submit | Self::Deliver => {
-                "\"status\":\"pending\""
-            }
+            Self::Initiate
+            | Self::NumberStatus
+            | Self::Submit
+            | Self::Deliver
+            | Self::AuditVerify => "\"status\":\"pending\"",
         }
     }
 }

@@ -46,6 +46,12 @@ pub fn ages(port: u16, key: &str, customers: u64) -> Result<()> {
     each_once(port, request, "\"verified\":true", "age", customers)
 }
 
+/// Asks about so many customers, who are all unknown: so many records in the audit log.
+pub fn answers(port: u16, key: &str, count: u64) -> Result<()> {
+    let request = Request::post(CHECK_PATH, key, CHECK);
+    each_once(port, request, "\"customer_found\"", "answer", count)
+}
+
 /// Gives all customers a first proof; with `all_proofs` nine in ten a second, eight in ten a third.
 pub fn customers(port: u16, key: &str, customers: u64, all_proofs: bool) -> Result<()> {
     prove(port, key, "veriff", customers)?;

@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +97,7 @@ impl Stage {
                 seed::customers(port, &key, count, count <= ALL_PROOFS)?;
             }
             Records::Ages(count) => seed::ages(port, &key, count)?,
+            Records::Answers(count) => seed::answers(port, &key, count)?,
             Records::Decisions(count) => {
                 let postgres = database.as_deref().map(|url| (&self.postgres, url));
                 decisions::fill(&server, postgres, count)?;
@@ -225,6 +227,11 @@ impl Stage {
 }
 
 impl Seeded {
+    /// Runs a command of the program over its database.
+    pub fn command<const WORDS: usize>(&self, arguments: [&str; WORDS]) -> Result<Output> {
+        self.server.command(arguments)
+    }
+
     /// Port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.server.port()

@@ -12,16 +12,34 @@ use uuid::Uuid;
 pub enum Fault {
     /// A record is not the one that was committed.
     Changed(Place),
-    /// A record is missing.
-    Removed(Place),
+    /// Records are missing, from the first to the last of these positions.
+    Removed(Place, i64),
     /// A record stands where none was committed.
     Inserted(Place),
-    /// A whole batch is missing.
-    BatchRemoved(BatchPlace),
+    /// Whole batches are missing, from the first to the last of these numbers.
+    BatchesRemoved(BatchPlace, i64),
+    /// A batch stands where none was committed.
+    BatchInserted(BatchPlace),
     /// A batch does not agree with itself or with the one before it.
     BatchChanged(BatchPlace, &'static str),
     /// A stored value cannot even be read.
     Unreadable(BatchPlace, String),
+    /// A log lost its end.
+    TailRemoved {
+        /// The first batch that is missing.
+        first: BatchPlace,
+        /// The number of the last that was known.
+        last: i64,
+        /// The checkpoint that vouches for it.
+        checkpoint: i64,
+    },
+    /// A whole log is missing.
+    LogRemoved {
+        /// The log.
+        log: i64,
+        /// The newest checkpoint that vouches for it.
+        checkpoint: i64,
+    },
     /// A checkpoint vouches for a batch that is missing or another.
     Contradicted {
         /// The checkpoint.
@@ -31,8 +49,12 @@ pub enum Fault {
     },
     /// A checkpoint is missing or changed, or its signature does not hold.
     Checkpoint(i64, &'static str),
-    /// A signing key is not the one that its sealed half makes.
-    SigningKey(Uuid),
+    /// Checkpoints are missing, from the first to the last of these numbers.
+    CheckpointsRemoved(i64, i64),
+    /// A checkpoint that was kept elsewhere does not fit.
+    Kept(i64, &'static str),
+    /// A signing key is not what it was.
+    SigningKey(Uuid, &'static str),
 }
 
 /// Where a record stands.
@@ -46,8 +68,23 @@ pub struct Place {
     pub position: i64,
 }
 
+impl Place {
+    /// Reads `log.batch.position`; `None` when it is no place.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.splitn(3, '.').map(|number| {
+            let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+            number.parse().ok().filter(|_| digits)
+        });
+        Some(Self {
+            log: numbers.next()??,
+            batch: numbers.next()??,
+            position: numbers.next()??,
+        })
+    }
+}
+
 /// Which batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BatchPlace {
     /// The log.
     pub log: i64,
@@ -75,11 +112,36 @@ impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed(place) => write!(formatter, "{place} was changed"),
-            Self::Removed(place) => write!(formatter, "{place} was removed"),
+            Self::Removed(first, last) if first.position == *last => {
+                write!(formatter, "{first} was removed")
+            }
+            Self::Removed(first, last) => {
+                write!(formatter, "{first} and all up to {last} were removed")
+            }
             Self::Inserted(place) => write!(formatter, "{place} was inserted"),
-            Self::BatchRemoved(place) => write!(formatter, "{place} was removed"),
+            Self::BatchesRemoved(first, last) if first.batch == *last => {
+                write!(formatter, "{first} was removed")
+            }
+            Self::BatchesRemoved(first, last) => {
+                write!(formatter, "{first} and all up to {last} were removed")
+            }
+            Self::BatchInserted(place) => write!(formatter, "{place} was inserted"),
             Self::BatchChanged(place, what) => write!(formatter, "{place} was changed: {what}"),
             Self::Unreadable(place, what) => write!(formatter, "{place} cannot be read: {what}"),
+            Self::TailRemoved {
+                first,
+                last,
+                checkpoint,
+            } => write!(
+                formatter,
+                "{first} and all up to {last} were removed: checkpoint {checkpoint} vouches for them"
+            ),
+            Self::LogRemoved { log, checkpoint } => {
+                write!(
+                    formatter,
+                    "log {log} was removed: checkpoint {checkpoint} vouches for it"
+                )
+            }
             Self::Contradicted { checkpoint, place } => {
                 write!(
                     formatter,
@@ -87,7 +149,13 @@ impl fmt::Display for Fault {
                 )
             }
             Self::Checkpoint(number, what) => write!(formatter, "checkpoint {number}: {what}"),
-            Self::SigningKey(id) => write!(formatter, "signing key {id} was changed"),
+            Self::CheckpointsRemoved(first, last) => {
+                write!(formatter, "checkpoints {first} to {last} were removed")
+            }
+            Self::Kept(number, what) => {
+                write!(formatter, "checkpoint {number}, as kept elsewhere: {what}")
+            }
+            Self::SigningKey(id, what) => write!(formatter, "signing key {id}: {what}"),
         }
     }
 }
@@ -107,6 +175,8 @@ pub struct Report {
     pub retired: u64,
     /// Checkpoints.
     pub checkpoints: u64,
+    /// Checkpoints kept elsewhere, with which the log was compared.
+    pub kept: u64,
     /// Everything that does not fit; empty when all is well.
     pub faults: Vec<Fault>,
 }

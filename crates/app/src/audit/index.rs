@@ -8,9 +8,9 @@ use store::{Lane, Tx, Unit, Written};
 use crate::{App, Result};
 
 /// How many times as long as it has worked it rests, so that requests keep the database.
-const REST: u32 = 4;
+const REST: u32 = 20;
 
-/// Takes in every block that is complete; returns how many there were. Any number of instances may
+/// Takes in every block that is complete; returns how many pieces there were. Any number of instances may
 /// do it at once.
 ///
 /// # Errors
@@ -20,20 +20,20 @@ pub async fn extend_index(app: &App) -> Result<u64> {
         .store
         .read(|mut tx| Box::pin(async move { audit::logs(&mut tx).await }))
         .await?;
-    let mut blocks = 0;
+    let mut pieces = 0;
     for log in logs {
         loop {
             let began_at = app.clock.now();
             if !app.store.write(Extend { log }).await? {
                 break;
             }
-            blocks += 1;
+            pieces += 1;
             let worked = app.clock.now().duration_since(began_at);
             let worked = Duration::try_from(worked).unwrap_or_default();
             tokio::time::sleep(worked * REST).await;
         }
     }
-    Ok(blocks)
+    Ok(pieces)
 }
 
 struct Extend {

@@ -128,7 +128,7 @@ async fn page(
 ) -> store::Result<Vec<Found>> {
     // The tails are known before what is indexed is read: what is taken into the index meanwhile
     // is then met twice, and never missed.
-    let tails = audit_index::tails(tx).await?;
+    let tails = audit_index::tails(tx, filter).await?;
     let mut best = Best::new(count);
     for tail in tails {
         best.take(audit_index::search(tx, filter, tail, after, best.count()).await?);

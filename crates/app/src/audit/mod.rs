@@ -1,21 +1,30 @@
-//! Writing the audit log, checking it, and reading it out.
+//! Writing the audit log, checking it, proving what stands in it, and reading it out.
 
+mod announce;
 mod checkpoints;
 mod export;
 mod faults;
 mod floods;
 mod index;
 mod list;
+mod place;
+mod prove;
 mod reading;
 mod recorder;
+mod requests;
 mod retire;
+mod spans;
 mod verify;
 
+pub use announce::{Announce, Announcements, CHECKPOINT, Published, published};
 pub use checkpoints::Checkpoints;
 pub use export::{Export, Exported, ExportedRecord, Range};
 pub use faults::{BatchPlace, Fault, Place, Report};
 pub use index::extend_index;
 pub use list::{Cursor, Filter, Listed, Whom, list};
+pub use place::place_of;
+pub use prove::{Proven, keys, prove, prove_for};
 pub use recorder::{Draft, Recorder};
+pub use requests::places_of_request;
 pub use retire::{make_months, retire};
-pub use verify::{count, verify};
+pub use verify::{Kept, count, verify};

@@ -64,7 +64,8 @@ pub(super) async fn batch(store: &Store, log: i64, number: i64) -> Result<Option
     Ok(batch.filter(|batch| batch.number == number))
 }
 
-fn readable<T>(read: store::Result<T>) -> Result<Option<T>> {
+/// What was read; `None` when it is malformed, which is no reason to stop.
+pub(super) fn readable<T>(read: store::Result<T>) -> Result<Option<T>> {
     match read {
         Ok(read) => Ok(Some(read)),
         Err(StoreError::Corrupt { .. } | StoreError::Refused(_)) => Ok(None),

@@ -83,7 +83,10 @@ impl Recorder {
     pub async fn draft(&self, exchange: &Exchange) -> Result<Draft> {
         let caller = exchange.caller();
         let company = caller.map_or("", |caller| caller.company());
-        let key = self.keys.of_callers(company, exchange.at).await?;
+        let key = match exchange.client_key() {
+            Some(key) => key.clone(),
+            None => self.keys.of_callers(company, exchange.at).await?,
+        };
         let client = self.seal_client(&key, exchange, caller)?;
         let record = Record {
             at: exchange.at,

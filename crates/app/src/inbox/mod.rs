@@ -22,6 +22,7 @@ pub use clear::clear;
 pub use handler::{Event, Handled, Handler, Mark, Trouble};
 pub use manage::{Chosen, Listed, Replay, depth, find, list, replay, reveal};
 pub(crate) use receive::file;
+pub(crate) use receive::stream_index;
 pub use receive::{Bell, Incoming, Received, receive};
 pub use store::tables::inbox::{Depth, Status};
 pub use worker::{Settings, Worker, schedule};

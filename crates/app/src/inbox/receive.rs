@@ -3,7 +3,7 @@
 use domain::audit::Record;
 use domain::hook::Source;
 use domain::random::uuid_v7;
-use domain::seal::{BlindIndex, DataKey, WrappedKey};
+use domain::seal::{BlindIndex, DataKey, IndexKey, WrappedKey};
 use jiff::Timestamp;
 use store::tables::data_keys::{self, Purpose};
 use store::tables::inbox::{self, NewEvent};
@@ -118,12 +118,11 @@ impl Prepared {
         let (at, random) = (app.clock.now(), &*app.random);
         let id = uuid_v7(at, random);
         let (company, source) = (incoming.company, incoming.source);
-        let index = |kind: &str, name: &str| {
-            let name = format!("{}:{name}", source.as_str());
-            app.index_key.index(kind, &company, &name)
-        };
-        let key_index = index("inbox event", &incoming.name);
-        let stream = incoming.stream.map(|stream| index("inbox stream", &stream));
+        let key = &app.index_key;
+        let name = format!("{}:{}", source.as_str(), incoming.name);
+        let key_index = key.index("inbox event", &company, &name);
+        let stream = incoming.stream.as_deref();
+        let stream = stream.map(|stream| stream_index(key, &company, source, stream));
         let seal = |body: Vec<u8>| {
             let key = DataKey::generate(uuid_v7(at, random), random)?;
             let sealed = key.seal(place(&id), &body, random)?;
@@ -159,6 +158,17 @@ impl Prepared {
         }
         Ok(is_new)
     }
+}
+
+/// How the events of a stream are found.
+pub(crate) fn stream_index(
+    key: &IndexKey,
+    company: &str,
+    source: Source,
+    stream: &str,
+) -> BlindIndex {
+    let name = format!("{}:{stream}", source.as_str());
+    key.index("inbox stream", company, &name)
 }
 
 /// Stores the events that are new, and tells of it if there were any; returns how many.

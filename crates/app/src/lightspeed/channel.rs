@@ -49,7 +49,12 @@ pub(crate) async fn enqueue(
 
 /// In which stream the write-backs of an order wait.
 fn stream(order: &Order) -> Vec<u8> {
-    [LIGHTSPEED.as_bytes(), b" ", &orders::stream(order)].concat()
+    stream_of(&orders::stream(order))
+}
+
+/// The same, by the stream of what else happens to the order.
+pub(crate) fn stream_of(order: &[u8]) -> Vec<u8> {
+    [LIGHTSPEED.as_bytes(), b" ", order].concat()
 }
 
 /// Enqueues write-backs of orders that the shop shows wrongly, but of those that wait to be written

@@ -14,8 +14,8 @@ mod shop;
 mod sync;
 mod write_back;
 
-pub(crate) use channel::enqueue;
 pub use channel::{LIGHTSPEED, WriteBacks};
+pub(crate) use channel::{enqueue, stream_of};
 pub use envelope::{Envelope, OrderName};
 pub use gate::{Gate, Placement, Standing};
 pub use hook::LightspeedHooks;

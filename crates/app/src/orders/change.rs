@@ -107,6 +107,12 @@ impl<'a> Change<'a> {
         self.remind();
     }
 
+    /// Its customer is erased: nobody is left who could complete it.
+    pub fn erased(&mut self, request_id: &str) {
+        self.note(self.now, "erased", None, None);
+        self.happens(Occasion::Cancel, Some(request_id));
+    }
+
     fn begin_again(&mut self, missing: Missing) {
         self.order.missing = missing;
         self.order.reminded_at = None;
@@ -306,7 +312,12 @@ impl<'a> Change<'a> {
 
 /// What happens to an order is told in this stream, whoever its customer is by then.
 pub(crate) fn stream(order: &Order) -> Vec<u8> {
-    format!("order {} {}", order.company_id, order.order_id).into_bytes()
+    stream_of(&order.company_id, &order.order_id)
+}
+
+/// The same, by the company and the shop's number for the order.
+pub(crate) fn stream_of(company: &str, order_id: &str) -> Vec<u8> {
+    format!("order {company} {order_id}").into_bytes()
 }
 
 /// What the audit log calls it when an order comes to stand somewhere by itself.
@@ -333,7 +344,7 @@ fn in_words(missing: Missing) -> String {
 }
 
 /// What identifies an event's row.
-pub(super) fn event_row(order: Uuid, number: i64) -> Vec<u8> {
+pub(crate) fn event_row(order: Uuid, number: i64) -> Vec<u8> {
     [order.as_bytes().as_slice(), &number.to_be_bytes()].concat()
 }
 

@@ -7,6 +7,7 @@
 
 mod arrival;
 mod change;
+mod erased;
 mod event;
 mod letter;
 mod list;
@@ -23,7 +24,8 @@ mod subject;
 mod sweep;
 mod visit;
 
-pub(crate) use change::stream;
+pub(crate) use change::{event_row, stream, stream_of};
+pub(crate) use erased::cancel_all;
 pub use event::{CustomerVerified, Event, OrderMoved};
 pub use letter::OrderLetters;
 pub use list::{Cursor, Listed, list};

@@ -1,7 +1,7 @@
 //! Whom an order is about, looked up by our own name of it or by the shop's.
 
 use domain::contact::Email;
-use domain::seal::BlindIndex;
+use domain::seal::{BlindIndex, DataKey};
 use futures_util::FutureExt as _;
 use store::tables::companies;
 use store::tables::customers::{self, SealedAddress};
@@ -48,9 +48,14 @@ impl Subject {
         self.address.data_key.id
     }
 
+    /// The customer's data key.
+    pub fn key(&self, app: &App) -> Result<DataKey> {
+        Ok(app.key_ring.unwrap(&self.address.data_key)?)
+    }
+
     /// The customer's address.
     pub fn email(&self, app: &App) -> Result<Email> {
-        let key = app.key_ring.unwrap(&self.address.data_key)?;
+        let key = self.key(app)?;
         let plain = key.open(
             place(&self.address.email_index, "email"),
             &self.address.email,

@@ -110,6 +110,7 @@ pub async fn welcome(
     let subject = Subject::find(app, company, ticket.subject).await?;
     let subject = subject.ok_or_else(refused)?;
     exchange.note_subject(subject.order.order.email_index);
+    exchange.note_client_key(subject.key(app)?);
     let has_veriff = veriff.is_some_and(|veriff| veriff.company == company);
     Ok(Guest {
         visit: look(app, &subject, has_veriff, now).await?,

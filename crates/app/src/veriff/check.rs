@@ -99,7 +99,7 @@ mod tests {
         Session {
             id: Uuid::nil(),
             company_id: "default".to_owned(),
-            email_index: BlindIndex::from_bytes(&[0; 32]).unwrap(),
+            email_index: BlindIndex::from_bytes(&[0; 16]).unwrap(),
             data_key: Uuid::nil(),
             state,
             attempts: 1,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Digest, Month, merkle, sha256};
 
 /// Prefix of a head's hash, apart from those of leaves and nodes.
-const HEAD: &[u8] = &[0x02];
+const HEAD: u8 = 0x02;
 
 /// The end of a log: what the next batch builds on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,15 +48,18 @@ pub struct Batch {
 impl Batch {
     /// The head hash that the other fields call for.
     pub fn expected_head(&self) -> Digest {
-        sha256(&[
-            HEAD,
-            &self.log.to_be_bytes(),
-            &self.number.to_be_bytes(),
-            &self.size.to_be_bytes(),
-            &self.committed_at.as_microsecond().to_be_bytes(),
-            &self.previous,
-            &self.root,
-        ])
+        self.fields().head(self.root)
+    }
+
+    /// What its head covers beside its root.
+    pub fn fields(&self) -> BatchFields {
+        BatchFields {
+            log: self.log,
+            number: self.number,
+            size: self.size,
+            committed_at: self.committed_at,
+            previous: self.previous,
+        }
     }
 
     /// The month by which its records are kept.
@@ -76,6 +79,40 @@ impl Batch {
             batch: self.number,
             hash: self.head,
         }
+    }
+}
+
+/// What a head covers beside the root of its leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchFields {
+    /// The log it belongs to.
+    pub log: i64,
+    /// Its number in that log, counted from 1.
+    pub number: i64,
+    /// How many records it holds.
+    pub size: i64,
+    /// When it was closed.
+    pub committed_at: Timestamp,
+    /// The head hash of the batch before it.
+    pub previous: Digest,
+}
+
+impl BatchFields {
+    /// The head hash of a batch with these fields and this root.
+    pub fn head(&self, root: Digest) -> Digest {
+        let mut covered = Vec::with_capacity(97);
+        covered.push(HEAD);
+        for number in [
+            self.log,
+            self.number,
+            self.size,
+            self.committed_at.as_microsecond(),
+        ] {
+            covered.extend_from_slice(&number.to_be_bytes());
+        }
+        covered.extend_from_slice(&self.previous);
+        covered.extend_from_slice(&root);
+        sha256(&covered)
     }
 }
 

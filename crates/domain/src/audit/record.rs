@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Digest, merkle, sha256};
+use super::{Digest, LeafEncoder};
 use crate::seal::BlindIndex;
 
 /// One request, or one change of state, as it is kept. No field names a person:
@@ -49,50 +49,28 @@ pub struct Outcome {
 }
 
 impl Record {
-    /// The record's leaf hash. The encoding is fixed for ever: every field in the
-    /// order of the struct, integers as eight bytes (big-endian, two's
-    /// complement), texts and bytes behind their length as an integer, an absent
-    /// field as length −1.
+    /// The record's leaf hash: every field in the order of the struct, encoded as
+    /// [`LeafEncoder`] says.
     pub fn leaf(&self) -> Digest {
-        let mut encoded = Vec::with_capacity(384);
-        integer(&mut encoded, self.at.as_microsecond());
-        present(&mut encoded, self.request_id.as_bytes());
-        present(&mut encoded, self.company.as_bytes());
-        present(&mut encoded, self.credential.as_bytes());
-        present(&mut encoded, self.action.as_bytes());
-        optional(
-            &mut encoded,
+        let mut encoder = LeafEncoder::new();
+        encoder.integer(self.at.as_microsecond());
+        encoder.present(self.request_id.as_bytes());
+        encoder.present(self.company.as_bytes());
+        encoder.present(self.credential.as_bytes());
+        encoder.present(self.action.as_bytes());
+        encoder.optional(
             self.subject
                 .as_ref()
                 .map(|subject| subject.as_bytes().as_slice()),
         );
-        present(&mut encoded, self.outcome.code.as_bytes());
-        integer(&mut encoded, self.outcome.status);
-        integer(&mut encoded, self.latency);
-        integer(&mut encoded, self.occurrences);
-        optional(
-            &mut encoded,
-            self.data_key.as_ref().map(|key| key.as_bytes().as_slice()),
-        );
-        optional(&mut encoded, self.client.as_deref());
-        optional(&mut encoded, self.detail.as_ref().map(String::as_bytes));
-        sha256(&[merkle::LEAF, &encoded])
-    }
-}
-
-fn integer(encoded: &mut Vec<u8>, value: i64) {
-    encoded.extend_from_slice(&value.to_be_bytes());
-}
-
-fn present(encoded: &mut Vec<u8>, bytes: &[u8]) {
-    integer(encoded, i64::try_from(bytes.len()).unwrap_or(i64::MAX));
-    encoded.extend_from_slice(bytes);
-}
-
-fn optional(encoded: &mut Vec<u8>, bytes: Option<&[u8]>) {
-    match bytes {
-        Some(bytes) => present(encoded, bytes),
-        None => integer(encoded, -1),
+        encoder.present(self.outcome.code.as_bytes());
+        encoder.integer(self.outcome.status);
+        encoder.integer(self.latency);
+        encoder.integer(self.occurrences);
+        encoder.optional(self.data_key.as_ref().map(|key| key.as_bytes().as_slice()));
+        encoder.optional(self.client.as_deref());
+        encoder.optional(self.detail.as_ref().map(String::as_bytes));
+        encoder.finish()
     }
 }
 

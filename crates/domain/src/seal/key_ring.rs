@@ -44,6 +44,11 @@ impl KeyRing {
         })
     }
 
+    /// The name of the newest master key.
+    pub fn newest(&self) -> &str {
+        &self.newest.0
+    }
+
     /// Wraps a data key under the newest master key.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 pub mod ages;
 pub mod audit;
 pub mod companies;
+pub mod customers;
 pub mod deliveries;
 pub mod demo;
 pub mod doctor;
@@ -16,6 +17,7 @@ pub mod keys;
 pub mod lightspeed;
 pub mod migrate;
 pub mod output;
+pub mod seal;
 pub mod serve;
 pub mod session;
 pub mod square;
@@ -69,6 +71,9 @@ pub enum Command {
     /// Manage companies, their webhook address and its secret
     #[command(subcommand)]
     Companies(companies::CompaniesCommand),
+    /// Tell what is known of a customer, erase one, or keep one from being erased
+    #[command(subcommand)]
+    Customers(customers::CustomersCommand),
     /// Manage API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -93,9 +98,12 @@ pub enum Command {
     /// Ask Veriff for the decisions that no hook brought
     #[command(subcommand)]
     Veriff(veriff::VeriffCommand),
-    /// Check or export the audit log
+    /// Check the audit log, prove what stands in it, or export it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Put what is sealed under another master key
+    #[command(subcommand)]
+    Seal(seal::SealCommand),
     /// Check configuration, database and surroundings, and say what to put right
     Doctor(doctor::DoctorArguments),
     /// Take a tour of a server of its own, over real HTTP; nothing of it is kept
@@ -181,6 +189,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(&arguments, environment::load()?).await,
         Command::Migrate(_) => migrate::run(output, &environment::load()?).await,
         Command::Companies(command) => companies::run(command, output, &environment::load()?).await,
+        Command::Customers(command) => customers::run(command, output, &environment::load()?).await,
         Command::Keys(command) => keys::run(command, output, &environment::load()?).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Doctor(_) => doctor::run(output).await,
@@ -195,7 +204,8 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Square(command) => square::run(command, output, &environment::load()?).await,
         Command::Veriff(command) => veriff::run(command, output, &environment::load()?).await,
-        Command::Audit(command) => audit::run(command, output, &environment::load()?).await,
+        Command::Seal(command) => seal::run(command, output, &environment::load()?).await,
+        Command::Audit(command) => audit::run(command, output).await,
     }
 }
 

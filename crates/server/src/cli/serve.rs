@@ -15,9 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::failure::Failure;
-use super::{first_start, session};
+use super::{customers, first_start, session};
 use crate::ambient::SystemClock;
+use crate::checkpoint_file::CheckpointFile;
 use crate::config::Config;
+use crate::erasure_list::ErasureList;
 use crate::http::listener::{self, Options};
 use crate::http::tls::TlsReloader;
 use crate::integrations::{Integrations, gate};
@@ -76,6 +78,16 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     if let Some(listener) = scraped {
         tasks.spawn(serve_metrics(listener, options(&config), stop.clone()));
     }
+    let configured = config.checkpoints.file.as_deref();
+    let file = configured.filter(|_| arguments.role.works());
+    let file = file.map(CheckpointFile::new);
+    if let Some(file) = file.clone() {
+        tasks.spawn(runtime::publish_checkpoints(
+            app.clone(),
+            file,
+            stop.clone(),
+        ));
+    }
     if arguments.role.works() {
         runtime::start_workers(&app, &tasks, &stop);
         let integrations = Integrations::open(&config, &app.clock)?;
@@ -106,7 +118,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     stop.cancel();
     tasks.close();
     tasks.wait().await;
-    runtime::finish(&app).await;
+    runtime::finish(&app, file.as_ref()).await;
     session::close(app).await;
     tracing::info!("stopped");
     served
@@ -120,7 +132,11 @@ async fn start(config: &Config) -> Result<Arc<App>, Failure> {
         let applied = runtime::migrate(&location, runtime::START_PATIENCE).await?;
         tracing::debug!(applied, "database is up to date");
     }
-    runtime::open(config, &location, Connections::default()).await
+    let app = runtime::open(config, &location, Connections::default()).await?;
+    if let Some(path) = config.erasure_list.clone() {
+        customers::catch_up(&app, &ErasureList::at(path)).await?;
+    }
+    Ok(app)
 }
 
 /// The listener at `METRICS_BIND`, if there is to be one.

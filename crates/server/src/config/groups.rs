@@ -109,6 +109,8 @@ pub struct Tokens {
     pub issuer: Option<String>,
     /// The `aud` they must carry.
     pub audience: Option<String>,
+    /// The secret of our own before, whose tokens are still accepted.
+    pub previous_secret: Option<Secret>,
 }
 
 impl Tokens {
@@ -117,6 +119,7 @@ impl Tokens {
             jwks_url: read.optional(&settings::JWT_JWKS_URL),
             issuer: read.optional(&settings::JWT_ISSUER),
             audience: read.optional(&settings::JWT_AUDIENCE),
+            previous_secret: read.optional(&settings::JWT_PREVIOUS_SECRET),
         })
     }
 }
@@ -212,6 +215,24 @@ impl Orders {
             schedule: schedule.ok()?,
             agreement,
         })
+    }
+}
+
+/// Where checkpoints of the audit log are kept beside the database.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    /// A file that they are appended to.
+    pub file: Option<PathBuf>,
+    /// An address that they are sent to.
+    pub webhook_url: Option<Secret>,
+}
+
+impl Checkpoints {
+    pub(super) fn read(read: &mut Reader<'_>) -> Self {
+        Self {
+            file: read.optional(&settings::CHECKPOINT_FILE),
+            webhook_url: read.optional(&settings::CHECKPOINT_WEBHOOK_URL),
+        }
     }
 }
 

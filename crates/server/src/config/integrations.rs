@@ -28,6 +28,8 @@ pub struct Lightspeed {
     pub token: Secret,
     /// Signs its webhooks.
     pub client_secret: Secret,
+    /// Signs what was sent before the secret changed.
+    pub previous_client_secret: Option<Secret>,
     /// The fulfilment status of held orders.
     pub held_status: Option<String>,
     /// The fulfilment status of orders that were held and are released.
@@ -40,6 +42,7 @@ impl Lightspeed {
         let store_id = read.optional(&settings::LIGHTSPEED_STORE_ID);
         let token = read.optional(&settings::LIGHTSPEED_TOKEN);
         let client_secret = read.optional(&settings::LIGHTSPEED_CLIENT_SECRET);
+        let previous_client_secret = read.optional(&settings::LIGHTSPEED_PREVIOUS_CLIENT_SECRET);
         let held_status = read.optional(&settings::LIGHTSPEED_HELD_STATUS);
         let released_status = read.optional(&settings::LIGHTSPEED_RELEASED_STATUS);
         read.all_or_none(&[
@@ -58,6 +61,7 @@ impl Lightspeed {
             store_id: store_id?,
             token: token?,
             client_secret: client_secret?,
+            previous_client_secret,
             held_status,
             released_status,
         })

@@ -15,12 +15,14 @@ pub mod secrets;
 pub mod settings;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use domain::retention::Retention;
 use domain::span::Span;
 
-pub use groups::{Ages, Http, Limits, Mail, Orders, Storage, Telemetry, Tokens, Webhooks};
+pub use groups::{
+    Ages, Checkpoints, Http, Limits, Mail, Orders, Storage, Telemetry, Tokens, Webhooks,
+};
 pub use integrations::{BigQuery, Lightspeed, Square, Veriff};
 pub use kinds::{BaseUrl, DatabaseUrl, IdentityProofs, LogFormat};
 pub use problems::{Problem, Problems};
@@ -54,6 +56,10 @@ pub struct Config {
     pub orders: Orders,
     /// How long things are kept.
     pub retention: Retention,
+    /// Where checkpoints are kept beside the database.
+    pub checkpoints: Checkpoints,
+    /// Where the erasure list is written down.
+    pub erasure_list: Option<PathBuf>,
     /// Outgoing webhooks.
     pub webhooks: Webhooks,
     /// Outgoing mail.
@@ -110,6 +116,8 @@ impl Config {
         let session_ttl = read.value(&settings::SESSION_TTL);
         let orders = Orders::read(read);
         let retention = groups::retention(read);
+        let checkpoints = Checkpoints::read(read);
+        let erasure_list = read.optional(&settings::ERASURE_LIST_FILE);
         let webhooks = Webhooks::read(read);
         let mail = Mail::read(read);
         let telemetry = Telemetry::read(read);
@@ -131,6 +139,8 @@ impl Config {
             session_ttl: session_ttl?,
             orders: orders?,
             retention: retention?,
+            checkpoints,
+            erasure_list,
             webhooks: webhooks?,
             mail: mail?,
             telemetry: telemetry?,

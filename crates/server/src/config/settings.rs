@@ -165,6 +165,8 @@ settings! {
         INDEX_KEY: Secret = kinds::LONG_SECRET, Generated;
         /// Signs and checks the tokens of this installation (HS256).
         JWT_SECRET: Secret = kinds::LONG_SECRET, Generated;
+        /// The secret before, while `JWT_SECRET` is replaced: what it signed is still accepted.
+        JWT_PREVIOUS_SECRET: Secret = kinds::LONG_SECRET, Nothing("none");
     }
     Http {
         /// The address to listen on; `0.0.0.0` for every network.
@@ -243,6 +245,14 @@ settings! {
         RETENTION_MINIMUM: Span = kinds::SPAN, Default("2557d");
         /// How long number verifications that are over are kept, and what was sent and received.
         SESSION_RETENTION: Span = kinds::SPAN, Default("90d");
+        /// Each checkpoint of the audit log is appended to this file, as a line of JSON. Keep it where
+        /// those who can write to the database cannot.
+        CHECKPOINT_FILE: PathBuf = kinds::PATH, Nothing("none");
+        /// Each checkpoint of the audit log is sent to this address.
+        CHECKPOINT_WEBHOOK_URL: Secret = kinds::SECRET_URL, Nothing("none");
+        /// Where the names of destroyed data keys are written down, one erasure a line; read at the start, so
+        /// that a restored backup forgets again. Keep it apart from the backups.
+        ERASURE_LIST_FILE: PathBuf = kinds::PATH, Nothing("only `bonafide customers erasures`");
     }
     Webhooks {
         /// The longest wait for a receiver's answer.
@@ -281,6 +291,8 @@ settings! {
         LIGHTSPEED_TOKEN: Secret = kinds::TOKEN, Nothing("off");
         /// The client secret of the app, which signs its webhooks.
         LIGHTSPEED_CLIENT_SECRET: Secret = kinds::TOKEN, Nothing("off");
+        /// The client secret before, while the app changes to another one.
+        LIGHTSPEED_PREVIOUS_CLIENT_SECRET: Secret = kinds::TOKEN, Nothing("none");
         /// The fulfilment status of orders that must not ship. A change of status sends the customer a mail,
         /// unless the shop is told not to.
         LIGHTSPEED_HELD_STATUS: String = kinds::WORD, Nothing("the status is left alone");

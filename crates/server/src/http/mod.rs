@@ -3,7 +3,7 @@
 
 mod admin;
 mod ages;
-mod audit;
+pub mod audit;
 pub mod conventions;
 mod customers;
 mod docs;
@@ -32,6 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use conventions::{cors, edge};
 
+use crate::erasure_list::ErasureList;
 use crate::tokens::Tokens;
 
 /// What handlers work with.
@@ -46,6 +47,8 @@ pub struct Server {
     pub hooks: hooks::Hooks,
     /// Where customers show their ID, if configured.
     pub veriff: Option<app::veriff::Veriff>,
+    /// Where erasures are written down, if anywhere.
+    pub erasure_list: Option<ErasureList>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use metrics::{Counter, Histogram};
 use store::StoreWatch;
 
-use super::families::{AUDIT_BATCH, AUDIT_FAILURES, AUDIT_RECORDS, SPOILT_ROWS};
+use super::families::{
+    AUDIT_BATCH, AUDIT_FAILURES, AUDIT_RECORDS, CHECKPOINT_FILE_FAILURES, SPOILT_ROWS,
+};
 
 /// The tables whose rows are put aside when they cannot be read.
 const TABLES: [&str; 3] = ["deliveries", "inbox", "orders"];
@@ -14,6 +16,7 @@ struct Handles {
     records: Counter,
     failures: Counter,
     batch: Histogram,
+    file_failures: Counter,
     spoilt: [(&'static str, Counter); TABLES.len()],
 }
 
@@ -21,6 +24,7 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
     records: AUDIT_RECORDS.counter([]),
     failures: AUDIT_FAILURES.counter([]),
     batch: AUDIT_BATCH.histogram([]),
+    file_failures: CHECKPOINT_FILE_FAILURES.counter([]),
     spoilt: TABLES.map(|table| (table, SPOILT_ROWS.counter([table.into()]))),
 });
 
@@ -43,6 +47,11 @@ impl StoreWatch for Watch {
             counter.increment(1);
         }
     }
+}
+
+/// Counts that checkpoints could not be appended to their file.
+pub fn note_file_failure() {
+    HANDLES.file_failures.increment(1);
 }
 
 /// Makes the series exist before anything has happened: a rate needs something to rise from.

@@ -111,6 +111,13 @@ pub(super) const AUDIT_BATCH: Family = Family {
     help: "Audit records that were committed together in one batch.",
 };
 
+pub(super) const CHECKPOINT_FILE_FAILURES: Family = Family {
+    name: "bonafide_checkpoint_file_failures_total",
+    kind: Kind::Counter,
+    labels: &[],
+    help: "Times that checkpoints could not be appended to CHECKPOINT_FILE.",
+};
+
 pub(super) const SPOILT_ROWS: Family = Family {
     name: "bonafide_spoilt_rows_total",
     kind: Kind::Counter,
@@ -217,7 +224,7 @@ pub(super) const START_TIME: Family = Family {
 };
 
 /// All families.
-pub const ALL: [&Family; 24] = [
+pub const ALL: [&Family; 25] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &LIMIT_REFUSALS,
@@ -227,6 +234,7 @@ pub const ALL: [&Family; 24] = [
     &AUDIT_RECORDS,
     &AUDIT_FAILURES,
     &AUDIT_BATCH,
+    &CHECKPOINT_FILE_FAILURES,
     &SPOILT_ROWS,
     &AGE_VERIFICATIONS,
     &AGE_PROCESSING,

@@ -32,7 +32,8 @@ const LONGEST: usize = 8 * 1024;
 /// Checks and signs tokens.
 pub struct Tokens {
     signing: EncodingKey,
-    own: PinnedKey,
+    /// The key that signs, then those before it that are still accepted.
+    own: Vec<PinnedKey>,
     provider: Option<Arc<Jwks>>,
     expected: Expected,
 }
@@ -42,10 +43,17 @@ impl Tokens {
     pub fn new(secret: &[u8], provider: Option<Jwks>, expected: Expected) -> Self {
         Self {
             signing: EncodingKey::from_secret(secret),
-            own: PinnedKey::new(None, Algorithm::HS256, DecodingKey::from_secret(secret)),
+            own: vec![own_key(secret)],
             provider: provider.map(Arc::new),
             expected,
         }
+    }
+
+    /// The same, and tokens that were signed with the secret before are accepted too.
+    #[must_use]
+    pub fn with_previous(mut self, secret: &[u8]) -> Self {
+        self.own.push(own_key(secret));
+        self
     }
 
     /// What a presented token says, if its signature, its times, its issuer and
@@ -64,7 +72,11 @@ impl Tokens {
             return Err(Refusal::BadToken);
         }
         let payload = match header.alg {
-            Algorithm::HS256 => self.own.prove(token).map(Arc::new),
+            Algorithm::HS256 => self
+                .own
+                .iter()
+                .find_map(|key| key.prove(token))
+                .map(Arc::new),
             _ => self.proven_by_provider(token, &header, now).await,
         };
         let payload = payload.ok_or(Refusal::BadToken)?;
@@ -107,4 +119,9 @@ impl Tokens {
             }
         }
     }
+}
+
+/// A secret of ours, for HS256 and nothing else.
+fn own_key(secret: &[u8]) -> PinnedKey {
+    PinnedKey::new(None, Algorithm::HS256, DecodingKey::from_secret(secret))
 }

@@ -85,6 +85,7 @@ impl Office {
                 square: None,
                 count: bonafide::metrics::orders::count,
             },
+            announce_checkpoints: None,
         });
         Self(Arc::new(app.await.unwrap()))
     }
@@ -168,6 +169,7 @@ impl Office {
             &self.0.store,
             Some(&self.0.key_ring),
             Timestamp::UNIX_EPOCH,
+            &[],
             |_| {},
         )
         .await;

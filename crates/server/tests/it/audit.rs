@@ -1,7 +1,14 @@
 //! The audit log: one record for every request, and no answer without it.
 
+mod changes;
+pub mod grown;
+mod keys;
 mod months;
+mod oracle;
+mod proofs;
+mod publishing;
 mod search;
+mod tampering;
 
 use std::time::Duration;
 
@@ -28,7 +35,7 @@ flows!(
     tampering_is_found,
     what_is_written_meanwhile_is_not_taken_for_an_insertion,
     behind_an_unreadable_batch_checking_and_export_go_on,
-    records_that_cannot_be_read_do_not_hide_the_chain,
+    records_that_no_record_could_be_do_not_hide_the_chain,
     removing_all_checkpoints_is_found,
     a_signing_key_comes_with_its_first_checkpoint,
 );
@@ -451,7 +458,7 @@ async fn behind_an_unreadable_batch_checking_and_export_go_on(app: TestApp) {
     app.database().sql(&set_head(&head)).await;
 }
 
-async fn records_that_cannot_be_read_do_not_hide_the_chain(app: TestApp) {
+async fn records_that_no_record_could_be_do_not_hide_the_chain(app: TestApp) {
     let records = five_batches(&app).await;
     app.chores().await;
     let third = &records[2];
@@ -469,7 +476,7 @@ async fn records_that_cannot_be_read_do_not_hide_the_chain(app: TestApp) {
         .await;
     let faults = app.audit_faults().await;
     assert_eq!(faults.len(), 1, "{faults:?}");
-    assert!(faults[0].contains("cannot be read"), "{faults:?}");
+    assert!(faults[0].ends_with("was changed"), "{faults:?}");
     let grow = |by: i32| {
         let place = format!("log = {} AND batch = {}", third.log, third.batch);
         format!("UPDATE audit_batches SET size = size + {by} WHERE {place}")
@@ -477,7 +484,7 @@ async fn records_that_cannot_be_read_do_not_hide_the_chain(app: TestApp) {
     app.database().sql(&grow(1)).await;
     let faults = app.audit_faults().await;
     assert_eq!(faults.len(), 3, "{faults:?}");
-    assert!(faults[1].contains("its size is not"), "{faults:?}");
+    assert!(faults[0].contains("its size is not"), "{faults:?}");
     app.database().sql(&grow(-1)).await;
     let restore = format!(
         "{update} (SELECT subject FROM kept WHERE request_id = '{id}') WHERE request_id = '{id}'"

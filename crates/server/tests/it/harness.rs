@@ -186,11 +186,12 @@ impl TestApp {
             clock,
             random: Arc::new(SystemRandom),
             index_key: IndexKey::new(b"an index key for tests that has more than 32 bytes"),
-            key_ring: key_ring(),
+            key_ring: key_ring(&settings.master_keys),
             ages: settings.ages,
             numbers: settings.numbers,
             retention: settings.retention,
             orders: settings.orders,
+            announce_checkpoints: settings.announce_checkpoints,
         };
         let app = Arc::new(App::open(parts).await.unwrap());
         let quota = quota(&ground).await;
@@ -200,6 +201,7 @@ impl TestApp {
             tokens: settings.tokens,
             hooks: settings.hooks,
             veriff: settings.veriff,
+            erasure_list: settings.erasure_list,
             edge: settings.edge,
         });
         Self {
@@ -452,9 +454,14 @@ impl TestApp {
 
     /// What `audit verify` finds.
     pub async fn audit_faults(&self) -> Vec<String> {
-        let ring = key_ring();
+        self.verified_against(&[]).await
+    }
+
+    /// What `audit verify --checkpoints` finds.
+    pub async fn verified_against(&self, kept: &[app::audit::Kept]) -> Vec<String> {
+        let ring = key_ring(&[("k1", [0x42; 32]), ("k2", [0x43; 32])]);
         let kept_from = self.app.retention.must_be_kept_from(self.app.clock.now());
-        let report = app::audit::verify(&self.app.store, Some(&ring), kept_from, |_| {});
+        let report = app::audit::verify(&self.app.store, Some(&ring), kept_from, kept, |_| {});
         let faults = report.await.unwrap().faults;
         faults.iter().map(ToString::to_string).collect()
     }
@@ -475,8 +482,8 @@ pub fn key_id(key: &str) -> &str {
     key.split('_').nth(1).unwrap()
 }
 
-fn key_ring() -> KeyRing {
-    KeyRing::new([("k1", &[0x42; 32])]).unwrap()
+fn key_ring(keys: &[(&'static str, [u8; 32])]) -> KeyRing {
+    KeyRing::new(keys.iter().map(|(name, key)| (*name, key))).unwrap()
 }
 
 async fn quota(ground: &Ground) -> Arc<dyn Quota> {

@@ -56,7 +56,8 @@ CREATE INDEX audit_batches_by_time ON audit_batches (committed_at);
 -- and ends. Of a subject is known where each of its records stands.
 CREATE TABLE audit_indexed (
     log BIGINT NOT NULL PRIMARY KEY,
-    batch BIGINT NOT NULL
+    kinds_to BIGINT NOT NULL,
+    subjects_to BIGINT NOT NULL
 );
 CREATE TABLE audit_kinds (
     committed_from BIGINT NOT NULL,

@@ -44,7 +44,8 @@ CREATE INDEX audit_batches_by_time ON audit_batches (committed_at);
 -- and ends. Of a subject is known where each of its records stands.
 CREATE TABLE audit_indexed (
     log INTEGER NOT NULL PRIMARY KEY,
-    batch INTEGER NOT NULL
+    kinds_to INTEGER NOT NULL,
+    subjects_to INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE audit_kinds (
     committed_from INTEGER NOT NULL,

@@ -49,6 +49,8 @@ impl Connection {
         enter_wal(&raw)?;
         raw.pragma_update(None, "synchronous", "full")?;
         raw.pragma_update(None, "foreign_keys", true)?;
+        // What is deleted is overwritten: a destroyed key must not stay in a free page.
+        raw.pragma_update(None, "secure_delete", true)?;
         // 10 MiB, so that hot index pages stay; the rest is the kernel's.
         raw.pragma_update(None, "cache_size", -10_240)?;
         // 64 MiB of log between checkpoints: a page that changes often is copied back
@@ -88,6 +90,22 @@ impl Connection {
             rows.push(Row::Sqlite(values));
         }
         Ok(rows)
+    }
+
+    /// Hands each row of an answer to `visit` as it lies there, without a copy.
+    pub(crate) fn visit(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        mut visit: impl FnMut(&rusqlite::Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let sql = self.translated(sql);
+        let mut statement = self.raw.prepare_cached(&sql)?;
+        let mut found = statement.query(rusqlite::params_from_iter(values))?;
+        while let Some(row) = found.next()? {
+            visit(row)?;
+        }
+        Ok(())
     }
 
     /// Transaction control, which has no parameters and no dialect.

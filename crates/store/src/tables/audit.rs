@@ -1,10 +1,8 @@
-//! Reading the audit log, and its checkpoints. Records are written by the
-//! store's writers alone.
+//! Reading the audit log. Records are written by the store's writers alone.
 
-use domain::audit::{Batch, Checkpoint, Head, LogHead, Outcome, Record};
+use domain::audit::{Batch, LogHead, Outcome, Record};
 use domain::seal::BlindIndex;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::{Error, Result, Row, Tx};
 
@@ -21,17 +19,6 @@ pub struct Located {
     pub month: i64,
     /// The record.
     pub record: Record,
-}
-
-/// A checkpoint with its signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed {
-    /// What is stated.
-    pub checkpoint: Checkpoint,
-    /// The name of the key that signed.
-    pub signing_key: Uuid,
-    /// The signature.
-    pub signature: Vec<u8>,
 }
 
 /// Every log that has a batch or a record, by number. Logs are numbered from 1
@@ -145,45 +132,6 @@ pub async fn records(tx: &mut Tx<'_>, log: i64, from: i64, to: i64) -> Result<Ve
     .collect()
 }
 
-/// Inserts a checkpoint; `false` when another instance has made this number.
-///
-/// # Errors
-/// Those of the database.
-pub async fn insert_checkpoint(tx: &mut Tx<'_>, signed: &Signed) -> Result<bool> {
-    let checkpoint = &signed.checkpoint;
-    let inserted = tx
-        .execute(
-            "INSERT INTO audit_checkpoints (number, at, previous, heads, signing_key, signature) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            &[
-                checkpoint.number.into(),
-                checkpoint.at.into(),
-                (&checkpoint.previous).into(),
-                (&encode(&checkpoint.heads)).into(),
-                signed.signing_key.into(),
-                (&signed.signature).into(),
-            ],
-        )
-        .await?;
-    Ok(inserted == 1)
-}
-
-/// Up to `limit` checkpoints after number `after`, in order.
-///
-/// # Errors
-/// Those of the database.
-pub async fn checkpoints(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Signed>> {
-    tx.query(
-        "SELECT number, at, previous, heads, signing_key, signature FROM audit_checkpoints \
-         WHERE number > $1 ORDER BY number LIMIT $2",
-        &[after.into(), limit.into()],
-    )
-    .await?
-    .iter()
-    .map(signed)
-    .collect()
-}
-
 /// How many records the batches of all logs hold by their own account.
 ///
 /// # Errors
@@ -193,22 +141,6 @@ pub async fn committed_records(tx: &mut Tx<'_>) -> Result<i64> {
     tx.find(sql, &[])
         .await?
         .map_or(Ok(0), |row| row.int(0, "audit_batches.size"))
-}
-
-/// The newest checkpoint.
-///
-/// # Errors
-/// Those of the database.
-pub async fn newest_checkpoint(tx: &mut Tx<'_>) -> Result<Option<Signed>> {
-    tx.find(
-        "SELECT number, at, previous, heads, signing_key, signature FROM audit_checkpoints \
-         ORDER BY number DESC LIMIT 1",
-        &[],
-    )
-    .await?
-    .as_ref()
-    .map(signed)
-    .transpose()
 }
 
 fn batch(row: &Row) -> Result<Batch> {
@@ -262,58 +194,31 @@ pub(super) fn located(row: &Row) -> Result<Located> {
     })
 }
 
-fn signed(row: &Row) -> Result<Signed> {
-    Ok(Signed {
-        checkpoint: Checkpoint {
-            number: row.int(0, "audit_checkpoints.number")?,
-            at: row.time(1, "audit_checkpoints.at")?,
-            previous: row.array(2, "audit_checkpoints.previous")?,
-            heads: decode(&row.bytes(3, "audit_checkpoints.heads")?)?,
-        },
-        signing_key: row.uuid(4, "audit_checkpoints.signing_key")?,
-        signature: row.bytes(5, "audit_checkpoints.signature")?,
+/// The log, batch and position of a request's record of an action, among what was committed at
+/// `since` or later.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_since(
+    tx: &mut Tx<'_>,
+    since: Timestamp,
+    request_id: &str,
+    action: &str,
+) -> Result<Option<(i64, i64, i64)>> {
+    tx.find(
+        "SELECT r.log, r.batch, r.position FROM audit_batches b \
+         JOIN audit_records r ON r.log = b.log AND r.batch = b.batch \
+         WHERE b.committed_at >= $1 AND r.request_id = $2 AND r.action = $3 \
+         ORDER BY r.log, r.batch, r.position LIMIT 1",
+        &[since.into(), request_id.into(), action.into()],
+    )
+    .await?
+    .map(|row| {
+        Ok((
+            row.int(0, "audit_records.log")?,
+            row.int(1, "audit_records.batch")?,
+            row.int(2, "audit_records.position")?,
+        ))
     })
-}
-
-/// Heads are stored as log (8 bytes), batch (8 bytes) and digest (32 bytes) each.
-fn encode(heads: &[LogHead]) -> Vec<u8> {
-    heads
-        .iter()
-        .flat_map(|LogHead { log, head }| {
-            log.to_be_bytes()
-                .into_iter()
-                .chain(head.batch.to_be_bytes())
-                .chain(head.hash)
-        })
-        .collect()
-}
-
-fn decode(bytes: &[u8]) -> Result<Vec<LogHead>> {
-    let (heads, rest) = bytes.as_chunks::<48>();
-    if !rest.is_empty() {
-        return Err(Error::corrupt("audit_checkpoints.heads", "not whole heads"));
-    }
-    Ok(heads.iter().map(decode_head).collect())
-}
-
-fn decode_head(bytes: &[u8; 48]) -> LogHead {
-    let (numbers, digest) = bytes.split_at(16);
-    let number = |at: usize| {
-        let mut number = [0; 8];
-        for (to, from) in number.iter_mut().zip(numbers.iter().skip(at)) {
-            *to = *from;
-        }
-        i64::from_be_bytes(number)
-    };
-    let mut hash = [0; 32];
-    for (to, from) in hash.iter_mut().zip(digest) {
-        *to = *from;
-    }
-    LogHead {
-        log: number(0),
-        head: Head {
-            batch: number(8),
-            hash,
-        },
-    }
+    .transpose()
 }

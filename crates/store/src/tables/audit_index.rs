@@ -15,16 +15,31 @@ use crate::{Result, Row, Tx, Value};
 /// How many records a block has at least.
 const BLOCK: i64 = 2048;
 
-/// Takes the next block of a log into the index; `false` when its tail is too short for one.
+/// How many records' subjects are taken in at once: whoever waits for the writer of SQLite waits for
+/// no more than that.
+const SLICE: i64 = 256;
+
+/// Takes the next piece of a log into the index: the kinds of a block, or the subjects of a part of
+/// the last one. `false` when the subjects are all there and the tail is too short for a block.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn extend(tx: &mut Tx<'_>, log: i64) -> Result<bool> {
-    let indexed = lock(tx, log).await?;
-    let Some(block) = next_block(tx, log, indexed).await? else {
-        return Ok(false);
-    };
-    let (first, last) = (indexed + 1, block.last);
+    let (kinds_to, subjects_to) = lock(tx, log).await?;
+    if subjects_to < kinds_to {
+        let slice = next_run(tx, log, subjects_to, SLICE).await?;
+        let last = slice.map_or(kinds_to, |slice| slice.last.min(kinds_to));
+        return add_subjects(tx, log, subjects_to, last)
+            .await
+            .map(|()| true);
+    }
+    match next_run(tx, log, kinds_to, BLOCK).await? {
+        Some(block) => add_kinds(tx, log, kinds_to, &block).await.map(|()| true),
+        None => Ok(false),
+    }
+}
+
+async fn add_kinds(tx: &mut Tx<'_>, log: i64, after: i64, block: &Run) -> Result<()> {
     tx.execute(
         "INSERT INTO audit_kinds (committed_from, committed_to, log, first_batch, company_id, \
          action, outcome, from_batch, to_batch, at_from, at_to) SELECT CAST($4 AS BIGINT), \
@@ -33,66 +48,78 @@ pub async fn extend(tx: &mut Tx<'_>, log: i64) -> Result<bool> {
          WHERE log = $1 AND batch >= $2 AND batch <= $3 GROUP BY log, company_id, action, outcome",
         &[
             log.into(),
-            first.into(),
-            last.into(),
+            (after + 1).into(),
+            block.last.into(),
             block.committed_from.into(),
             block.committed_to.into(),
         ],
     )
     .await?;
+    let extended = "UPDATE audit_indexed SET kinds_to = $2 WHERE log = $1";
+    let values = [log.into(), block.last.into()];
+    tx.execute(extended, &values).await.map(drop)
+}
+
+async fn add_subjects(tx: &mut Tx<'_>, log: i64, after: i64, last: i64) -> Result<()> {
     tx.execute(
         "INSERT INTO audit_subjects (month, subject, log, batch, position) \
          SELECT month, subject, log, batch, position FROM audit_records \
-         WHERE log = $1 AND batch >= $2 AND batch <= $3 AND subject IS NOT NULL \
+         WHERE log = $1 AND batch > $2 AND batch <= $3 AND subject IS NOT NULL \
          ORDER BY month, subject, batch, position",
-        &[log.into(), first.into(), last.into()],
+        &[log.into(), after.into(), last.into()],
     )
     .await?;
-    let extended = "UPDATE audit_indexed SET batch = $2 WHERE log = $1";
-    tx.execute(extended, &[log.into(), last.into()]).await?;
-    Ok(true)
+    let extended = "UPDATE audit_indexed SET subjects_to = $2 WHERE log = $1";
+    let values = [log.into(), last.into()];
+    tx.execute(extended, &values).await.map(drop)
 }
 
-/// Through which batch a log is indexed; nobody else extends its index meanwhile.
-async fn lock(tx: &mut Tx<'_>, log: i64) -> Result<i64> {
-    let begin = "INSERT INTO audit_indexed (log, batch) VALUES ($1, 0) ON CONFLICT DO NOTHING";
+/// Through which batch the kinds and the subjects of a log are indexed; nobody else extends its index
+/// meanwhile.
+async fn lock(tx: &mut Tx<'_>, log: i64) -> Result<(i64, i64)> {
+    let begin = "INSERT INTO audit_indexed (log, kinds_to, subjects_to) VALUES ($1, 0, 0) \
+                 ON CONFLICT DO NOTHING";
     tx.execute(begin, &[log.into()]).await?;
-    let find = "SELECT batch FROM audit_indexed WHERE log = $1 FOR UPDATE";
-    tx.find(find, &[log.into()])
-        .await?
-        .map_or(Ok(0), |row| row.int(0, "audit_indexed.batch"))
+    let find = "SELECT kinds_to, subjects_to FROM audit_indexed WHERE log = $1 FOR UPDATE";
+    indexed_to(tx.find(find, &[log.into()]).await?.as_ref())
 }
 
-/// Where a block ends, and when the oldest and the newest of its batches were committed.
-struct Block {
+fn indexed_to(row: Option<&Row>) -> Result<(i64, i64)> {
+    let Some(row) = row else { return Ok((0, 0)) };
+    let kinds_to = row.int(0, "audit_indexed.kinds_to")?;
+    Ok((kinds_to, row.int(1, "audit_indexed.subjects_to")?))
+}
+
+/// Where a run of batches ends, and when the oldest and the newest of them were committed.
+struct Run {
     last: i64,
     committed_from: Timestamp,
     committed_to: Timestamp,
 }
 
-/// The block after a batch, if it is complete.
-async fn next_block(tx: &mut Tx<'_>, log: i64, after: i64) -> Result<Option<Block>> {
+/// The shortest run after a batch that has so many records, if there are so many.
+async fn next_run(tx: &mut Tx<'_>, log: i64, after: i64, enough: i64) -> Result<Option<Run>> {
     let batches = tx
         .query(
             "SELECT batch, size, committed_at FROM audit_batches WHERE log = $1 AND batch > $2 \
              ORDER BY batch LIMIT $3",
-            &[log.into(), after.into(), BLOCK.into()],
+            &[log.into(), after.into(), enough.into()],
         )
         .await?;
     let mut records = 0;
-    let mut block = Block {
+    let mut run = Run {
         last: after,
         committed_from: Timestamp::MAX,
         committed_to: Timestamp::MIN,
     };
     for row in &batches {
         let committed_at = row.time(2, "audit_batches.committed_at")?;
-        block.last = row.int(0, "audit_batches.batch")?;
-        block.committed_from = block.committed_from.min(committed_at);
-        block.committed_to = block.committed_to.max(committed_at);
+        run.last = row.int(0, "audit_batches.batch")?;
+        run.committed_from = run.committed_from.min(committed_at);
+        run.committed_to = run.committed_to.max(committed_at);
         records += row.int(1, "audit_batches.size")?;
-        if records >= BLOCK {
-            return Ok(Some(block));
+        if records >= enough {
+            return Ok(Some(run));
         }
     }
     Ok(None)
@@ -271,20 +298,20 @@ fn stretch(row: &Row) -> Result<Stretch> {
     })
 }
 
-/// What comes after the last block of each log.
+/// What of each log is not indexed yet for a filter.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn tails(tx: &mut Tx<'_>) -> Result<Vec<Stretch>> {
+pub async fn tails(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Stretch>> {
+    const FIND: &str = "SELECT kinds_to, subjects_to FROM audit_indexed WHERE log = $1";
     let mut tails = Vec::new();
     for LogHead { log, head } in audit::heads(tx).await? {
-        let row = tx
-            .find(
-                "SELECT batch FROM audit_indexed WHERE log = $1",
-                &[log.into()],
-            )
-            .await?;
-        let indexed = row.map_or(Ok(0), |row| row.int(0, "audit_indexed.batch"))?;
+        let row = tx.find(FIND, &[log.into()]).await?;
+        let (kinds_to, subjects_to) = indexed_to(row.as_ref())?;
+        let indexed = match filter.subject {
+            Some(_) => subjects_to,
+            None => kinds_to,
+        };
         if indexed < head.batch {
             tails.push(Stretch {
                 committed_to: Timestamp::MAX,

@@ -88,8 +88,8 @@ pub async fn find(tx: &mut Tx<'_>, company_id: &str, key: BlindIndex) -> Result<
     }))
 }
 
-/// Stores the answer, in the transaction that did the work; `false` when the key,
-/// as it was taken at `created_at`, is held no longer.
+/// Stores the answer and whom it is about, in the transaction that did the work; `false` when the
+/// key, as it was taken at `created_at`, is held no longer.
 ///
 /// # Errors
 /// Those of the database.
@@ -99,12 +99,13 @@ pub async fn complete(
     key: BlindIndex,
     created_at: Timestamp,
     answer: &SealedAnswer,
+    subject: Option<BlindIndex>,
     expires_at: Timestamp,
 ) -> Result<bool> {
     let completed = tx
         .execute(
-            "UPDATE idempotency_keys SET status = $4, data_key = $5, answer = $6, expires_at = $7 \
-             WHERE company_id = $1 AND key_index = $2 AND created_at = $3 AND status IS NULL",
+            "UPDATE idempotency_keys SET status = $4, data_key = $5, answer = $6, expires_at = $7, \
+             subject_index = $8 WHERE company_id = $1 AND key_index = $2 AND created_at = $3 AND status IS NULL",
             &[
                 company_id.into(),
                 key.as_bytes().into(),
@@ -113,6 +114,7 @@ pub async fn complete(
                 answer.data_key.into(),
                 (&answer.body).into(),
                 expires_at.into(),
+                subject.as_ref().map(|subject| subject.as_bytes().as_slice()).into(),
             ],
         )
         .await?;

@@ -256,6 +256,25 @@ pub async fn list_changeable_for_update(
     tx.query(sql, &values).await?.iter().map(order).collect()
 }
 
+/// The orders of a customer that are open, locked, the oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_open_for_update(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+) -> Result<Vec<Order>> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM orders o WHERE o.company_id = $1 AND o.email_index = $2 \
+         AND o.status IN ('held', 'expired', 'late') ORDER BY o.id FOR UPDATE"
+    );
+    let values = [company_id.into(), email_index.as_bytes().into()];
+    tx.query(sql, &values).await?.iter().map(order).collect()
+}
+
 /// The shop's numbers of a customer's orders that are open, the newest `count` of them, the oldest
 /// first.
 ///

@@ -12,8 +12,10 @@ pub struct SigningKey {
     pub public_key: Vec<u8>,
     /// The wrapped seed, and the key's name.
     pub wrapped: WrappedKey,
-    /// When it was made.
+    /// When it was made: at the time of the checkpoint that it was stored with.
     pub created_at: Timestamp,
+    /// The first checkpoint that it signs: 1, or the one after that which named it.
+    pub first_checkpoint: i64,
 }
 
 /// Inserts a key.
@@ -22,28 +24,30 @@ pub struct SigningKey {
 /// Those of the database.
 pub async fn insert(tx: &mut Tx<'_>, key: &SigningKey) -> Result<()> {
     tx.execute(
-        "INSERT INTO signing_keys (id, public_key, master_key, wrapped, created_at) \
-         VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO signing_keys \
+         (id, public_key, master_key, wrapped, created_at, first_checkpoint) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
         &[
             key.wrapped.id.into(),
             (&key.public_key).into(),
             (&key.wrapped.master_key).into(),
             (&key.wrapped.wrapped).into(),
             key.created_at.into(),
+            key.first_checkpoint.into(),
         ],
     )
     .await
     .map(drop)
 }
 
-/// All keys, newest first.
+/// All keys; the one that signs now first.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<SigningKey>> {
     tx.query(
-        "SELECT public_key, created_at, id, master_key, wrapped FROM signing_keys \
-         ORDER BY created_at DESC, id DESC",
+        "SELECT public_key, created_at, id, master_key, wrapped, first_checkpoint \
+         FROM signing_keys ORDER BY first_checkpoint DESC, id DESC",
         &[],
     )
     .await?
@@ -53,6 +57,7 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<SigningKey>> {
             public_key: row.bytes(0, "signing_keys.public_key")?,
             created_at: row.time(1, "signing_keys.created_at")?,
             wrapped: super::data_keys::from_row_at(row, 2)?,
+            first_checkpoint: row.int(5, "signing_keys.first_checkpoint")?,
         })
     })
     .collect()

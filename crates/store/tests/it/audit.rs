@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bonafide_store::tables::audit as table;
+use bonafide_store::tables::{audit as table, audit_leaves};
 use bonafide_store::{Store, StoreWatch};
 use domain::audit::{self, Head};
+use domain::seal::BlindIndex;
 use futures_util::future::join_all;
+use uuid::Uuid;
 
 use crate::ground::{Act, Ground, Step, contract, now, record};
 
@@ -15,6 +17,7 @@ contract!(
     who_watches_is_told_of_every_record_once,
     instances_chain_side_by_side,
     a_log_goes_on_where_it_ended,
+    leaves_are_hashed_as_records_lie_there,
 );
 
 /// Every batch follows the one before it and holds exactly its records; returns how many records.
@@ -152,4 +155,47 @@ async fn a_log_goes_on_where_it_ended(ground: Ground) {
         .number("SELECT COUNT(DISTINCT log) FROM audit_batches")
         .await;
     assert!(logs <= 4, "{logs} logs");
+}
+
+/// The leaves of all logs, computed from what is stored.
+async fn leaves(store: &Store) -> Vec<audit_leaves::StoredLeaf> {
+    let read = store.read(|mut tx| {
+        Box::pin(async move {
+            let mut leaves = Vec::new();
+            for log in table::logs(&mut tx).await? {
+                leaves.extend(audit_leaves::leaves(&mut tx, log, 0, i64::MAX).await?);
+            }
+            Ok(leaves)
+        })
+    });
+    read.await.unwrap()
+}
+
+async fn leaves_are_hashed_as_records_lie_there(ground: Ground) {
+    let store = ground.open().await;
+    let mut full = record("full");
+    full.subject = BlindIndex::from_bytes(&[7; 16]);
+    full.data_key = Some(Uuid::from_u128(1 << 90));
+    full.client = Some(vec![0, 159, 146, 150]);
+    full.detail = Some("Zoë 🦊".to_owned());
+    let records = [full, record("bare"), record("")];
+    for record in &records {
+        store.append(record.clone()).await.unwrap();
+    }
+    let before = leaves(&store).await;
+    let mut found: Vec<_> = before.iter().map(|stored| stored.leaf).collect();
+    let mut expected = records.map(|record| record.leaf()).to_vec();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    // What no record could be is still hashed.
+    ground
+        .sql("UPDATE audit_records SET at = 9223372036854775807 WHERE request_id = 'bare'")
+        .await;
+    let after = leaves(&store).await;
+    let changed = after
+        .iter()
+        .zip(&before)
+        .filter(|(after, before)| after != before);
+    assert_eq!(changed.count(), 1);
 }

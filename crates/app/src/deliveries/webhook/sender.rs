@@ -19,7 +19,7 @@ pub struct Message {
     pub id: String,
     /// `webhook-timestamp`: when this attempt is made.
     pub at: Timestamp,
-    /// `webhook-signature`, over the three others.
+    /// `webhook-signature`, over the three others; empty for a body that is signed itself.
     pub signature: String,
     /// The JSON to send.
     pub body: Vec<u8>,

@@ -130,6 +130,7 @@ async fn log(narrator: &mut Narrator, app: &App) -> Result<(), Failure> {
         &app.store,
         Some(&app.key_ring),
         app.retention.must_be_kept_from(app.clock.now()),
+        &[],
         |_| {},
     )
     .await

@@ -1,5 +1,6 @@
 //! Customers: is this customer bona fide, what has changed, and many at once.
 
+mod personal;
 mod routes;
 mod wire;
 

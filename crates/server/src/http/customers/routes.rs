@@ -9,7 +9,7 @@ use http::HeaderMap;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::wire;
+use super::{personal, wire};
 use crate::http::Shared;
 use crate::http::conventions::body::{Body, LARGE};
 use crate::http::conventions::customer::CheckAnswer;
@@ -28,6 +28,7 @@ pub fn routes() -> OpenApiRouter<Shared> {
             routes!(start_veriff),
             &[Code::NotConfigured],
         ))
+        .merge(personal::routes())
 }
 
 struct Check;

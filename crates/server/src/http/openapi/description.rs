@@ -40,6 +40,7 @@ pub fn description() -> OpenApi {
             session is told to the company's webhook as a signed `NumberEvent` \
             (Standard Webhooks)."),
         (name = "Ages", description = "Is this customer old enough?"),
+        (name = "Audit", description = "What stands in the audit log, and the proof that it does."),
         (name = "Tokens", description = "An API key in, a short-lived token out."),
         (name = "Administration", description = "Companies and keys: what the operator's commands \
             do, over HTTP. The scope `admin` is the operator's: it reaches every company."),

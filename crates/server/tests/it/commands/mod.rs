@@ -1,10 +1,12 @@
 //! The commands of the program, run as an operator runs them, on both databases.
 
+mod audit;
 mod credentials;
 mod deliveries;
 mod doctor;
 mod first_steps;
 mod inbox;
+mod seal;
 mod square;
 mod veriff;
 
@@ -57,11 +59,16 @@ impl Installation {
     /// Changes one stored word of one audit record behind the program's back.
     fn tamper(&self) {
         let sql = "UPDATE audit_records SET outcome = 'no' WHERE action = 'company.create'";
+        assert_eq!(self.execute(sql), 1);
+    }
+
+    /// Runs a statement behind the program's back; returns how many rows it changed.
+    fn execute(&self, sql: &str) -> usize {
         match &self.postgres {
             None => {
                 let file = self.server.directory().join("data/bonafide.db");
                 let database = rusqlite::Connection::open(file).unwrap();
-                assert_eq!(database.execute(sql, []).unwrap(), 1);
+                database.execute(sql, []).unwrap()
             }
             Some(database) => {
                 let psql = Command::new(postgres_directory().unwrap().join("psql"))
@@ -69,7 +76,9 @@ impl Installation {
                     .args(["--command", sql, "--dbname", database.url()])
                     .output()
                     .unwrap();
-                assert_eq!(String::from_utf8_lossy(&psql.stdout), "UPDATE 1\n");
+                // `UPDATE 1`, `DELETE 7`.
+                let said = String::from_utf8_lossy(&psql.stdout);
+                said.split_whitespace().last().unwrap().parse().unwrap()
             }
         }
     }
@@ -155,7 +164,14 @@ fn the_audit_log_is_checked(installation: &Installation) {
     let fine = installation.run(&verify).json();
     assert_eq!(
         names(&fine),
-        ["batches", "checkpoints", "faults", "logs", "records"]
+        [
+            "batches",
+            "checkpoints",
+            "faults",
+            "kept",
+            "logs",
+            "records"
+        ]
     );
     assert_eq!(fine["faults"], serde_json::json!([]));
     let records = fine["records"].as_u64().unwrap();

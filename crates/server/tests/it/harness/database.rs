@@ -57,6 +57,18 @@ impl Database {
         }
     }
 
+    /// The bytes of SQLite's file and of its write-ahead log; nothing of PostgreSQL's.
+    pub fn raw(&self) -> Vec<u8> {
+        let Place::Sqlite(_) = &self.place else {
+            return Vec::new();
+        };
+        let log = self.file().with_extension("db-wal");
+        [self.file(), log]
+            .iter()
+            .flat_map(|path| std::fs::read(path).unwrap_or_default())
+            .collect()
+    }
+
     fn file(&self) -> PathBuf {
         match &self.place {
             Place::Sqlite(directory) => directory.path().join(FILE),

@@ -20,6 +20,8 @@ pub const BASE_URL: &str = "https://verify.example.com";
 /// What an operator can configure, as far as the router sees it.
 #[derive(Clone)]
 pub struct Settings {
+    /// The master keys, the newest first.
+    pub master_keys: Vec<(&'static str, [u8; 32])>,
     /// The general limits.
     pub limits: Limits,
     /// For how long things are kept.
@@ -36,6 +38,9 @@ pub struct Settings {
     pub hooks: Hooks,
     /// Where customers show their ID.
     pub veriff: Option<app::veriff::Veriff>,
+    /// How checkpoints are told to whoever keeps them elsewhere.
+    pub announce_checkpoints: Option<app::audit::Announce>,
+    pub erasure_list: Option<bonafide::erasure_list::ErasureList>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -43,6 +48,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            master_keys: vec![("k1", [0x42; 32])],
             limits: Limits {
                 customers: limit("100/1m"),
                 initiate: limit("100/1h"),
@@ -68,6 +74,8 @@ impl Default for Settings {
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
             hooks: Hooks::default(),
             veriff: None,
+            announce_checkpoints: None,
+            erasure_list: None,
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),
                 require_https: false,

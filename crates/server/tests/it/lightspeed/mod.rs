@@ -129,6 +129,7 @@ pub fn configured(url: &str) -> Lightspeed {
         store_id: STORE.to_owned(),
         token: Secret::new(TOKEN),
         client_secret: Secret::new(CLIENT_SECRET),
+        previous_client_secret: None,
         held_status: None,
         released_status: None,
     }

@@ -47,7 +47,7 @@ async fn refusal(app: &TestApp, bearer: &str) -> String {
 }
 
 /// Claims of a good token that may ask about customers, for an hour from now.
-fn claims(app: &TestApp) -> Value {
+pub fn claims(app: &TestApp) -> Value {
     json!({
         "sub": "ann@example.com",
         "scope": "customers:read",

@@ -1,9 +1,12 @@
-//! `bonafide audit …`: checking the audit log and reading it out.
+//! `bonafide audit …`: checking the audit log, proving what stands in it, and reading it out.
+
+mod proofs;
 
 use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use app::App;
-use app::audit::{self, Export, Exported, ExportedRecord, Range, Report};
+use app::audit::{self, Export, Exported, ExportedRecord, Kept, Range, Report};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
@@ -13,15 +16,33 @@ use super::failure::Failure;
 use super::of_app;
 use super::output::{Output, counted};
 use super::session::with_app;
-use crate::config::Config;
+use crate::config::{Config, environment};
+use crate::http::audit::CheckpointDocument;
 
 /// The audit log.
 #[derive(Subcommand, Clone, Debug)]
 pub enum AuditCommand {
     /// Check that no record was changed, removed, inserted or reordered; exit code 1 if one was
-    Verify,
+    Verify(VerifyArguments),
     /// Print records as JSON, one a line, the oldest of each log first
     Export(ExportArguments),
+    /// Print the proof that a record is in the log, as JSON: one a line when a request has several
+    Prove(proofs::ProveArguments),
+    /// Check proofs, offline, with nothing but a public key; exit code 1 if one does not hold
+    Check(proofs::CheckArguments),
+    /// Print the public key that signs checkpoints
+    Key,
+    /// Have another key sign checkpoints; the key before signs that it is the next
+    RotateKey,
+}
+
+/// What to compare the log with.
+#[derive(Args, Clone, Debug, Default)]
+pub struct VerifyArguments {
+    /// A file of checkpoints that was kept elsewhere, as `CHECKPOINT_FILE` is written: what was cut
+    /// off or written anew since is found
+    #[arg(long, value_name = "FILE")]
+    pub checkpoints: Option<PathBuf>,
 }
 
 /// Which records to print; without a range, all of them.
@@ -39,10 +60,26 @@ pub struct ExportArguments {
 ///
 /// # Errors
 /// Why it was not done; for `verify` also that something was found.
-pub async fn run(command: AuditCommand, output: Output, config: &Config) -> Result<(), Failure> {
+pub async fn run(command: AuditCommand, output: Output) -> Result<(), Failure> {
+    match command {
+        // No configuration and no database: whoever checks a proof may have neither.
+        AuditCommand::Check(arguments) => proofs::check(&arguments, output),
+        command => of_database(command, output, &environment::load()?).await,
+    }
+}
+
+async fn of_database(
+    command: AuditCommand,
+    output: Output,
+    config: &Config,
+) -> Result<(), Failure> {
     with_app(config, async |app| match command {
-        AuditCommand::Verify => verify(app, output).await,
+        AuditCommand::Verify(arguments) => verify(app, &arguments, output).await,
         AuditCommand::Export(range) => export(app, &range).await,
+        AuditCommand::Prove(wanted) => proofs::prove(app, &wanted).await,
+        AuditCommand::Key => proofs::key(app, output).await,
+        AuditCommand::RotateKey => proofs::rotate_key(app, output).await,
+        AuditCommand::Check(arguments) => proofs::check(&arguments, output),
     })
     .await
 }
@@ -54,15 +91,21 @@ struct Verified {
     batches: u64,
     records: u64,
     checkpoints: u64,
+    kept: u64,
     faults: Vec<String>,
 }
 
-async fn verify(app: &App, output: Output) -> Result<(), Failure> {
+async fn verify(app: &App, arguments: &VerifyArguments, output: Output) -> Result<(), Failure> {
+    let kept = match &arguments.checkpoints {
+        Some(file) => kept(file)?,
+        None => Vec::new(),
+    };
     let bar = progress_bar(audit::count(&app.store).await.map_err(of_app)?);
     let report = audit::verify(
         &app.store,
         Some(&app.key_ring),
         app.retention.must_be_kept_from(app.clock.now()),
+        &kept,
         |records| {
             bar.set_position(records);
         },
@@ -81,6 +124,25 @@ async fn verify(app: &App, output: Output) -> Result<(), Failure> {
     }
 }
 
+/// The checkpoints of a file.
+fn kept(file: &Path) -> Result<Vec<Kept>, Failure> {
+    let text = proofs::read(file)?;
+    let lines = text.lines().zip(1_u64..);
+    let kept = lines.map(|(line, number)| {
+        let document: Option<CheckpointDocument> = serde_json::from_str(line).ok();
+        document
+            .and_then(|document| document.kept())
+            .ok_or_else(|| {
+                Failure::failed(format!(
+                    "line {number} of {} is no checkpoint",
+                    file.display()
+                ))
+                .with_hint("name a file that CHECKPOINT_FILE wrote, whole")
+            })
+    });
+    kept.collect()
+}
+
 /// Seen when a person watches; `indicatif` shows nothing on what is no terminal.
 fn progress_bar(records: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(records), ProgressDrawTarget::stderr());
@@ -96,15 +158,23 @@ fn verified(report: &Report) -> Verified {
         batches: report.batches,
         records: report.records,
         checkpoints: report.checkpoints,
+        kept: report.kept,
         faults: report.faults.iter().map(ToString::to_string).collect(),
     }
 }
 
 /// Every fault on a line of its own, then what was checked.
-pub(super) fn in_words(report: &Report) -> String {
+pub fn in_words(report: &Report) -> String {
     let faults = report.faults.iter().map(ToString::to_string);
+    let kept = match report.kept {
+        0 => String::new(),
+        kept => format!(
+            ", compared with {} kept elsewhere",
+            counted(kept, "checkpoint")
+        ),
+    };
     let checked = format!(
-        "checked {} in {} of {}, under {}",
+        "checked {} in {} of {}, under {}{kept}",
         counted(report.records, "record"),
         counted(report.batches, "batch"),
         counted(report.logs, "log"),

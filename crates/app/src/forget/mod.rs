@@ -1,0 +1,126 @@
+//! Forgetting a person, telling all that is known of one, and keeping one from being forgotten.
+//!
+//! A person is a customer, by e-mail address or phone number, with everything that hangs on the
+//! customer: evidence, orders, checks of age, number and identity, what came in about them, what is
+//! still to leave. Erasing is one transaction: what is about the person alone is deleted, what the
+//! company must keep leads to nobody any more, and every data key is destroyed, so that older copies
+//! of a row cannot be read either. Audit records stay as they were written: they hold keyed hashes,
+//! and addresses sealed under keys that are gone.
+//! Must not: revive anybody. Whoever comes again is a new person with a new key.
+
+mod again;
+mod erase;
+mod eraser;
+mod export;
+mod hold;
+
+pub use again::{Again, forget_again, list};
+pub use erase::{Receipt, erase};
+pub use eraser::Counts;
+pub use export::{Document, export};
+pub use hold::{Held, hold};
+pub use store::tables::erasures::Erasure;
+
+use domain::access::CompanyId;
+use domain::contact::{E164, Email};
+use domain::number::MobileNumber;
+use domain::seal::BlindIndex;
+use store::Tx;
+use store::tables::erasure::{self, Lock, Person};
+
+use crate::exchange::Exchange;
+use crate::{App, Code, Error, customers, numbers};
+
+/// Whom it is about; at least one of the two.
+#[derive(Clone)]
+pub struct Whom {
+    /// The e-mail address.
+    pub email: Option<Email>,
+    /// The phone number.
+    pub phone: Option<E164>,
+}
+
+/// The keyed hashes that somebody is looked up by.
+#[derive(Clone, Copy, Debug)]
+struct Indexes {
+    email: Option<BlindIndex>,
+    phone: Option<BlindIndex>,
+    number: Option<BlindIndex>,
+}
+
+impl Indexes {
+    /// Of somebody at a company; the exchange is about them.
+    fn of(app: &App, exchange: &Exchange, company: &CompanyId, whom: &Whom) -> Self {
+        let key = &app.index_key;
+        let number = whom.phone.as_ref();
+        let number = number.and_then(|phone| MobileNumber::parse(phone.as_str()).ok());
+        let indexes = Self {
+            email: whom
+                .email
+                .as_ref()
+                .map(|email| customers::email_index(key, company, email)),
+            phone: whom
+                .phone
+                .as_ref()
+                .map(|phone| customers::phone_index(key, company, phone)),
+            number: number.map(|number| numbers::number_index(key, company, &number)),
+        };
+        if let Some(subject) = indexes.email.or(indexes.phone) {
+            exchange.note_subject(subject);
+        }
+        indexes
+    }
+
+    /// The customer: by address, or else by phone number.
+    async fn find(
+        &self,
+        tx: &mut Tx<'_>,
+        company: &str,
+        lock: Lock,
+    ) -> store::Result<Result<Option<Person>, Refusal>> {
+        let email = match (self.email, self.phone) {
+            (Some(email), _) => Some(email),
+            (None, Some(phone)) => {
+                let found = erasure::list_by_phone(tx, company, phone).await?;
+                match found.as_slice() {
+                    [_, _, ..] => return Ok(Err(Refusal::Several)),
+                    found => found.first().copied(),
+                }
+            }
+            (None, None) => None,
+        };
+        Ok(Ok(match email {
+            Some(email) => erasure::find_person(tx, company, email, lock).await?,
+            None => None,
+        }))
+    }
+
+    /// All of them.
+    fn each(&self) -> impl Iterator<Item = BlindIndex> {
+        [self.email, self.phone, self.number].into_iter().flatten()
+    }
+}
+
+/// Why somebody is not erased, held or told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// Nothing is known of them.
+    Unknown,
+    /// The number is that of more than one.
+    Several,
+    /// A legal hold.
+    Held,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unknown => Self::new(Code::NotFound, "Nothing is known of this person."),
+            Refusal::Several => Self::new(
+                Code::Conflict,
+                "Several customers have this phone number; name the e-mail address.",
+            ),
+            Refusal::Held => Self::new(Code::LegalHold, "The customer is under legal hold."),
+        }
+    }
+}
