@@ -401,7 +401,7 @@ pub async fn poll_veriff(app: Arc<App>, veriff: Veriff, stop: CancellationToken)
         let polled = stop.run_until_cancelled(app::veriff::poll_due(&app, &veriff));
         match polled.await {
             Some(Ok(Polled {
-                cut_off: Some(problem),
+                problem: Some(problem),
                 ..
             })) => tracing::warn!(%problem, "missed decisions are not asked for"),
             Some(Err(error)) => {

@@ -12,7 +12,7 @@ use domain::order::{Missing, Status};
 use domain::standing::Proof;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use store::tables::veriff_sessions;
+use store::tables::veriff_sessions::{self, Session};
 
 use super::pen::Pen;
 use super::subject::Subject;
@@ -132,10 +132,8 @@ async fn look(app: &App, subject: &Subject, has_veriff: bool, now: Timestamp) ->
         let until = customer.age_verified_until;
         Pen::of(app).missing(&customer.standing, until, now)
     });
-    let check = match has_veriff {
-        true => Some(check(app, subject, now).await?),
-        false => None,
-    };
+    let shown = Documents::find(app, subject).await?;
+    let check = has_veriff.then(|| Check::of(shown.newest.as_ref(), order.placed_at, now));
     Ok(Visit {
         company_name: subject.company_name.clone(),
         order_id: order.order_id.clone(),
@@ -145,23 +143,40 @@ async fn look(app: &App, subject: &Subject, has_veriff: bool, now: Timestamp) ->
         agreement: app.orders.agreement.clone(),
         identity: Identity {
             check,
-            // Whose document says too young is not asked what they say themselves.
-            by_age: app.ages.proves_identity && check != Some(Check::TooYoung),
+            // Whose document says too young is not asked what they say themselves, for whatever order.
+            by_age: app.ages.proves_identity && !shown.says_too_young,
             minimum_age: app.ages.age.minimum(),
         },
     })
 }
 
-/// Where the customer's ID check stands.
-async fn check(app: &App, subject: &Subject, now: Timestamp) -> Result<Check> {
-    let order = &subject.order.order;
-    let (company, index) = (order.company_id.clone(), order.email_index);
-    let newest = app.store.read(move |mut tx| {
-        let company = company.clone();
-        async move { veriff_sessions::find_newest(&mut tx, &company, index).await }.boxed()
-    });
-    // What is of somebody who had this address before is not this customer's.
-    let own = |session: &veriff_sessions::Session| session.data_key == subject.data_key();
-    let newest = newest.await?.filter(own);
-    Ok(Check::of(newest.as_ref(), order.placed_at, now))
+/// What is known of the customer by the documents they have shown.
+struct Documents {
+    /// The newest session.
+    newest: Option<Session>,
+    /// Whether the last document that tells says that they are too young.
+    says_too_young: bool,
+}
+
+impl Documents {
+    async fn find(app: &App, subject: &Subject) -> Result<Self> {
+        let order = &subject.order.order;
+        let (company, index) = (order.company_id.clone(), order.email_index);
+        let key = subject.data_key();
+        let found = app.store.read(move |mut tx| {
+            let company = company.clone();
+            async move {
+                let newest = veriff_sessions::find_newest(&mut tx, &company, index).await?;
+                let on_age =
+                    veriff_sessions::find_newest_on_age(&mut tx, &company, index, key).await?;
+                Ok(Self {
+                    // What is of somebody who had this address before is not this customer's.
+                    newest: newest.filter(|session| session.data_key == key),
+                    says_too_young: on_age.is_some_and(|session| session.is_too_young()),
+                })
+            }
+            .boxed()
+        });
+        Ok(found.await?)
+    }
 }

@@ -1,5 +1,6 @@
 //! Asking for decisions that no hook brought. What is answered goes into the inbox under the name
 //! that a hook would have given it, and from there the same way.
+//! Must not: let one session that Veriff answers badly keep the others from their turn.
 
 use domain::veriff::next_poll;
 use jiff::Timestamp;
@@ -13,6 +14,10 @@ use crate::{App, Result, inbox};
 /// How many sessions are taken at once.
 const BATCH: i64 = 20;
 
+/// After how many sessions in a row without any answer Veriff is away, and not only unable to answer
+/// about one of them.
+const PATIENCE: u32 = 3;
+
 /// What asking has come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Polled {
@@ -22,8 +27,8 @@ pub struct Polled {
     pub decided: u64,
     /// Decisions of which nothing had told.
     pub filed: u64,
-    /// Why it was cut off, if it was; what is left comes the next time.
-    pub cut_off: Option<VeriffProblem>,
+    /// What kept it from hearing of every session, if anything did; what is left comes the next time.
+    pub problem: Option<VeriffProblem>,
 }
 
 /// Asks about every session that is due.
@@ -53,7 +58,7 @@ pub async fn sync(app: &App, exchange: &Exchange, veriff: &Veriff) -> Result<Pol
 }
 
 async fn poll(app: &App, veriff: &Veriff, wanted: Wanted) -> Result<Polled> {
-    let mut polled = Polled::default();
+    let (mut polled, mut unanswered) = (Polled::default(), 0);
     loop {
         let claim = Claim {
             company: veriff.company.clone(),
@@ -65,8 +70,14 @@ async fn poll(app: &App, veriff: &Veriff, wanted: Wanted) -> Result<Polled> {
             return Ok(polled);
         }
         for session in &sessions {
-            if let Err(problem) = ask(app, veriff, session, &mut polled).await? {
-                polled.cut_off = Some(problem);
+            let asked = ask(app, veriff, session, &mut polled).await?;
+            polled.problem = asked.err().or(polled.problem);
+            unanswered = match asked {
+                Err(VeriffProblem::Silent) => unanswered + 1,
+                Ok(()) | Err(VeriffProblem::Garbled | VeriffProblem::Unsigned) => 0,
+                Err(_) => PATIENCE,
+            };
+            if unanswered == PATIENCE {
                 return Ok(polled);
             }
         }

@@ -59,7 +59,7 @@ async fn sync(app: &Arc<App>, output: Output, config: &Config) -> Result<(), Fai
     // What was filed is processed here and now, beside a server or without one.
     let mut worker = integrations.worker(config, app, &gate(app));
     worker.run_due().await.map_err(of_app)?;
-    if let Some(problem) = polled.cut_off {
+    if let Some(problem) = polled.problem {
         return Err(Failure::failed(problem.to_string()).with_hint(hint(problem)));
     }
     let depth = inbox::depth(app).await.map_err(of_app)?;

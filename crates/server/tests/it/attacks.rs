@@ -1,6 +1,7 @@
 //! Attacks on number verification and deliveries: each of them worked once.
 
 mod shops;
+mod vendors;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

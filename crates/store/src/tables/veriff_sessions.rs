@@ -5,7 +5,7 @@
 //! customer.
 
 use domain::seal::BlindIndex;
-use domain::veriff::{Decided, Status, Verdict};
+use domain::veriff::{Decided, Reason, Status, Verdict};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -74,6 +74,12 @@ impl Session {
     /// Whether the decision that stands gave the proof.
     pub fn has_given(&self) -> bool {
         self.verdict.as_deref() == Some(Verdict::Approved.as_str())
+    }
+
+    /// Whether its document says that the customer is too young.
+    pub fn is_too_young(&self) -> bool {
+        let too_young = Verdict::Refused(Reason::TooYoung);
+        self.verdict.as_deref() == Some(too_young.as_str())
     }
 }
 
@@ -193,6 +199,34 @@ pub async fn find_newest(
         "WHERE company_id = $1 AND email_index = $2 ORDER BY created_at DESC, id DESC LIMIT 1"
     );
     let values: [Value<'_>; 2] = [company_id.into(), email_index.as_bytes().into()];
+    let found = tx.find(FIND, &values).await?;
+    found.as_ref().map(session).transpose()
+}
+
+/// The session of a customer whose document said last how old its holder is: old enough, or too
+/// young. That was so under the customer's data key; who was erased and came again has another.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_newest_on_age(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+    data_key: Uuid,
+) -> Result<Option<Session>> {
+    const FIND: &str = concat!(
+        select!(),
+        "WHERE company_id = $1 AND email_index = $2 AND data_key = $3 AND verdict IN ($4, $5) \
+         ORDER BY decided_at DESC, id DESC LIMIT 1"
+    );
+    let [young, old] = [Verdict::Refused(Reason::TooYoung), Verdict::Approved];
+    let values: [Value<'_>; 5] = [
+        company_id.into(),
+        email_index.as_bytes().into(),
+        data_key.into(),
+        young.as_str().into(),
+        old.as_str().into(),
+    ];
     let found = tx.find(FIND, &values).await?;
     found.as_ref().map(session).transpose()
 }

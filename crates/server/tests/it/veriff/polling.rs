@@ -68,7 +68,7 @@ async fn a_run_asks_about_every_session_once(app: TestApp) {
     stage.office.asked();
     stage.app.advance(HOUR);
     let polled = run(&stage).await;
-    assert_eq!((polled.asked, polled.cut_off), (45, None));
+    assert_eq!((polled.asked, polled.problem), (45, None));
     let mut paths: Vec<_> = stage
         .office
         .asked()
@@ -88,7 +88,7 @@ async fn a_veriff_that_is_away_cuts_a_run_off(app: TestApp) {
         .office
         .decide(&session, decision(&session, &reference, "approved", AT));
     stage.office.be(Mood::Status(503));
-    assert_eq!(run(&stage).await.cut_off, Some(VeriffProblem::Silent));
+    assert_eq!(run(&stage).await.problem, Some(VeriffProblem::Silent));
     stage.app.advance(HOUR);
     assert_eq!(run(&stage).await.filed, 1);
     stage.work().await;
@@ -108,7 +108,7 @@ async fn what_veriff_has_not_signed_is_not_believed(app: TestApp) {
         .office
         .decide(&session, decision(&session, &reference, "approved", AT));
     stage.office.be(Mood::Forged);
-    assert_eq!(run(&stage).await.cut_off, Some(VeriffProblem::Unsigned));
+    assert_eq!(run(&stage).await.problem, Some(VeriffProblem::Unsigned));
     let another = decision("of-somebody", &reference, "approved", AT);
     for text in ["", "[]", "{}", &another.to_string()] {
         stage.office.be(Mood::Text(text.to_owned()));
