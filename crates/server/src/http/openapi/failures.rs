@@ -123,7 +123,6 @@ fn example(surface: Surface, code: Code) -> Error {
         Code::SessionClosed => "This session has been verified, or has failed.",
         Code::SessionExpired => "The time of this session is over.",
         Code::Gone => "It has ended.",
-        Code::LegalHold => "The customer is under legal hold.",
         Code::PayloadTooLarge => "The body is too large.",
         Code::UnsupportedMediaType => "The body must be sent as Content-Type: application/json.",
         Code::IdempotencyKeyReused => "This Idempotency-Key was used with another request.",
