@@ -68,9 +68,7 @@ impl Proving {
             ..self.customer(&key, evidence, &standing)
         };
         if customers::insert(tx, &customer).await? {
-            let phone = self.phone.as_ref().map(|(index, _)| *index);
-            self.notice(tx, phone, &Standing::default(), &standing)
-                .await?;
+            self.notice(tx, &Standing::default(), &standing).await?;
             return Ok(applied);
         }
         Err(store::Error::Conflict("customer created elsewhere".into()))
@@ -118,9 +116,7 @@ impl Proving {
             now: self.now,
         };
         let mut news = orders::look_again(&self.pen, tx, &proofs).await?;
-        let phone = self.phone.as_ref().map(|(index, _)| *index);
-        let phone = phone.or(known.phone_index);
-        news.enqueued |= self.notice(tx, phone, &stood, &known.standing).await?;
+        news.enqueued |= self.notice(tx, &stood, &known.standing).await?;
         Ok((applied, news))
     }
 
@@ -128,14 +124,12 @@ impl Proving {
     async fn notice(
         &self,
         tx: &mut Tx<'_>,
-        phone_index: Option<BlindIndex>,
         before: &Standing,
         after: &Standing,
     ) -> store::Result<bool> {
         let changed = Changed {
             company: self.company.as_str(),
             email_index: self.email_index,
-            phone_index,
             is_id: before.veriff.given != after.veriff.given,
             now: self.now,
         };

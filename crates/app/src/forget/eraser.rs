@@ -101,8 +101,7 @@ impl Eraser {
             news = self.customer(tx, person, &mut counts, &mut keys).await?;
         }
         if let Some(email) = indexes.email {
-            self.linked(tx, email, indexes.phone, &mut counts, &mut keys)
-                .await?;
+            self.linked(tx, email, &mut counts, &mut keys).await?;
         }
         let company = self.company.as_str();
         if let Some(number) = indexes.number {
@@ -158,7 +157,6 @@ impl Eraser {
         &self,
         tx: &mut Tx<'_>,
         email: BlindIndex,
-        phone: Option<BlindIndex>,
         counts: &mut Counts,
         keys: &mut Vec<Uuid>,
     ) -> store::Result<()> {
@@ -173,7 +171,7 @@ impl Eraser {
         let ages = erasure::ages(tx, company, email, nobody).await?;
         counts.age_customers = ages.len() as u64;
         keys.extend(ages);
-        let (customers, square) = erasure::square(tx, company, email, phone).await?;
+        let (customers, square) = erasure::square(tx, company, email).await?;
         counts.square_customers = customers;
         keys.extend(square);
         Ok(())

@@ -11,7 +11,7 @@ use domain::seal::BlindIndex;
 use jiff::Timestamp;
 use store::tables::customers::{self, ForUpdate};
 use store::tables::square_carries::{self, Carry};
-use store::tables::square_customers::{self, Owner, SquareCustomer};
+use store::tables::square_customers::{self, SquareCustomer};
 use store::{Lane, Tx, Unit, Written};
 
 use super::hold::Hold;
@@ -131,9 +131,8 @@ impl Lines {
     async fn read(tx: &mut Tx<'_>, carry: &Carry) -> store::Result<Self> {
         let (company, from) = (carry.company_id.as_str(), carry.email_index);
         let mut lines = BTreeMap::from([(from, Line::default())]);
-        let number = square_customers::find_number(tx, company, from).await?;
-        for holder in square_customers::list_holders(tx, company, from, number).await? {
-            if let Some(owner) = square_customers::find_owner(tx, company, holder.owner()).await? {
+        for holder in square_customers::list_holders(tx, company, from).await? {
+            if let Some(owner) = holder.subject_index {
                 lines.entry(owner).or_default().tied.push(holder);
             }
         }
@@ -155,12 +154,9 @@ async fn merged(
     company: &str,
     owner: BlindIndex,
 ) -> store::Result<BTreeSet<BlindIndex>> {
-    let number = square_customers::find_number(tx, company, owner).await?;
-    let line = square_customers::list_merged(tx, company, owner, number).await?;
-    let mut merged = BTreeSet::new();
-    for customer in &line {
-        merged.extend(square_customers::find_owner(tx, company, customer.owner()).await?);
-    }
+    let line = square_customers::list_merged(tx, company, owner).await?;
+    let owners = line.iter().filter_map(|customer| customer.subject_index);
+    let mut merged: BTreeSet<_> = owners.collect();
     merged.remove(&owner);
     Ok(merged)
 }
@@ -254,7 +250,7 @@ impl CarryOne {
         owner: BlindIndex,
         line: &Line,
     ) -> store::Result<Option<ForUpdate>> {
-        let is_owner = |one: &&SquareCustomer| one.owner() == Owner::Address(owner);
+        let is_owner = |one: &&SquareCustomer| one.subject_index == Some(owner);
         let Some(tied) = line.tied.iter().find(is_owner) else {
             return Ok(None);
         };

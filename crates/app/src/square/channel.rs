@@ -115,7 +115,7 @@ async fn look(
     let Some(contact) = Contact::open(pen, tx, &customer).await? else {
         return Ok(None);
     };
-    let has_id = match square_customers::find_owner(tx, company, customer.owner()).await? {
+    let has_id = match customer.subject_index {
         Some(owner) => square_customers::has_id(tx, company, owner).await?,
         None => false,
     };

@@ -89,7 +89,7 @@ impl Hold<'_> {
         self.update(tx, &key, known, &held, last).await?;
         let is_id = known.standing.veriff.given != held.veriff.given;
         let mut news = self.follow_up(tx, &key, known, &held).await?;
-        news.enqueued |= is_id && self.show(tx, known).await?;
+        news.enqueued |= is_id && self.show(tx).await?;
         news.records.push(self.record(&known.standing, &held));
         Ok(news)
     }
@@ -196,7 +196,7 @@ impl Hold<'_> {
         orders::look_again(self.pen, tx, &proofs).await
     }
 
-    async fn show(&self, tx: &mut Tx<'_>, known: &ForUpdate) -> store::Result<bool> {
+    async fn show(&self, tx: &mut Tx<'_>) -> store::Result<bool> {
         let shows = self.pen.policy.square.as_ref();
         if !shows.is_some_and(|policy| policy.shows) {
             return Ok(false);
@@ -204,7 +204,6 @@ impl Hold<'_> {
         let changed = Changed {
             company: self.company,
             email_index: self.email_index,
-            phone_index: known.phone_index,
             is_id: true,
             now: self.now,
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::seal::BlindIndex;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use store::tables::square_customers::{Owner, SquareCustomer};
+use store::tables::square_customers::SquareCustomer;
 use store::{Lane, Tx, Unit, Written};
 
 use super::facts::{ByCustomer, of_event};
@@ -133,12 +133,12 @@ impl Unit for Learn {
 impl Learn {
     /// What became of it, in one word.
     fn word(&self, learnt: &Learnt, known: Option<&SquareCustomer>) -> &'static str {
-        let owner = known.map_or(Owner::Nobody, SquareCustomer::owner);
+        let owner = known.and_then(|known| known.subject_index);
         match (learnt.changed, owner) {
             (0, _) => "stale",
             _ if self.is_merge => "merged",
             _ if self.is_deletion => "unlinked",
-            (_, Owner::Nobody) => "no_contact",
+            (_, None) => "no_contact",
             _ => "linked",
         }
     }

@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use store::Tx;
 use store::tables::customers;
 use store::tables::square_carries;
-use store::tables::square_customers::{self, Owner, SquareCustomer};
+use store::tables::square_customers::{self, SquareCustomer};
 
 use super::channel::NOT_VERIFIED;
 use super::facts::{ByCustomer, Facts};
 use super::notice::{enqueue, key_of};
 use super::{Profile, place};
-use crate::customers::{email_index, phone_index};
+use crate::customers::email_index;
 use crate::orders::Pen;
 use crate::people::{self, sealing};
 
@@ -127,10 +127,6 @@ impl Learning {
         customer.edition = profile.edition;
         customer.subject_index =
             email.map(|email| email_index(&self.index_key, &self.company, email));
-        customer.phone_index = match (email, &profile.phone) {
-            (None, Some(phone)) => Some(phone_index(&self.index_key, &self.company, phone)),
-            _ => None,
-        };
         let key = self.key(tx, customer).await?;
         let contact = Contact {
             id: profile.id.clone(),
@@ -167,14 +163,15 @@ impl Learning {
         if !square_customers::is_of_a_merge(tx, company, index).await? {
             return Ok(involved);
         }
-        let mut owners = vec![before.owner(), after.owner()];
+        involved.extend(
+            [before.subject_index, after.subject_index]
+                .into_iter()
+                .flatten(),
+        );
         let holders = [before, after].map(|one| one.life.merge.map(|merge| merge.into));
         for holder in holders.into_iter().flatten() {
             let holder = square_customers::find(tx, company, holder).await?;
-            owners.push(holder.map_or(Owner::Nobody, |holder| holder.owner()));
-        }
-        for owner in owners {
-            involved.extend(square_customers::find_owner(tx, company, owner).await?);
+            involved.extend(holder.and_then(|holder| holder.subject_index));
         }
         Ok(involved)
     }
@@ -189,8 +186,7 @@ impl Learning {
         let company = self.company.as_str();
         let mut owners: BTreeMap<BlindIndex, Vec<&SquareCustomer>> = BTreeMap::new();
         for customer in known.values().filter(|one| one.life.is_there()) {
-            let owner = square_customers::find_owner(tx, company, customer.owner()).await?;
-            if let Some(owner) = owner {
+            if let Some(owner) = customer.subject_index {
                 owners.entry(owner).or_default().push(customer);
             }
         }

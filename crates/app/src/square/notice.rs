@@ -18,8 +18,6 @@ pub(crate) struct Changed<'a> {
     pub company: &'a str,
     /// Which customer.
     pub email_index: BlindIndex,
-    /// The customer's number.
-    pub phone_index: Option<BlindIndex>,
     /// Whether an ID is proven now and was not before, or the other way round.
     pub is_id: bool,
     /// Now.
@@ -44,11 +42,10 @@ pub(crate) async fn notice(
     let Changed {
         company,
         email_index,
-        phone_index,
         now,
         ..
     } = *changed;
-    square_carries::ask_if_merged(tx, company, email_index, phone_index, now).await?;
+    square_carries::ask_if_merged(tx, company, email_index, now).await?;
     if !(policy.shows && changed.is_id) {
         return Ok(false);
     }
@@ -65,8 +62,7 @@ pub(super) async fn show_anew(
     changed: &Changed<'_>,
 ) -> store::Result<bool> {
     let (company, subject) = (changed.company, changed.email_index);
-    let tied =
-        square_customers::list_of_customer(tx, company, subject, changed.phone_index).await?;
+    let tied = square_customers::list_of_customer(tx, company, subject).await?;
     for customer in &tied {
         enqueue(pen, tx, customer, changed.now).await?;
     }

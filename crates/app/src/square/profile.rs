@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use domain::contact::{E164, Email};
+use domain::contact::Email;
 use domain::square::Edition;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -18,8 +18,6 @@ pub struct Profile {
     pub id: String,
     /// The address, if it is one that mail could reach. Nobody has proven it.
     pub email: Option<Email>,
-    /// The number, if it is one.
-    pub phone: Option<E164>,
     /// Which edition this is.
     pub edition: Edition,
     /// Whether it was brought back after a deletion or a merge.
@@ -42,7 +40,6 @@ impl Profile {
         Some(Self {
             id: text("id").and_then(id)?,
             email: text("email_address").and_then(|text| Email::parse(text).ok()),
-            phone: text("phone_number").and_then(|text| E164::parse(text).ok()),
             edition: Edition {
                 version: customer.get("version").and_then(Value::as_i64),
                 updated_at: text("updated_at").and_then(time),
@@ -83,7 +80,7 @@ mod tests {
         .unwrap();
         assert_eq!(read.edition.version, Some(3));
         assert_eq!(read.edition.updated_at.unwrap().as_second(), 1_668_029_005);
-        assert!(read.email.is_some() && read.phone.is_some() && !read.is_recovered);
+        assert!(read.email.is_some() && !read.is_recovered);
         let shown = format!("{read:?}");
         assert!(
             !shown.contains("xample") && !shown.contains("QPTX"),
@@ -99,7 +96,7 @@ mod tests {
             json!({"id": "C", "email_address": "nobody", "phone_number": "555", "updated_at": 7}),
         ] {
             let read = Profile::read(&customer).unwrap();
-            assert!(read.email.is_none() && read.phone.is_none(), "{customer}");
+            assert!(read.email.is_none(), "{customer}");
             assert_eq!(read.edition, Edition::default());
         }
     }

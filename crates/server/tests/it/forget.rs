@@ -173,7 +173,6 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("square_carries", "email_index", "deleted"),
     ("square_customers", "data_key", "destroyed"),
     ("square_customers", "holder_index", "another row's name"),
-    ("square_customers", "phone_index", "deleted"),
     ("square_customers", "square_index", "deleted"),
     ("square_customers", "subject_index", "deleted"),
     ("veriff_sessions", "data_key", "destroyed"),

@@ -1,6 +1,6 @@
 -- Customers of Square, by the keyed hash of Square's id for them. The id and the
 -- address are sealed under a key of the row's own. A row is tied to a customer by its
--- address (`subject_index`), or, where it has none, by its number (`phone_index`).
+-- address (`subject_index`) and by nothing else.
 -- `holder_index` is whom it is merged into now, `merged_into` whom it ever was last.
 CREATE TABLE square_customers (
     company_id TEXT NOT NULL,
@@ -8,7 +8,6 @@ CREATE TABLE square_customers (
     data_key UUID,
     contact BYTEA,
     subject_index BYTEA,
-    phone_index BYTEA,
     version BIGINT,
     changed_at BIGINT,
     is_there BOOLEAN NOT NULL,
@@ -23,7 +22,6 @@ CREATE TABLE square_customers (
     PRIMARY KEY (company_id, square_index)
 );
 CREATE INDEX square_customers_by_subject ON square_customers (company_id, subject_index) WHERE subject_index IS NOT NULL;
-CREATE INDEX square_customers_by_phone ON square_customers (company_id, phone_index) WHERE phone_index IS NOT NULL;
 CREATE INDEX square_customers_by_merge ON square_customers (company_id, merged_into) WHERE merged_into IS NOT NULL;
 CREATE INDEX square_customers_by_end ON square_customers (ended_at) WHERE ended_at IS NOT NULL;
 

@@ -382,8 +382,7 @@ async fn forget_events(
     Ok(keys)
 }
 
-/// Deletes what is known of Square's customers who are this one, by address or by number; returns how
-/// many there were, too.
+/// Deletes what is known of Square's customers who are this one; returns how many there were, too.
 ///
 /// # Errors
 /// Those of the database.
@@ -391,18 +390,12 @@ pub async fn square(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
-    phone_index: Option<BlindIndex>,
 ) -> Result<(u64, Vec<Uuid>)> {
-    let phone = phone_index.as_ref();
     let deleted = tx
         .query(
-            "DELETE FROM square_customers WHERE company_id = $1 AND (subject_index = $2 \
-             OR subject_index IS NULL AND phone_index = $3) RETURNING data_key",
-            &[
-                company_id.into(),
-                email_index.as_bytes().into(),
-                phone.map(|index| index.as_bytes().as_slice()).into(),
-            ],
+            "DELETE FROM square_customers WHERE company_id = $1 AND subject_index = $2 \
+             RETURNING data_key",
+            &[company_id.into(), email_index.as_bytes().into()],
         )
         .await?;
     tx.execute(

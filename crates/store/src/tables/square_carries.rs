@@ -45,28 +45,19 @@ pub async fn ask_if_merged(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
-    phone_index: Option<BlindIndex>,
     now: Timestamp,
 ) -> Result<bool> {
-    let phone = phone_index
-        .as_ref()
-        .map(|index| index.as_bytes().as_slice());
     let asked = tx
         .execute(
             "INSERT INTO square_carries (company_id, email_index, asked, asked_at) \
              SELECT $1, $2, 1, $3 FROM companies WHERE company_id = $1 AND EXISTS (\
              SELECT 1 FROM square_customers c WHERE c.company_id = $1 \
-             AND (c.subject_index = $2 OR c.phone_index = $4) \
+             AND c.subject_index = $2 \
              AND (c.merged_into IS NOT NULL OR EXISTS (SELECT 1 FROM square_customers m \
              WHERE m.company_id = $1 AND m.merged_into = c.square_index))) \
              ON CONFLICT (company_id, email_index) \
              DO UPDATE SET asked = square_carries.asked + 1",
-            &[
-                company_id.into(),
-                email_index.as_bytes().into(),
-                now.into(),
-                phone.into(),
-            ],
+            &[company_id.into(), email_index.as_bytes().into(), now.into()],
         )
         .await?;
     Ok(asked > 0)

@@ -24,8 +24,6 @@ pub struct SquareCustomer {
     pub contact: Option<Vec<u8>>,
     /// The keyed hash of the address.
     pub subject_index: Option<BlindIndex>,
-    /// The keyed hash of the number of one without an address.
-    pub phone_index: Option<BlindIndex>,
     /// The edition of what Square says of it.
     pub edition: Edition,
     /// Whether it is there, and whom it is merged into.
@@ -44,38 +42,16 @@ impl SquareCustomer {
             data_key: None,
             contact: None,
             subject_index: None,
-            phone_index: None,
             edition: Edition::default(),
             life: Life::default(),
             shown: None,
         }
     }
-
-    /// Who it is, as far as it says.
-    #[must_use]
-    pub const fn owner(&self) -> Owner {
-        match (self.subject_index, self.phone_index) {
-            (Some(subject), _) => Owner::Address(subject),
-            (None, Some(phone)) => Owner::Number(phone),
-            (None, None) => Owner::Nobody,
-        }
-    }
-}
-
-/// Who a customer of Square is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Owner {
-    /// Whoever has this address.
-    Address(BlindIndex),
-    /// The only customer with this number.
-    Number(BlindIndex),
-    /// It says nothing that could tell.
-    Nobody,
 }
 
 macro_rules! columns {
     () => {
-        "c.company_id, c.square_index, c.data_key, c.contact, c.subject_index, c.phone_index, \
+        "c.company_id, c.square_index, c.data_key, c.contact, c.subject_index, \
          c.version, c.changed_at, c.ended_at, c.recovered_at, c.merged_at, c.merged_into, c.shown"
     };
 }
@@ -91,25 +67,24 @@ fn index(row: &Row, at: usize, name: &str) -> Result<Option<BlindIndex>> {
 
 fn customer(row: &Row) -> Result<SquareCustomer> {
     const INDEX: &str = "square_customers.square_index";
-    let merged_at = row.find_time(10, "square_customers.merged_at")?;
-    let into = index(row, 11, "square_customers.merged_into")?;
+    let merged_at = row.find_time(9, "square_customers.merged_at")?;
+    let into = index(row, 10, "square_customers.merged_into")?;
     Ok(SquareCustomer {
         company_id: row.text(0, "square_customers.company_id")?,
         square_index: index(row, 1, INDEX)?.ok_or_else(|| Error::corrupt(INDEX, "missing"))?,
         data_key: row.find_uuid(2, "square_customers.data_key")?,
         contact: row.find_bytes(3, "square_customers.contact")?,
         subject_index: index(row, 4, "square_customers.subject_index")?,
-        phone_index: index(row, 5, "square_customers.phone_index")?,
         edition: Edition {
-            version: row.find_int(6, "square_customers.version")?,
-            updated_at: row.find_time(7, "square_customers.changed_at")?,
+            version: row.find_int(5, "square_customers.version")?,
+            updated_at: row.find_time(6, "square_customers.changed_at")?,
         },
         life: Life {
-            ended_at: row.find_time(8, "square_customers.ended_at")?,
-            recovered_at: row.find_time(9, "square_customers.recovered_at")?,
+            ended_at: row.find_time(7, "square_customers.ended_at")?,
+            recovered_at: row.find_time(8, "square_customers.recovered_at")?,
             merge: merged_at.zip(into).map(|(at, into)| Merge { at, into }),
         },
-        shown: row.find_text(12, "square_customers.shown")?,
+        shown: row.find_text(11, "square_customers.shown")?,
     })
 }
 
@@ -181,22 +156,20 @@ pub async fn make_sure(
 /// Those of the database.
 pub async fn update(tx: &mut Tx<'_>, known: &SquareCustomer, now: Timestamp) -> Result<()> {
     let bytes = |index: &Option<BlindIndex>| index.map(|index| *index.as_bytes());
-    let (subject, phone) = (bytes(&known.subject_index), bytes(&known.phone_index));
+    let subject = bytes(&known.subject_index);
     let merge = known.life.merge;
     let into = merge.map(|merge| *merge.into.as_bytes());
     let holder = bytes(&known.life.merged_into());
     tx.execute(
         "UPDATE square_customers SET data_key = $3, contact = $4, subject_index = $5, \
-         phone_index = $6, version = $7, changed_at = $8, is_there = $9, ended_at = $10, \
-         recovered_at = $11, merged_at = $12, merged_into = $13, holder_index = $14, \
-         updated_at = $15 WHERE company_id = $1 AND square_index = $2",
+         version = $6, changed_at = $7, is_there = $8, ended_at = $9, recovered_at = $10, \
+         merged_at = $11, merged_into = $12, holder_index = $13, updated_at = $14 WHERE company_id = $1 AND square_index = $2",
         &[
             known.company_id.as_str().into(),
             known.square_index.as_bytes().into(),
             known.data_key.into(),
             known.contact.as_deref().into(),
             subject.as_ref().map(<[u8; 16]>::as_slice).into(),
-            phone.as_ref().map(<[u8; 16]>::as_slice).into(),
             known.edition.version.into(),
             known.edition.updated_at.into(),
             known.life.is_there().into(),
@@ -256,24 +229,12 @@ pub async fn is_of_a_merge(
     Ok(found.is_some())
 }
 
-/// The condition for being the customer with an address (`$2`), or a number and no address (`$3`).
+/// The condition for being the customer with an address (`$2`). A number ties nobody: anybody can
+/// type one at a checkout.
 macro_rules! is_the_customer {
     () => {
-        "c.company_id = $1 AND (c.subject_index = $2 OR c.phone_index = $3)"
+        "c.company_id = $1 AND c.subject_index = $2"
     };
-}
-
-fn of_customer<'a>(
-    company_id: &'a str,
-    email_index: &'a BlindIndex,
-    phone_index: Option<&'a BlindIndex>,
-) -> [Value<'a>; 3] {
-    let phone = phone_index.map(|index| index.as_bytes().as_slice());
-    [
-        company_id.into(),
-        email_index.as_bytes().into(),
-        phone.into(),
-    ]
 }
 
 /// Everybody at Square who is tied to a customer, and is there.
@@ -284,7 +245,6 @@ pub async fn list_of_customer(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
-    phone_index: Option<BlindIndex>,
 ) -> Result<Vec<SquareCustomer>> {
     const LIST: &str = concat!(
         "SELECT ",
@@ -293,7 +253,7 @@ pub async fn list_of_customer(
         is_the_customer!(),
         " AND c.is_there ORDER BY c.square_index"
     );
-    let values = of_customer(company_id, &email_index, phone_index.as_ref());
+    let values = [company_id.into(), email_index.as_bytes().into()];
     tx.query(LIST, &values)
         .await?
         .iter()
@@ -310,7 +270,6 @@ pub async fn list_holders(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
-    phone_index: Option<BlindIndex>,
 ) -> Result<Vec<SquareCustomer>> {
     const LIST: &str = concat!(
         "WITH RECURSIVE line (square_index, holder_index) AS (\
@@ -322,7 +281,7 @@ pub async fn list_holders(
         " FROM square_customers c JOIN line ON c.square_index = line.square_index \
          WHERE c.company_id = $1 ORDER BY c.square_index"
     );
-    let values = of_customer(company_id, &email_index, phone_index.as_ref());
+    let values = [company_id.into(), email_index.as_bytes().into()];
     tx.query(LIST, &values)
         .await?
         .iter()
@@ -339,7 +298,6 @@ pub async fn list_merged(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
-    phone_index: Option<BlindIndex>,
 ) -> Result<Vec<SquareCustomer>> {
     const LIST: &str = concat!(
         "WITH RECURSIVE line (square_index) AS (\
@@ -352,62 +310,12 @@ pub async fn list_merged(
         " FROM square_customers c JOIN line ON c.square_index = line.square_index \
          WHERE c.company_id = $1 ORDER BY c.square_index"
     );
-    let values = of_customer(company_id, &email_index, phone_index.as_ref());
+    let values = [company_id.into(), email_index.as_bytes().into()];
     tx.query(LIST, &values)
         .await?
         .iter()
         .map(customer)
         .collect()
-}
-
-/// The customer who is somebody at Square; `None` when there is none, or when the number leads to
-/// several.
-///
-/// # Errors
-/// Those of the database.
-pub async fn find_owner(
-    tx: &mut Tx<'_>,
-    company_id: &str,
-    owner: Owner,
-) -> Result<Option<BlindIndex>> {
-    const INDEX: &str = "customer_verification.email_index";
-    let phone = match owner {
-        Owner::Address(subject) => return Ok(Some(subject)),
-        Owner::Nobody => return Ok(None),
-        Owner::Number(phone) => phone,
-    };
-    let found = tx
-        .query(
-            "SELECT email_index FROM customer_verification \
-             WHERE company_id = $1 AND phone_index = $2 LIMIT 2",
-            &[company_id.into(), phone.as_bytes().into()],
-        )
-        .await?;
-    match found.as_slice() {
-        [only] => index(only, 0, INDEX),
-        _ => Ok(None),
-    }
-}
-
-/// A customer's number, by which somebody at Square may be tied to them.
-///
-/// # Errors
-/// Those of the database.
-pub async fn find_number(
-    tx: &mut Tx<'_>,
-    company_id: &str,
-    email_index: BlindIndex,
-) -> Result<Option<BlindIndex>> {
-    let found = tx
-        .find(
-            "SELECT phone_index FROM customer_verification \
-             WHERE company_id = $1 AND email_index = $2",
-            &[company_id.into(), email_index.as_bytes().into()],
-        )
-        .await?;
-    found.map_or(Ok(None), |row| {
-        index(&row, 0, "customer_verification.phone_index")
-    })
 }
 
 /// At most `count` customers of Square who went before a time and of whom there is something left to

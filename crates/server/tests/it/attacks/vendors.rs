@@ -10,6 +10,7 @@ use crate::harness::{TestApp, flows};
 use crate::lightspeed;
 use crate::orders::page::{links, ordered, send};
 use crate::orders::{ANN, placed, status};
+use crate::square;
 use crate::veriff::office::Mood;
 use crate::veriff::{Stage, decision};
 
@@ -18,6 +19,7 @@ flows!(
     who_is_too_young_by_an_id_is_not_of_age_by_their_word_for_the_next_order,
     who_is_too_young_by_an_id_is_not_of_age_by_their_word_after_a_new_beginning,
     the_link_to_a_wrong_address_takes_no_step_for_the_right_one,
+    a_number_that_a_stranger_typed_takes_no_proof_away,
 );
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -130,4 +132,39 @@ async fn the_link_to_a_wrong_address_takes_no_step_for_the_right_one(app: TestAp
     }
     let [own, _] = links(&stage.app).await;
     stage.app.get(&own).expect(200).await;
+}
+
+/// Ann is at Square twice, once by her number alone, and staff bring the two together. A stranger has
+/// typed her number at the checkout, and was refused by Veriff.
+async fn a_number_that_a_stranger_typed_takes_no_proof_away(app: TestApp) {
+    let stage = square::Stage::set(&app).await;
+    let number = "+12126668929";
+    stage
+        .prove_at(ANN, "veriff", true, "2024-12-01T00:00:00Z")
+        .await;
+    let order = json!({"order_id": "S-1", "email": "eve@example.com", "phone": number});
+    let call = stage
+        .app
+        .post(crate::orders::ORDERS)
+        .key(&stage.key)
+        .json(&order);
+    call.expect(201).await;
+    let mut counter = square::customer("P", ANN, 0);
+    counter["email_address"] = Value::Null;
+    counter["phone_number"] = json!(number);
+    let whole = square::customer("C", ANN, 1);
+    let events = square::merge(
+        "m",
+        "2024-12-20T00:00:00Z",
+        &[square::customer("A", ANN, 1), counter],
+        &whole,
+    );
+    for event in &events {
+        stage.hear(event).await;
+    }
+    assert!(stage.proofs(ANN).await[0]);
+    stage
+        .prove_at("eve@example.com", "veriff", false, "2024-12-30T00:00:00Z")
+        .await;
+    assert!(stage.proofs(ANN).await[0], "taken by a stranger");
 }

@@ -82,7 +82,7 @@ impl Stage {
     }
 
     /// Takes an event by hook, and processes it.
-    async fn hear(&self, event: &Value) {
+    pub async fn hear(&self, event: &Value) {
         hook(&self.app, event).expect(200).await;
         self.work().await;
     }
@@ -112,14 +112,14 @@ impl Stage {
     }
 
     /// What is proven of a customer: ID check, membership, opt-in.
-    async fn proofs(&self, email: &str) -> [bool; 3] {
+    pub async fn proofs(&self, email: &str) -> [bool; 3] {
         let standing = standing(&self.app, &self.key, email).await;
         ["veriff_approved", "membership_signed", "email_optin"]
             .map(|field| standing[field].as_bool().unwrap())
     }
 
     /// Reports a proof that was given or withdrawn at a time, and lets it follow.
-    async fn prove_at(&self, email: &str, proof: &str, status: bool, at: &str) {
+    pub async fn prove_at(&self, email: &str, proof: &str, status: bool, at: &str) {
         let change = json!({"email": email, "verification_type": proof, "status": status,
             "metadata": {"occurred_at": at}});
         crate::customers::update(&self.app, &self.key, &change)
