@@ -95,7 +95,7 @@ impl Guest {
 ///
 /// # Errors
 /// [`Code::Unauthenticated`] when the token was not made here, its time is over, or the order or
-/// its customer is gone.
+/// its customer is gone, or the company is not active.
 pub async fn welcome(
     app: &App,
     veriff: Option<&Veriff>,
@@ -107,6 +107,7 @@ pub async fn welcome(
     let caller = Caller::by_link(ticket.company.clone(), &app.index_key);
     exchange.note_caller(caller.clone());
     let company = ticket.company.as_str();
+    app.directory.active_company(company).ok_or_else(refused)?;
     let subject = Subject::find(app, company, ticket.subject).await?;
     let subject = subject.ok_or_else(refused)?;
     exchange.note_subject(subject.order.order.email_index);

@@ -46,6 +46,10 @@ impl VeriffHooks {
             status,
             at: message.decided_at,
         };
+        // Which of the two is the later one cannot be told, and one of them takes the proof away.
+        if decided.at.is_none() && status == Status::Declined && session.has_given() {
+            return Err(Trouble::person("no_time"));
+        }
         let facts = Facts {
             birth_date: message.birth_date.as_deref(),
             valid_until: message.valid_until.as_deref(),

@@ -51,6 +51,8 @@ pub struct VeriffClient {
     base: Url,
     api_key: Secret,
     key: HookKey,
+    /// By what Veriff may sign: the same, or the secret before it.
+    keys: Vec<HookKey>,
     clock: Arc<dyn Clock>,
 }
 
@@ -83,6 +85,11 @@ impl VeriffClient {
             base,
             api_key: config.api_key.clone(),
             key: HookKey::new(config.shared_secret.expose()).ok_or(VeriffUnusable::Settings)?,
+            keys: [Some(&config.shared_secret), config.previous_secret.as_ref()]
+                .into_iter()
+                .flatten()
+                .filter_map(|secret| HookKey::new(secret.expose()))
+                .collect(),
             clock,
         })
     }
@@ -140,7 +147,7 @@ impl VeriffClient {
         let signature = signature.and_then(|value| value.to_str().ok());
         let signature = signature.map(str::to_owned);
         let body = whole(response).await?;
-        if !is_signed(std::slice::from_ref(&self.key), signature.as_deref(), &body) {
+        if !is_signed(&self.keys, signature.as_deref(), &body) {
             return Err(VeriffProblem::Unsigned);
         }
         decision_on(session, body)

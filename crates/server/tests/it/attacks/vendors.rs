@@ -20,6 +20,7 @@ flows!(
     who_is_too_young_by_an_id_is_not_of_age_by_their_word_after_a_new_beginning,
     the_link_to_a_wrong_address_takes_no_step_for_the_right_one,
     a_number_that_a_stranger_typed_takes_no_proof_away,
+    the_links_of_an_inactive_company_open_nothing,
 );
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -132,6 +133,18 @@ async fn the_link_to_a_wrong_address_takes_no_step_for_the_right_one(app: TestAp
     }
     let [own, _] = links(&stage.app).await;
     stage.app.get(&own).expect(200).await;
+}
+
+async fn the_links_of_an_inactive_company_open_nothing(app: TestApp) {
+    let (_, own) = ordered(&app).await;
+    app.get(&own).expect(200).await;
+    let change = app::companies::CompanyChange {
+        is_active: Some(false),
+        ..Default::default()
+    };
+    app.change_company("default", change).await;
+    app.get(&own).expect(401).await;
+    send(&app, &own, "step=email_optin").expect(401).await;
 }
 
 /// Ann is at Square twice, once by her number alone, and staff bring the two together. A stranger has

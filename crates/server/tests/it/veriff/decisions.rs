@@ -15,6 +15,7 @@ flows!(
     an_approval_without_a_birth_date_is_for_a_person,
     an_expired_document_proves_nothing_and_an_unknown_end_is_recorded,
     the_word_decides_and_not_the_number,
+    a_refusal_of_no_time_is_for_a_person,
     the_newest_decision_stands_in_any_order,
     the_end_of_a_session_takes_no_approval_away,
     a_decision_overturned_takes_the_proof_back,
@@ -141,6 +142,19 @@ async fn the_word_decides_and_not_the_number(app: TestApp) {
     let (session, reference) = stage.started(ANN).await;
     let strange = decision(&session, &reference, "approved_with_conditions", LATER);
     stage.hear(&strange).await;
+    assert_eq!(stage.events().await[0].status, Status::Parked);
+    assert!(stage.is_approved(ANN).await);
+}
+
+async fn a_refusal_of_no_time_is_for_a_person(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let (session, reference) = stage.started(ANN).await;
+    stage
+        .hear(&decision(&session, &reference, "approved", AT))
+        .await;
+    let mut declined = decision(&session, &reference, "declined", AT);
+    declined["verification"]["decisionTime"] = json!(null);
+    stage.hear(&declined).await;
     assert_eq!(stage.events().await[0].status, Status::Parked);
     assert!(stage.is_approved(ANN).await);
 }

@@ -141,7 +141,7 @@ fn client(app: &TestApp, url: &str) -> Arc<VeriffClient> {
         api_url,
         api_key: Secret::new(API_KEY),
         shared_secret: Secret::new(SECRET),
-        previous_secret: None,
+        previous_secret: Some(Secret::new(PREVIOUS)),
         store_state: State::parse("TX").unwrap(),
     };
     Arc::new(VeriffClient::new(&config, app.app.clock.clone()).unwrap())

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::{API_KEY, SECRET};
+use super::{API_KEY, PREVIOUS, SECRET};
 
 /// An answer that is given instead of the true one.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub enum Mood {
     Text(String),
     /// The true answer with another signature.
     Forged,
+    /// The true answer, signed with the secret before.
+    Earlier,
 }
 
 #[derive(Default)]
@@ -159,10 +161,10 @@ async fn answer(State(clerk): State<Clerk>, request: Request) -> Response {
         Some(Mood::Redirect(to)) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
         Some(Mood::Text(text)) => signed(text, SECRET),
         mood => {
-            let secret = if mood.is_some() {
-                "another secret"
-            } else {
-                SECRET
+            let secret = match mood {
+                Some(Mood::Earlier) => PREVIOUS,
+                Some(_) => "another secret",
+                None => SECRET,
             };
             desk.serve(&method, &path, &parts.headers, &body, secret)
         }

@@ -15,6 +15,7 @@ flows!(
     a_run_asks_about_every_session_once,
     a_veriff_that_is_away_cuts_a_run_off,
     what_veriff_has_not_signed_is_not_believed,
+    the_secret_before_is_believed_while_it_is_changed,
     after_eight_days_nobody_asks_any_more,
 );
 
@@ -124,6 +125,17 @@ async fn what_veriff_has_not_signed_is_not_believed(app: TestApp) {
         let answer = stage.veriff.api.decision(elsewhere).await;
         assert_eq!(answer, Err(VeriffProblem::Unacceptable));
     }
+}
+
+async fn the_secret_before_is_believed_while_it_is_changed(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let (session, reference) = stage.started(ANN).await;
+    let approved = decision(&session, &reference, "approved", AT);
+    stage.office.decide(&session, approved);
+    stage.office.be(Mood::Earlier);
+    assert_eq!(run(&stage).await.filed, 1);
+    stage.work().await;
+    assert!(stage.is_approved(ANN).await);
 }
 
 async fn after_eight_days_nobody_asks_any_more(app: TestApp) {
