@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::orders::{self, News, Pen, Proofs};
 use crate::people::{self, sealing};
-use crate::square::{self, Changed};
+use crate::square::{self, Changed, Whom};
 
 /// A proof that is given or withdrawn.
 pub(crate) struct Proving {
@@ -68,7 +68,7 @@ impl Proving {
             ..self.customer(&key, evidence, &standing)
         };
         if customers::insert(tx, &customer).await? {
-            self.notice(tx, &Standing::default(), &standing).await?;
+            self.notice(tx, None, &standing).await?;
             return Ok(applied);
         }
         Err(store::Error::Conflict("customer created elsewhere".into()))
@@ -116,22 +116,26 @@ impl Proving {
             now: self.now,
         };
         let mut news = orders::look_again(&self.pen, tx, &proofs).await?;
-        news.enqueued |= self.notice(tx, &stood, &known.standing).await?;
+        news.enqueued |= self.notice(tx, Some(&stood), &known.standing).await?;
         Ok((applied, news))
     }
 
     /// Has what is tied to the customer elsewhere follow; returns whether anything was enqueued.
+    /// Nothing was `before` of whoever is new.
     async fn notice(
         &self,
         tx: &mut Tx<'_>,
-        before: &Standing,
+        before: Option<&Standing>,
         after: &Standing,
     ) -> store::Result<bool> {
         let changed = Changed {
-            company: self.company.as_str(),
-            email_index: self.email_index,
-            is_id: before.veriff.given != after.veriff.given,
-            now: self.now,
+            whom: Whom {
+                company: self.company.as_str(),
+                email_index: self.email_index,
+                now: self.now,
+            },
+            is_new: before.is_none(),
+            is_id: before.is_some_and(|before| before.veriff.given) != after.veriff.given,
         };
         square::notice(&self.pen, tx, &changed).await
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::seal::{BlindIndex, IndexKey};
 use domain::square::{Event, Merge};
+use jiff::Timestamp;
 
 use super::told::Told;
 use super::{Profile, square_index};
@@ -20,18 +21,29 @@ pub(super) type ByCustomer = BTreeMap<BlindIndex, Facts>;
 
 /// What an event says.
 pub(super) fn of_event(key: &IndexKey, company: &str, told: &Told) -> ByCustomer {
-    let mut facts = ByCustomer::new();
-    let index = |id: &str| square_index(key, company, id);
-    let about = facts.entry(index(&told.id)).or_default();
+    let mut facts = of_merges(key, company, told.at, &told.merges);
+    let about = facts
+        .entry(square_index(key, company, &told.id))
+        .or_default();
     about.profile.clone_from(&told.profile);
     about.events.extend(told.event());
-    for (from, into) in &told.merges {
-        let merge = Merge {
-            at: told.at,
-            into: index(into),
-        };
-        let from = facts.entry(index(from)).or_default();
-        from.events.push(Event::Merged(merge));
+    facts
+}
+
+/// What merges say. Whoever holds what was merged is there as well, if only to stand still: who
+/// changes the one and who changes the other at the same time could not see each other.
+pub(super) fn of_merges(
+    key: &IndexKey,
+    company: &str,
+    at: Timestamp,
+    merges: &[(String, String)],
+) -> ByCustomer {
+    let mut facts = ByCustomer::new();
+    for (from, into) in merges {
+        let into = square_index(key, company, into);
+        let from = facts.entry(square_index(key, company, from)).or_default();
+        from.events.push(Event::Merged(Merge { at, into }));
+        facts.entry(into).or_default();
     }
     facts
 }

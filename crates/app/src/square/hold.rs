@@ -14,8 +14,7 @@ use store::tables::customers::{self, Customer, ForUpdate};
 use store::tables::evidence::{self, Evidence};
 use uuid::Uuid;
 
-use super::Changed;
-use super::notice::show_anew;
+use super::notice::{self, Whom, show_anew};
 use crate::customers::assurance;
 use crate::orders::{self, News, Pen, Proofs};
 use crate::people::sealing;
@@ -79,7 +78,10 @@ impl Hold<'_> {
         let own = self.own(tx, known).await?;
         let held = held(&own, self.merged.values());
         if held == known.standing {
-            return Ok(News::default());
+            return Ok(News {
+                enqueued: self.show_where_stale(tx, known).await?,
+                ..News::default()
+            });
         }
         let key = self.pen.ring.unwrap(&known.data_key).map_err(sealing)?;
         let mut last = known.last_evidence;
@@ -197,17 +199,34 @@ impl Hold<'_> {
     }
 
     async fn show(&self, tx: &mut Tx<'_>) -> store::Result<bool> {
-        let shows = self.pen.policy.square.as_ref();
-        if !shows.is_some_and(|policy| policy.shows) {
-            return Ok(false);
+        match self.shows() {
+            true => show_anew(self.pen, tx, &self.whom()).await,
+            false => Ok(false),
         }
-        let changed = Changed {
+    }
+
+    /// Who was tied in the instant in which we first heard of the customer was found by nobody.
+    async fn show_where_stale(&self, tx: &mut Tx<'_>, known: &ForUpdate) -> store::Result<bool> {
+        match self.shows() {
+            true => {
+                notice::show_where_stale(self.pen, tx, &self.whom(), known.standing.veriff.given)
+                    .await
+            }
+            false => Ok(false),
+        }
+    }
+
+    fn shows(&self) -> bool {
+        let policy = self.pen.policy.square.as_ref();
+        policy.is_some_and(|policy| policy.shows)
+    }
+
+    fn whom(&self) -> Whom<'_> {
+        Whom {
             company: self.company,
             email_index: self.email_index,
-            is_id: true,
             now: self.now,
-        };
-        show_anew(self.pen, tx, &changed).await
+        }
     }
 
     fn record(&self, before: &Standing, after: &Standing) -> Record {

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use store::tables::square_customers::SquareCustomer;
 use store::{Lane, Tx, Unit, Written};
 
-use super::facts::{ByCustomer, of_event};
+use super::facts::{ByCustomer, of_event, of_merges};
 use super::learn::{Learning, Learnt};
 use super::told::Told;
 use super::{SquareApi, carry_on, square_index};
@@ -16,6 +16,9 @@ use crate::audit::Draft;
 use crate::inbox::{Event, Handled, Handler, Mark, Trouble, on_behalf};
 use crate::orders::Pen;
 use crate::{App, Ctx};
+
+/// How many merges one transaction writes down. Few events tell of more than one.
+const AT_ONCE: usize = 50;
 
 /// Processes Square's hooks.
 pub struct SquareHooks {
@@ -47,14 +50,17 @@ impl SquareHooks {
         let app = &self.app;
         let ctx = on_behalf(app, &event.company, "square.customer")?;
         let about = square_index(&app.index_key, &event.company, &told.id);
+        let learning = Learning {
+            pen: Pen::of(app),
+            index_key: app.index_key.clone(),
+            company: ctx.caller.company_id().clone(),
+            now: app.clock.now(),
+        };
+        let learnt = self.ahead(&learning, &mut told).await?;
         let unit = Learn {
-            learning: Learning {
-                pen: Pen::of(app),
-                index_key: app.index_key.clone(),
-                company: ctx.caller.company_id().clone(),
-                now: app.clock.now(),
-            },
+            learning,
             told: of_event(&app.index_key, &event.company, &told),
+            learnt,
             about,
             is_merge: !told.merges.is_empty(),
             is_deletion: told.is_deletion,
@@ -68,6 +74,23 @@ impl SquareHooks {
             word,
             subject: known.and_then(|known| known.subject_index),
         })
+    }
+
+    /// Writes down the merges that are too many for the transaction that ends the event, and takes
+    /// them out. If it comes to nothing in between, the event is processed again, and says the same.
+    async fn ahead(&self, learning: &Learning, told: &mut Told) -> Result<Learnt, Trouble> {
+        let mut learnt = Learnt::default();
+        while told.merges.len() > AT_ONCE {
+            let rest = told.merges.split_off(AT_ONCE);
+            let merges = std::mem::replace(&mut told.merges, rest);
+            let company = learning.company.as_str();
+            let unit = Ahead {
+                learning: learning.clone(),
+                told: of_merges(&learning.index_key, company, told.at, &merges),
+            };
+            learnt.extend(self.app.store.write(unit).await?);
+        }
+        Ok(learnt)
     }
 
     /// What follows is asked for durably by now; doing it at once saves waiting for the next sweep.
@@ -87,10 +110,40 @@ impl SquareHooks {
     }
 }
 
-/// Writes an event down, and marks it as done.
+/// Writes down some of the merges that an event tells of.
+struct Ahead {
+    learning: Learning,
+    told: ByCustomer,
+}
+
+impl Unit for Ahead {
+    type Output = Learnt;
+
+    fn lane(&self) -> Lane {
+        let mut all = self.told.keys();
+        let first = all.next().map(BlindIndex::as_bytes);
+        Lane::of(first.map_or(b"".as_slice(), |index| index))
+    }
+
+    fn other_lanes(&self) -> Vec<Lane> {
+        let others = self.told.keys().skip(1);
+        others.map(|index| Lane::of(index.as_bytes())).collect()
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Learnt>> {
+        Ok(Written {
+            output: self.learning.learn(tx, &self.told).await?,
+            records: Vec::new(),
+        })
+    }
+}
+
+/// Writes the rest of an event down, and marks it as done.
 struct Learn {
     learning: Learning,
     told: ByCustomer,
+    /// What was learnt ahead.
+    learnt: Learnt,
     about: BlindIndex,
     is_merge: bool,
     is_deletion: bool,
@@ -111,7 +164,8 @@ impl Unit for Learn {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
-        let learnt = self.learning.learn(tx, &self.told).await?;
+        let mut learnt = self.learnt.clone();
+        learnt.extend(self.learning.learn(tx, &self.told).await?);
         let known = learnt.known.get(&self.about);
         let word = self.word(&learnt, known);
         let subject = known.and_then(|known| known.subject_index);

@@ -11,12 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Tx;
 use store::tables::customers;
-use store::tables::square_carries;
 use store::tables::square_customers::{self, SquareCustomer};
 
-use super::channel::NOT_VERIFIED;
 use super::facts::{ByCustomer, Facts};
-use super::notice::{enqueue, key_of};
+use super::notice::{self, Whom, enqueue, key_of, shows_id};
 use super::{Profile, place};
 use crate::customers::email_index;
 use crate::orders::Pen;
@@ -54,6 +52,16 @@ pub(super) struct Learnt {
     pub carries: bool,
 }
 
+impl Learnt {
+    /// Adds what was learnt later.
+    pub fn extend(&mut self, later: Self) {
+        self.known.extend(later.known);
+        self.changed += later.changed;
+        self.enqueued |= later.enqueued;
+        self.carries |= later.carries;
+    }
+}
+
 impl Learning {
     /// Writes it down. Everybody who does so locks customers of Square before customers of ours, and
     /// each kind in the order of their indexes: nobody waits for each other.
@@ -75,7 +83,12 @@ impl Learning {
             learnt.enqueued = self.show(tx, &learnt.known).await?;
         }
         for owner in &merged {
-            square_carries::ask(tx, self.company.as_str(), *owner, self.now).await?;
+            let whom = Whom {
+                company: self.company.as_str(),
+                email_index: *owner,
+                now: self.now,
+            };
+            notice::ask(&self.pen, tx, &whom).await?;
         }
         learnt.carries = !merged.is_empty();
         Ok(learnt)
@@ -201,12 +214,6 @@ impl Learning {
         }
         Ok(enqueued)
     }
-}
-
-/// Whether Square shows that a customer has shown an ID, as far as we know.
-fn shows_id(customer: &SquareCustomer) -> bool {
-    let shown = customer.shown.as_deref();
-    shown.is_some_and(|shown| shown != NOT_VERIFIED)
 }
 
 impl Contact {

@@ -1,27 +1,38 @@
 //! A customer's standing changed: Square may have to show something else, and whoever the customer
 //! was merged into may hold something else.
 
+use domain::random;
 use domain::seal::{BlindIndex, DataKey, KeyRing};
 use jiff::Timestamp;
 use store::Tx;
+use store::tables::square_carries::{self, Carry};
 use store::tables::square_customers::{self, SquareCustomer};
-use store::tables::{data_keys, deliveries, square_carries};
+use store::tables::{data_keys, deliveries};
 
-use super::channel::SQUARE;
+use super::channel::{NOT_VERIFIED, SQUARE};
 use crate::deliveries::{Outgoing, Sealed};
 use crate::orders::Pen;
 use crate::people::sealing;
 
-/// A customer whose proofs were written anew.
-pub(crate) struct Changed<'a> {
+/// A customer of ours, at an instant.
+#[derive(Clone, Copy)]
+pub(crate) struct Whom<'a> {
     /// Whose customer.
     pub company: &'a str,
     /// Which customer.
     pub email_index: BlindIndex,
-    /// Whether an ID is proven now and was not before, or the other way round.
-    pub is_id: bool,
     /// Now.
     pub now: Timestamp,
+}
+
+/// A customer whose proofs were written anew.
+pub(crate) struct Changed<'a> {
+    /// Who.
+    pub whom: Whom<'a>,
+    /// Whether the customer was not known before this transaction.
+    pub is_new: bool,
+    /// Whether an ID is proven now and was not before, or the other way round.
+    pub is_id: bool,
 }
 
 /// Asks for what follows from a change, in its transaction, after it was written: what is asked for
@@ -36,37 +47,79 @@ pub(crate) async fn notice(
     changed: &Changed<'_>,
 ) -> store::Result<bool> {
     let policy = pen.policy.square.as_ref();
-    let Some(policy) = policy.filter(|policy| *policy.company == *changed.company) else {
+    let Some(policy) = policy.filter(|policy| *policy.company == *changed.whom.company) else {
         return Ok(false);
     };
-    let Changed {
-        company,
-        email_index,
-        now,
-        ..
-    } = *changed;
-    square_carries::ask_if_merged(tx, company, email_index, now).await?;
+    let whom = &changed.whom;
+    match changed.is_new {
+        // A merge that is written at the same time has found nobody to wait for.
+        true => ask(pen, tx, whom).await?,
+        false => square_carries::ask_if_merged(tx, &carry(pen, whom), whom.now)
+            .await
+            .map(drop)?,
+    }
     if !(policy.shows && changed.is_id) {
         return Ok(false);
     }
-    show_anew(pen, tx, changed).await
+    show_anew(pen, tx, whom).await
+}
+
+/// Asks for a customer's proofs to be carried.
+///
+/// # Errors
+/// Those of the database.
+pub(super) async fn ask(pen: &Pen, tx: &mut Tx<'_>, whom: &Whom<'_>) -> store::Result<()> {
+    square_carries::ask(tx, &carry(pen, whom), whom.now).await
+}
+
+fn carry(pen: &Pen, whom: &Whom<'_>) -> Carry {
+    Carry {
+        company_id: whom.company.to_owned(),
+        email_index: whom.email_index,
+        asked: i64::from_be_bytes(random::bytes(&*pen.random)),
+    }
 }
 
 /// Has Square show everywhere how a customer stands; returns whether anything was enqueued.
 ///
 /// # Errors
 /// Those of the database.
-pub(super) async fn show_anew(
+pub(super) async fn show_anew(pen: &Pen, tx: &mut Tx<'_>, whom: &Whom<'_>) -> store::Result<bool> {
+    show_where(pen, tx, whom, |_| true).await
+}
+
+/// The same, where Square shows something else as far as we know.
+///
+/// # Errors
+/// Those of the database.
+pub(super) async fn show_where_stale(
     pen: &Pen,
     tx: &mut Tx<'_>,
-    changed: &Changed<'_>,
+    whom: &Whom<'_>,
+    has_id: bool,
 ) -> store::Result<bool> {
-    let (company, subject) = (changed.company, changed.email_index);
-    let tied = square_customers::list_of_customer(tx, company, subject).await?;
-    for customer in &tied {
-        enqueue(pen, tx, customer, changed.now).await?;
+    show_where(pen, tx, whom, |tied| shows_id(tied) != has_id).await
+}
+
+async fn show_where(
+    pen: &Pen,
+    tx: &mut Tx<'_>,
+    whom: &Whom<'_>,
+    is_chosen: impl Fn(&SquareCustomer) -> bool,
+) -> store::Result<bool> {
+    let tied = square_customers::list_of_customer(tx, whom.company, whom.email_index).await?;
+    let mut enqueued = false;
+    for customer in tied.iter().filter(|tied| is_chosen(tied)) {
+        enqueue(pen, tx, customer, whom.now).await?;
+        enqueued = true;
     }
-    Ok(!tied.is_empty())
+    Ok(enqueued)
+}
+
+/// Whether Square shows that a customer has shown an ID, as far as we know.
+pub(super) fn shows_id(customer: &SquareCustomer) -> bool {
+    let shown = customer.shown.as_deref();
+    shown.is_some_and(|shown| shown != NOT_VERIFIED)
 }
 
 /// Enqueues that Square is to show how a customer stands. What that is, is looked up when it is sent.

@@ -7,9 +7,6 @@ use serde_json::Value;
 use super::Profile;
 use super::profile::{id, time};
 
-/// The most customers that one merge brings together, as far as we follow it.
-const MOST: usize = 100;
-
 /// What an event says.
 #[derive(Debug)]
 pub struct Told {
@@ -78,7 +75,6 @@ fn merges(merge: Option<&Value>) -> Vec<(String, String)> {
     };
     let from = from.iter().filter_map(Value::as_str).filter_map(id);
     from.filter(|from| *from != into)
-        .take(MOST)
         .map(|from| (from, into.clone()))
         .collect()
 }

@@ -12,25 +12,26 @@ pub struct Carry {
     pub company_id: String,
     /// Which customer.
     pub email_index: BlindIndex,
-    /// How often that was asked for.
+    /// The newest asking: a number of its own.
     pub asked: i64,
 }
 
-/// Asks for a customer's proofs to be carried.
+/// Asks for a customer's proofs to be carried; `carry.asked` is a number that no other asking has,
+/// so that who carries for an earlier one does not take this for done.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn ask(
-    tx: &mut Tx<'_>,
-    company_id: &str,
-    email_index: BlindIndex,
-    now: Timestamp,
-) -> Result<()> {
+pub async fn ask(tx: &mut Tx<'_>, carry: &Carry, now: Timestamp) -> Result<()> {
     tx.execute(
         "INSERT INTO square_carries (company_id, email_index, asked, asked_at) \
-         VALUES ($1, $2, 1, $3) ON CONFLICT (company_id, email_index) \
-         DO UPDATE SET asked = square_carries.asked + 1",
-        &[company_id.into(), email_index.as_bytes().into(), now.into()],
+         VALUES ($1, $2, $3, $4) ON CONFLICT (company_id, email_index) \
+         DO UPDATE SET asked = excluded.asked",
+        &[
+            carry.company_id.as_str().into(),
+            carry.email_index.as_bytes().into(),
+            carry.asked.into(),
+            now.into(),
+        ],
     )
     .await
     .map(drop)
@@ -41,23 +42,22 @@ pub async fn ask(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn ask_if_merged(
-    tx: &mut Tx<'_>,
-    company_id: &str,
-    email_index: BlindIndex,
-    now: Timestamp,
-) -> Result<bool> {
+pub async fn ask_if_merged(tx: &mut Tx<'_>, carry: &Carry, now: Timestamp) -> Result<bool> {
     let asked = tx
         .execute(
             "INSERT INTO square_carries (company_id, email_index, asked, asked_at) \
-             SELECT $1, $2, 1, $3 FROM companies WHERE company_id = $1 AND EXISTS (\
+             SELECT $1, $2, $3, $4 FROM companies WHERE company_id = $1 AND EXISTS (\
              SELECT 1 FROM square_customers c WHERE c.company_id = $1 \
              AND c.subject_index = $2 \
              AND (c.merged_into IS NOT NULL OR EXISTS (SELECT 1 FROM square_customers m \
              WHERE m.company_id = $1 AND m.merged_into = c.square_index))) \
-             ON CONFLICT (company_id, email_index) \
-             DO UPDATE SET asked = square_carries.asked + 1",
-            &[company_id.into(), email_index.as_bytes().into(), now.into()],
+             ON CONFLICT (company_id, email_index) DO UPDATE SET asked = excluded.asked",
+            &[
+                carry.company_id.as_str().into(),
+                carry.email_index.as_bytes().into(),
+                carry.asked.into(),
+                now.into(),
+            ],
         )
         .await?;
     Ok(asked > 0)
@@ -104,7 +104,7 @@ pub async fn postpone(tx: &mut Tx<'_>, carry: &Carry, now: Timestamp) -> Result<
     .map(drop)
 }
 
-/// Notes that the proofs were carried, unless that was asked for once more meanwhile.
+/// Notes that the proofs were carried, unless that was asked for anew meanwhile.
 ///
 /// # Errors
 /// Those of the database.

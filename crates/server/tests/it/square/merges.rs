@@ -16,6 +16,7 @@ flows!(
     a_proof_that_comes_after_the_merge_follows_it,
     who_is_not_known_yet_holds_what_was_carried,
     a_line_of_merges_is_followed_to_its_end,
+    a_merge_of_hundreds_is_followed,
     a_merge_that_is_taken_back_takes_back_what_it_carried,
     an_own_proof_outlives_a_merge_that_is_taken_back,
     a_number_leads_to_nobody,
@@ -273,4 +274,26 @@ async fn what_a_worker_left_behind_is_carried_by_the_next(app: TestApp) {
             .iter()
             .all(|one| one.status == Status::Done)
     );
+}
+
+async fn a_merge_of_hundreds_is_followed(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let ids = (0..250).map(|number| format!("A{number:03}"));
+    let gone: Vec<_> = ids
+        .map(|id| customer(&id, &format!("{id}@example.com"), 0))
+        .collect();
+    let (first, last) = ("a000@example.com", "a249@example.com");
+    for proven in [(first, "veriff"), (last, "membership")] {
+        prove(&stage.app, &stage.key, proven.0, proven.1, true).await;
+    }
+    for one in [&gone[0], &gone[249]] {
+        let name = one["id"].as_str().unwrap();
+        stage.hear(&event(name, "customer.created", AT, one)).await;
+    }
+    let made = merge("m", LATER, &gone, &customer("B", BOB, 1)).remove(0);
+    stage.hear(&made).await;
+    assert_eq!(stage.outcome().await, "merged");
+    assert_eq!(stage.proofs(BOB).await, [true, true, false]);
+    let merged = "SELECT COUNT(*) FROM square_customers WHERE merged_into IS NOT NULL";
+    assert_eq!(stage.app.database().sql(merged).await, [["250"]]);
 }

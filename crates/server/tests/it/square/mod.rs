@@ -3,6 +3,7 @@
 
 mod client;
 mod hooks;
+mod instant;
 mod merges;
 mod orders;
 pub mod seller;
