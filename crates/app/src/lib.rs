@@ -8,6 +8,7 @@
 pub mod ages;
 pub mod audit;
 pub mod companies;
+pub mod console;
 pub mod credentials;
 pub mod customers;
 pub mod deliveries;

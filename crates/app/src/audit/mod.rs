@@ -2,6 +2,7 @@
 
 mod announce;
 mod checkpoints;
+mod count;
 mod export;
 mod faults;
 mod floods;
@@ -18,6 +19,7 @@ mod verify;
 
 pub use announce::{Announce, Announcements, CHECKPOINT, Published, published};
 pub use checkpoints::Checkpoints;
+pub use count::{count_hours, forget_hours};
 pub use export::{Export, Exported, ExportedRecord, Range};
 pub use faults::{BatchPlace, Fault, Place, Report};
 pub use index::extend_index;

@@ -4,6 +4,7 @@
 mod admin;
 mod ages;
 pub mod audit;
+pub mod console;
 pub mod conventions;
 mod customers;
 mod docs;
@@ -85,6 +86,7 @@ pub fn router(server: Shared) -> Router {
     let routed = routes
         .merge(docs::routes(&openapi::complete(document)))
         .merge(pages::routes())
+        .merge(console::routes())
         .merge(numbers::pages())
         .merge(hooks::routes())
         .merge(mail::pages())

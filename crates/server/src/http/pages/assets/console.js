@@ -1,0 +1,53 @@
+// What the console does beyond plain HTML. Everything works without it.
+"use strict";
+
+// The time that is left ticks on, in the words that the server uses.
+const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"]];
+const inWords = (seconds) => {
+  for (const [unit, name] of UNITS) {
+    const count = Math.floor(seconds / unit);
+    if (count >= (unit === 60 ? 1 : 2)) return `${count} ${name}${count === 1 ? "" : "s"}`;
+  }
+  return "less than a minute";
+};
+const tick = () => {
+  for (const time of document.querySelectorAll("time[data-left]")) {
+    time.textContent = inWords((new Date(time.dateTime) - Date.now()) / 1000);
+  }
+};
+
+// What is for good is asked for twice.
+const askTwice = (event) => {
+  const question = event.submitter?.dataset.sure;
+  if (question && !confirm(question)) event.preventDefault();
+};
+
+// A second click while the answer is on its way does nothing.
+const sendOnce = (form) => {
+  let sent = false;
+  form.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
+    if (sent) event.preventDefault();
+    sent = true;
+  });
+  addEventListener("pageshow", () => { sent = false; });
+};
+
+// A button beside what one would want to copy.
+const offerCopy = (place) => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(place.querySelector("code").textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+  place.append(button);
+};
+
+document.addEventListener("submit", askTwice, { capture: true });
+document.querySelectorAll("form").forEach(sendOnce);
+if (navigator.clipboard) document.querySelectorAll(".copy").forEach(offerCopy);
+setInterval(tick, 10_000);
