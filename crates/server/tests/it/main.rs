@@ -15,6 +15,7 @@ mod audit;
 mod browser;
 mod commands;
 mod config;
+mod console;
 mod conventions;
 mod cors;
 mod customers;

@@ -18,18 +18,29 @@ pub enum Section {
     Overview,
     /// Orders.
     Orders,
+    /// Customers.
+    Customers,
+    /// What leaves the house.
+    Deliveries,
     /// The account of whoever is signed in.
     Sessions,
 }
 
 impl Section {
     /// What the menu leads to.
-    const MENU: [Self; 2] = [Self::Overview, Self::Orders];
+    const MENU: [Self; 4] = [
+        Self::Overview,
+        Self::Orders,
+        Self::Customers,
+        Self::Deliveries,
+    ];
 
     const fn title(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Orders => "Orders",
+            Self::Customers => "Customers",
+            Self::Deliveries => "Deliveries",
             Self::Sessions => "Signed in",
         }
     }
@@ -39,9 +50,16 @@ impl Section {
         match self {
             Self::Overview => "console",
             Self::Orders => "console/orders",
+            Self::Customers => "console/customers",
+            Self::Deliveries => "console/deliveries",
             Self::Sessions => "console/sessions",
         }
     }
+}
+
+/// What leads to the root of the server, as links begin with it.
+pub fn root(visit: &Visit) -> Value {
+    Value::from_safe_string(visit.root().to_owned())
 }
 
 /// A page, with all that stands around it.
@@ -60,13 +78,13 @@ pub fn page(
         .map(|entry| {
             context! {
                 title => entry.title(),
-                path => entry.path(),
+                path => Value::from_safe_string(entry.path().to_owned()),
                 is_here => entry == section,
             }
         })
         .collect();
     let frame = context! {
-        root => visit.root(),
+        root => root(visit),
         menu,
         section => section.title(),
         is_at_account => section == Section::Sessions,

@@ -9,6 +9,8 @@
 
 mod charts;
 mod cookie;
+mod customers;
+mod deliveries;
 mod door;
 mod frame;
 mod orders;
@@ -26,6 +28,8 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .merge(overview::routes())
         .merge(orders::routes())
+        .merge(customers::routes())
+        .merge(deliveries::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())
 }

@@ -102,7 +102,7 @@ pub fn order(order: &Shown, now: Timestamp) -> Value {
     let missing = order.missing.proofs().map(words::proof);
     context! {
         id => order.order_id.as_str(),
-        path => path_of(&order.order_id),
+        path => Value::from_safe_string(path_of(&order.order_id)),
         source => order.source.as_str(),
         status,
         tone,
@@ -220,7 +220,7 @@ async fn settle<T: Task>(
     let reason = act.form.get("reason").unwrap_or_default().trim();
     let problem = match reason.chars().count() {
         0 => "Say why: the reason stays with the order.",
-        LONGEST.. => "The reason is too long.",
+        count if count > LONGEST => "The reason is too long.",
         _ => {
             let reason = reason.to_owned();
             let settlement = Settlement { decision, reason };

@@ -113,7 +113,7 @@ fn total(figures: &Figures) -> Value {
 fn tiles(figures: &Figures, queues: &Queues, ages: &Statistics, now: Timestamp) -> Vec<Value> {
     let total = figures.total();
     let tile = |title: &str, value: String, note: String, path: &str, tone: &str| {
-        context! { title, value, note, path, tone }
+        context! { title, value, note, path => Value::from_safe_string(path.to_owned()), tone }
     };
     let next = queues
         .next_deadline
@@ -142,18 +142,27 @@ fn tiles(figures: &Figures, queues: &Queues, ages: &Statistics, now: Timestamp) 
         tile(
             "Answered well",
             words::percent(total.answered, total.total()).unwrap_or_else(|| "–".to_owned()),
-            format!("of {} requests", words::number(total.total())),
+            of("request", total.total()),
             "",
             if total.failed > 0 { "bad" } else { "" },
         ),
         tile(
             "Old enough",
             words::percent(ages.totals.passed, attempts).unwrap_or_else(|| "–".to_owned()),
-            format!("of {} age checks in 30 days", words::number(attempts)),
+            format!("{} in 30 days", of("age check", attempts)),
             "",
             "",
         ),
     ]
+}
+
+/// Of how many a share is.
+fn of(what: &str, count: i64) -> String {
+    match count {
+        0 => format!("No {what}"),
+        1 => format!("of 1 {what}"),
+        _ => format!("of {} {what}s", words::number(count)),
+    }
 }
 
 /// The parts of the server, and how each is.

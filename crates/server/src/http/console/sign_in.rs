@@ -17,6 +17,7 @@ use minijinja::context;
 
 use super::cookie::Transport;
 use super::door::{Visitor, is_own_page};
+use super::frame::root;
 use crate::http::Shared;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::form::{Form, Parameters};
@@ -53,10 +54,7 @@ pub fn ask(visit: &Visit, refusal: Refusal, way: &str) -> Response {
 /// The page of somebody whose connection others could read.
 pub fn unencrypted(visit: &Visit) -> Response {
     let error = Error::new(Code::HttpsRequired, "The console is open over HTTPS only.");
-    let shown = page(
-        "console/unencrypted.html",
-        context! { root => visit.root() },
-    );
+    let shown = page("console/unencrypted.html", context! { root => root(visit) });
     shown.map_or_else(Failure::into_response, |page| {
         Failure::from(error).shown_as(page)
     })
@@ -64,7 +62,7 @@ pub fn unencrypted(visit: &Visit) -> Response {
 
 /// The form, with what is to be said of the last try.
 fn form(visit: &Visit, failure: Failure, note: &str, way: &str) -> Response {
-    let values = context! { root => visit.root(), note, way };
+    let values = context! { root => root(visit), note, way };
     page("console/sign_in.html", values)
         .map_or_else(Failure::into_response, |page| failure.shown_as(page))
 }
@@ -182,7 +180,7 @@ async fn show_link(visitor: Visitor) -> Result<Response, Failure> {
     if visitor.transport.is_none() {
         return Ok(unencrypted(visit));
     }
-    page("console/enter.html", context! { root => visit.root() })
+    page("console/enter.html", context! { root => root(visit) })
 }
 
 async fn enter(

@@ -85,6 +85,19 @@ pub fn latency(microseconds: i64) -> String {
     }
 }
 
+/// How long something took, in microseconds.
+pub fn took(microseconds: i64) -> String {
+    match microseconds {
+        ..1_000 => "less than 1 ms".to_owned(),
+        1_000..1_000_000 => format!("{} ms", microseconds / 1_000),
+        _ => format!(
+            "{}.{} s",
+            microseconds / 1_000_000,
+            microseconds / 100_000 % 10
+        ),
+    }
+}
+
 /// What an order's status is called, and how it is coloured.
 pub const fn status(status: Status) -> (&'static str, &'static str) {
     match status {
@@ -148,6 +161,9 @@ mod tests {
         ] {
             assert_eq!(number(count), text);
         }
+        assert_eq!(took(999), "less than 1 ms");
+        assert_eq!(took(1_250), "1 ms");
+        assert_eq!(took(12_345_678), "12.3 s");
         assert_eq!(queue(1_001), "1\u{202f}000+");
         assert_eq!(queue(1_000), "1\u{202f}000");
     }

@@ -68,6 +68,11 @@ templates!(
     "console/charts.html",
     "console/orders.html",
     "console/order.html",
+    "console/customers.html",
+    "console/customer.html",
+    "console/erased.html",
+    "console/deliveries.html",
+    "console/delivery.html",
     "console/sessions.html",
 );
 
@@ -77,7 +82,8 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_function("asset", |name: &str| {
         let unknown = || minijinja::Error::new(ErrorKind::UndefinedError, "no such asset");
-        assets::address(name).ok_or_else(unknown)
+        let address = assets::address(name).map(Value::from_safe_string);
+        address.ok_or_else(unknown)
     });
     environment.set_loader(|name| {
         let found = TEMPLATES.iter().find(|(known, _)| *known == name);
@@ -116,7 +122,7 @@ pub fn root(path: &str) -> String {
 /// The page of a failure that has none of its own, at this distance from the root.
 pub fn failure(problem: &Problem, request_id: &str, root: &str) -> Vec<u8> {
     let values = context! {
-        root,
+        root => Value::from_safe_string(root.to_owned()),
         title => title(problem.code),
         message => problem.message.as_str(),
         request_id,

@@ -48,6 +48,6 @@ const offerCopy = (place) => {
 };
 
 document.addEventListener("submit", askTwice, { capture: true });
-document.querySelectorAll("form").forEach(sendOnce);
+document.querySelectorAll("form:not([data-again])").forEach(sendOnce);
 if (navigator.clipboard) document.querySelectorAll(".copy").forEach(offerCopy);
 setInterval(tick, 10_000);
