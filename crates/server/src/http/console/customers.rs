@@ -7,12 +7,13 @@
 use app::customers::{self, Evidence, Metadata, Person, Reveal, Update};
 use app::forget::{self, Whom};
 use app::idempotency::Reply;
-use app::{Code, Error};
+use app::{App, Code, Error};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use data_encoding::HEXLOWER;
+use domain::access::KeyId;
 use domain::contact::{E164, Email};
 use domain::seal::BlindIndex;
 use domain::standing::Proof;
@@ -159,7 +160,7 @@ async fn page<T: Task>(
     let person = customers::see(&server.app, &staff.ctx, index, reveal).await?;
     let now = server.app.clock.now();
     let values = context! {
-        customer => shown(&person, now),
+        customer => shown(&server.app, &person, now),
         is_masked => reveal == Reveal::Masked,
         wrong_change => tried.change,
         wrong_erase => tried.erase,
@@ -170,7 +171,7 @@ async fn page<T: Task>(
     staff.page(Section::Customers, "console/customer.html", values)
 }
 
-fn shown(person: &Person, now: Timestamp) -> Value {
+fn shown(app: &App, person: &Person, now: Timestamp) -> Value {
     let checked = &person.checked;
     let proofs = Proof::ALL.into_iter().map(|proof| {
         let state = checked.standing.proof(proof);
@@ -182,7 +183,7 @@ fn shown(person: &Person, now: Timestamp) -> Value {
         }
     });
     let orders = person.orders.iter().map(|order| orders::order(order, now));
-    let evidence = person.evidence.iter().map(|piece| told(piece, now));
+    let evidence = person.evidence.iter().map(|piece| told(app, piece, now));
     context! {
         path => Value::from_safe_string(path_of(person.index)),
         email => person.email.as_str(),
@@ -198,7 +199,7 @@ fn shown(person: &Person, now: Timestamp) -> Value {
     }
 }
 
-fn told(piece: &Evidence, now: Timestamp) -> Value {
+fn told(app: &App, piece: &Evidence, now: Timestamp) -> Value {
     let title = match (Proof::parse(&piece.proof), piece.proof.as_str()) {
         (Ok(proof), _) => words::proof(proof),
         (Err(_), "order") => "An order came",
@@ -217,11 +218,23 @@ fn told(piece: &Evidence, now: Timestamp) -> Value {
         word,
         tone,
         assurance => piece.assurance.replace('_', " "),
-        source => piece.source.as_str(),
+        source => teller(app, &piece.source),
         at => words::moment(piece.occurred_at, now),
         metadata => piece.metadata.iter()
             .map(|(name, value)| context! { name => name.replace('_', " "), value })
             .collect::<Vec<_>>(),
+    }
+}
+
+/// Who told of something: a key by what people call it, if it has a name.
+fn teller(app: &App, source: &str) -> String {
+    let key = source.strip_prefix("key:").map(KeyId::parse);
+    let name = key
+        .and_then(Result::ok)
+        .map(|key| app.directory.name_of(key));
+    match name {
+        Some(name) if !name.is_empty() => format!("{name} ({source})"),
+        _ => source.to_owned(),
     }
 }
 

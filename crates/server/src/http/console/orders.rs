@@ -20,7 +20,6 @@ use crate::http::Shared;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::fields::LONGEST;
 use crate::http::conventions::page::{Query, unknown_cursor};
-use crate::in_words::time_left;
 
 /// How many orders a page shows.
 const PAGE: u16 = 25;
@@ -111,7 +110,7 @@ pub fn order(order: &Shown, now: Timestamp) -> Value {
         hold => order.deadline.filter(|_| order.status == Status::Held).map(|end| {
             context! {
                 ends => words::moment(end, now),
-                left => time_left(end.duration_since(now)),
+                left => words::left(end.duration_since(now)),
                 elapsed => words::elapsed(order.placed_at, end, now),
             }
         }),
@@ -180,7 +179,7 @@ fn told(moment: &Moment, now: Timestamp) -> Value {
         title,
         tone,
         at => words::moment(moment.at, now),
-        detail => moment.detail.as_deref(),
+        detail => moment.detail.as_deref().map(words::detail),
     }
 }
 

@@ -21,7 +21,6 @@ use crate::http::Shared;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::page::Query;
 use crate::http::health::database_answers;
-use crate::in_words::time_left;
 
 /// How many held orders are shown here.
 const SHOWN: u16 = 5;
@@ -117,7 +116,7 @@ fn tiles(figures: &Figures, queues: &Queues, ages: &Statistics, now: Timestamp) 
     };
     let next = queues
         .next_deadline
-        .map(|end| time_left(end.duration_since(now)));
+        .map(|end| words::left(end.duration_since(now)));
     let attempts = ages.attempts();
     vec![
         tile(
@@ -168,7 +167,11 @@ fn of(what: &str, count: i64) -> String {
 /// The parts of the server, and how each is.
 async fn parts(server: &Shared, queues: &Queues) -> Vec<Value> {
     let part = |name: &str, tone: &str, word: &str, note: String| {
-        context! { name, tone, word, note }
+        let path = match name {
+            "Deliveries" => "console/deliveries",
+            _ => "",
+        };
+        context! { name, tone, word, note, path => Value::from_safe_string(path.to_owned()) }
     };
     let engine = match server.app.store.engine() {
         "postgres" => "PostgreSQL",

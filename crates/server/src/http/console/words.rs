@@ -31,6 +31,27 @@ fn ago(span: SignedDuration) -> String {
     }
 }
 
+/// What is left of a hold, to the hour while there are days, otherwise to the minute.
+pub fn left(span: SignedDuration) -> String {
+    let minutes = span.as_mins().max(0);
+    let (days, hours) = (minutes / 1_440, minutes / 60 % 24);
+    match (days, hours) {
+        (0, 0) => format!("{minutes} min"),
+        (0, hours) => format!("{hours} h {} min", minutes % 60),
+        (days, hours) => format!("{days} d {hours} h"),
+    }
+}
+
+/// What is told of an order beside the event, with proofs as this console calls them.
+pub fn detail(text: &str) -> String {
+    let Some(missing) = text.strip_prefix("missing: ") else {
+        return text.to_owned();
+    };
+    let names = missing.split(", ");
+    let names = names.map(|word| Proof::parse(word).map_or(word, proof));
+    format!("missing: {}", names.collect::<Vec<_>>().join(", "))
+}
+
 /// How much of a hold is over, of a thousand.
 pub fn elapsed(from: Timestamp, to: Timestamp, now: Timestamp) -> i64 {
     let whole = to.duration_since(from).as_secs().max(1);
@@ -166,6 +187,29 @@ mod tests {
         assert_eq!(took(12_345_678), "12.3 s");
         assert_eq!(queue(1_001), "1\u{202f}000+");
         assert_eq!(queue(1_000), "1\u{202f}000");
+    }
+
+    #[test]
+    fn what_is_left_is_told_to_the_hour_or_the_minute() {
+        for (minutes, text) in [
+            (-5, "0 min"),
+            (59, "59 min"),
+            (61, "1 h 1 min"),
+            (1_439, "23 h 59 min"),
+            (4_319, "2 d 23 h"),
+            (4_320, "3 d 0 h"),
+        ] {
+            assert_eq!(left(SignedDuration::from_mins(minutes)), text);
+        }
+    }
+
+    #[test]
+    fn proofs_have_one_name_in_this_console() {
+        assert_eq!(
+            detail("missing: veriff, email_optin"),
+            "missing: ID, E-mail opt-in"
+        );
+        assert_eq!(detail("1 of 4"), "1 of 4");
     }
 
     #[test]

@@ -64,7 +64,7 @@ async fn an_order_is_shown_with_its_timeline(app: TestApp) {
     placed(&app, &key, "1001", ANN).await;
     let page = admin.get("/console/orders/1001").expect(200).await;
     let text = page.text();
-    for expected in ["Order 1001", "Held", "Placed", "3 days", "Agreement"] {
+    for expected in ["Order 1001", "Held", "Placed", "3 d 0 h", "Agreement"] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
     assert!(!text.contains(ANN), "nobody asked who it is");

@@ -87,7 +87,7 @@ async fn what_waits_is_counted(app: TestApp) {
     let admin = Admin::new(&app).await;
     let page = admin.get("/console").expect(200).await.text();
     assert!(page.contains("<p class=\"value\">2</p>"), "{page}");
-    assert!(page.contains("The oldest has 2 days left"), "{page}");
+    assert!(page.contains("The oldest has 2 d 23 h left"), "{page}");
     app.leaves_deliveries();
 }
 

@@ -2,17 +2,16 @@
 "use strict";
 
 // The time that is left ticks on, in the words that the server uses.
-const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"]];
-const inWords = (seconds) => {
-  for (const [unit, name] of UNITS) {
-    const count = Math.floor(seconds / unit);
-    if (count >= (unit === 60 ? 1 : 2)) return `${count} ${name}${count === 1 ? "" : "s"}`;
-  }
-  return "less than a minute";
+const inWords = (span) => {
+  const minutes = Math.max(0, Math.floor(span / 60_000));
+  const days = Math.floor(minutes / 1440);
+  const hours = Math.floor(minutes / 60) % 24;
+  if (days) return `${days} d ${hours} h`;
+  return hours ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
 };
 const tick = () => {
   for (const time of document.querySelectorAll("time[data-left]")) {
-    time.textContent = inWords((new Date(time.dateTime) - Date.now()) / 1000);
+    time.textContent = inWords(new Date(time.dateTime) - Date.now());
   }
 };
 
