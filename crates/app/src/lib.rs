@@ -78,6 +78,8 @@ pub struct App {
     pub recorder: Recorder,
     /// Its checkpoints.
     pub checkpoints: Checkpoints,
+    /// The check of it that was asked for last, if any was.
+    pub verification: audit::Verification,
 }
 
 /// What an [`App`] is made of.
@@ -151,6 +153,7 @@ impl App {
             orders,
             outbox: deliveries::Outbox::default(),
             inbox: inbox::Bell::default(),
+            verification: audit::Verification::default(),
         })
     }
 }

@@ -14,7 +14,9 @@ mod reading;
 mod recorder;
 mod requests;
 mod retire;
+mod show;
 mod spans;
+mod verification;
 mod verify;
 
 pub use announce::{Announce, Announcements, CHECKPOINT, Published, published};
@@ -29,4 +31,6 @@ pub use prove::{Proven, keys, prove, prove_for};
 pub use recorder::{Draft, Recorder};
 pub use requests::places_of_request;
 pub use retire::{make_months, retire};
+pub use show::show;
+pub use verification::{Stage, Verification, begin_verification};
 pub use verify::{Kept, count, verify};

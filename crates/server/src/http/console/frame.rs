@@ -22,17 +22,20 @@ pub enum Section {
     Customers,
     /// What leaves the house.
     Deliveries,
+    /// The audit log.
+    Audit,
     /// The account of whoever is signed in.
     Sessions,
 }
 
 impl Section {
     /// What the menu leads to.
-    const MENU: [Self; 4] = [
+    const MENU: [Self; 5] = [
         Self::Overview,
         Self::Orders,
         Self::Customers,
         Self::Deliveries,
+        Self::Audit,
     ];
 
     const fn title(self) -> &'static str {
@@ -41,6 +44,7 @@ impl Section {
             Self::Orders => "Orders",
             Self::Customers => "Customers",
             Self::Deliveries => "Deliveries",
+            Self::Audit => "Audit",
             Self::Sessions => "Signed in",
         }
     }
@@ -52,6 +56,7 @@ impl Section {
             Self::Orders => "console/orders",
             Self::Customers => "console/customers",
             Self::Deliveries => "console/deliveries",
+            Self::Audit => "console/audit",
             Self::Sessions => "console/sessions",
         }
     }

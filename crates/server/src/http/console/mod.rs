@@ -7,6 +7,7 @@
 //! Must not: decide or store anything by itself. It calls the use cases that the API calls, and leads
 //! only to what they show.
 
+mod audit;
 mod charts;
 mod cookie;
 mod customers;
@@ -30,6 +31,7 @@ pub fn routes() -> Router<Shared> {
         .merge(orders::routes())
         .merge(customers::routes())
         .merge(deliveries::routes())
+        .merge(audit::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())
 }

@@ -47,9 +47,12 @@ pub fn detail(text: &str) -> String {
     let Some(missing) = text.strip_prefix("missing: ") else {
         return text.to_owned();
     };
-    let names = missing.split(", ");
-    let names = names.map(|word| Proof::parse(word).map_or(word, proof));
-    format!("missing: {}", names.collect::<Vec<_>>().join(", "))
+    let name = |word| match Proof::parse(word) {
+        Ok(known) => proof(known),
+        Err(_) => word,
+    };
+    let names: Vec<&str> = missing.split(", ").map(name).collect();
+    format!("missing: {}", names.join(", "))
 }
 
 /// How much of a hold is over, of a thousand.

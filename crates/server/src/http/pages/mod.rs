@@ -73,6 +73,9 @@ templates!(
     "console/erased.html",
     "console/deliveries.html",
     "console/delivery.html",
+    "console/audit.html",
+    "console/audit_record.html",
+    "console/audit_check.html",
     "console/sessions.html",
 );
 

@@ -147,6 +147,12 @@ fn every_page_fits_every_screen_by_day_and_by_night() {
     house.live();
     house.wait_for_figures(&mut page);
     let customer = find(&mut page, &house, "customer2@example.com");
+    let delivery = first(&mut page, &house, "/console/deliveries");
+    let record = first(&mut page, &house, "/console/audit?action=customer.check");
+    page.open(&house.url("/console/audit/check")).unwrap();
+    page.click("main button").unwrap();
+    page.wait_for("document.querySelector('h2 .chip.good')")
+        .unwrap();
     each_look(
         &mut page,
         &house,
@@ -157,6 +163,12 @@ fn every_page_fits_every_screen_by_day_and_by_night() {
             ("order", "/console/orders/1002"),
             ("customers", "/console/customers"),
             ("customer", &customer),
+            ("deliveries", "/console/deliveries"),
+            ("delivery", &delivery),
+            ("audit", "/console/audit"),
+            ("audit-search", "/console/audit?action=customer.check"),
+            ("audit-record", &record),
+            ("audit-check", "/console/audit/check"),
             ("sessions", "/console/sessions"),
         ],
     );
@@ -178,6 +190,14 @@ fn find(page: &mut Page, house: &House, email: &str) -> String {
         .unwrap();
     let path = page.evaluate("location.pathname").unwrap();
     path.as_str().unwrap().to_owned()
+}
+
+/// Where the first thing of a list leads.
+fn first(page: &mut Page, house: &House, list: &str) -> String {
+    page.open(&house.url(list)).unwrap();
+    page.wait_for("document.querySelector('tbody a')").unwrap();
+    let path = page.evaluate("document.querySelector('tbody a').pathname");
+    path.unwrap().as_str().unwrap().to_owned()
 }
 
 /// Opens pages on each screen, by day and by night, and looks at them.

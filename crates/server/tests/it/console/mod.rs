@@ -1,5 +1,6 @@
 //! The console as a browser gets it, without a browser: who comes in, what leaves, what is recorded.
 
+mod audit;
 mod customers;
 mod deliveries;
 mod forms;
@@ -102,7 +103,9 @@ fn named(key: &str) -> String {
 }
 
 /// The pages that need nothing but a session.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 10] = [
+    "/console/audit",
+    "/console/audit/check",
     "/console/deliveries",
     "/console/deliveries?status=exhausted",
     "/console/customers",
@@ -114,7 +117,9 @@ const PAGES: [&str; 8] = [
 ];
 
 /// The forms that change something.
-const FORMS: [&str; 12] = [
+const FORMS: [&str; 14] = [
+    "/console/audit/check",
+    "/console/audit/records/1.1.0/proof",
     "/console/deliveries/01941f29-7c00-7d1f-9a3f-803767c1cef5/open",
     "/console/deliveries/01941f29-7c00-7d1f-9a3f-803767c1cef5/again",
     "/console/customers/find",
