@@ -186,6 +186,7 @@ fn shown(app: &App, person: &Person, now: Timestamp) -> Value {
     let evidence = person.evidence.iter().map(|piece| told(app, piece, now));
     context! {
         path => Value::from_safe_string(path_of(person.index)),
+        subject => HEXLOWER.encode(person.index.as_bytes()),
         email => person.email.as_str(),
         phone => person.phone.as_deref(),
         is_verified => checked.all_verified,

@@ -24,18 +24,21 @@ pub enum Section {
     Deliveries,
     /// The audit log.
     Audit,
+    /// API keys.
+    Keys,
     /// The account of whoever is signed in.
     Sessions,
 }
 
 impl Section {
     /// What the menu leads to.
-    const MENU: [Self; 5] = [
+    const MENU: [Self; 6] = [
         Self::Overview,
         Self::Orders,
         Self::Customers,
         Self::Deliveries,
         Self::Audit,
+        Self::Keys,
     ];
 
     const fn title(self) -> &'static str {
@@ -45,6 +48,7 @@ impl Section {
             Self::Customers => "Customers",
             Self::Deliveries => "Deliveries",
             Self::Audit => "Audit",
+            Self::Keys => "Keys",
             Self::Sessions => "Signed in",
         }
     }
@@ -57,6 +61,7 @@ impl Section {
             Self::Customers => "console/customers",
             Self::Deliveries => "console/deliveries",
             Self::Audit => "console/audit",
+            Self::Keys => "console/keys",
             Self::Sessions => "console/sessions",
         }
     }

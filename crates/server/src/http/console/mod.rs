@@ -14,6 +14,7 @@ mod customers;
 mod deliveries;
 mod door;
 mod frame;
+mod keys;
 mod orders;
 mod overview;
 mod sessions;
@@ -32,6 +33,7 @@ pub fn routes() -> Router<Shared> {
         .merge(customers::routes())
         .merge(deliveries::routes())
         .merge(audit::routes())
+        .merge(keys::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())
 }

@@ -76,6 +76,8 @@ templates!(
     "console/audit.html",
     "console/audit_record.html",
     "console/audit_check.html",
+    "console/keys.html",
+    "console/key.html",
     "console/sessions.html",
 );
 

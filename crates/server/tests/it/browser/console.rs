@@ -169,6 +169,7 @@ fn every_page_fits_every_screen_by_day_and_by_night() {
             ("audit-search", "/console/audit?action=customer.check"),
             ("audit-record", &record),
             ("audit-check", "/console/audit/check"),
+            ("keys", "/console/keys"),
             ("sessions", "/console/sessions"),
         ],
     );

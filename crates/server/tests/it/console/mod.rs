@@ -4,6 +4,7 @@ mod audit;
 mod customers;
 mod deliveries;
 mod forms;
+mod keys;
 mod links;
 mod orders;
 mod overview;
@@ -103,7 +104,8 @@ fn named(key: &str) -> String {
 }
 
 /// The pages that need nothing but a session.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
+    "/console/keys",
     "/console/audit",
     "/console/audit/check",
     "/console/deliveries",
@@ -117,7 +119,10 @@ const PAGES: [&str; 10] = [
 ];
 
 /// The forms that change something.
-const FORMS: [&str; 14] = [
+const FORMS: [&str; 17] = [
+    "/console/keys",
+    "/console/keys/aaaaaaaaaaaa/rotate",
+    "/console/keys/aaaaaaaaaaaa/revoke",
     "/console/audit/check",
     "/console/audit/records/1.1.0/proof",
     "/console/deliveries/01941f29-7c00-7d1f-9a3f-803767c1cef5/open",
