@@ -69,6 +69,17 @@ impl Hour {
     pub fn total(&self) -> i64 {
         self.answered + self.refused + self.failed
     }
+
+    /// Several together.
+    pub fn sum(hours: &[Self]) -> Self {
+        let add = |part: fn(&Self) -> i64| hours.iter().map(part).sum();
+        Self {
+            begins_at: hours.first().map_or(Timestamp::MIN, |hour| hour.begins_at),
+            answered: add(|hour| hour.answered),
+            refused: add(|hour| hour.refused),
+            failed: add(|hour| hour.failed),
+        }
+    }
 }
 
 /// How long answers took: how many are on each step of the scale.
@@ -144,21 +155,7 @@ impl Figures {
 
     /// All of it together.
     pub fn total(&self) -> Hour {
-        let mut total = Hour {
-            begins_at: self
-                .hours
-                .first()
-                .map_or(Timestamp::MIN, |hour| hour.begins_at),
-            answered: 0,
-            refused: 0,
-            failed: 0,
-        };
-        for hour in &self.hours {
-            total.answered += hour.answered;
-            total.refused += hour.refused;
-            total.failed += hour.failed;
-        }
-        total
+        Hour::sum(&self.hours)
     }
 }
 

@@ -17,8 +17,12 @@ pub const STEPS: [i64; 12] = [
 /// How many microseconds an hour has.
 const HOUR: i64 = 3_600_000_000;
 
-/// How many batches are counted at once.
+/// How many batches are counted at once, at most.
 const BATCHES: i64 = 256;
+
+/// With how many records a run of batches is long enough: whoever waits for the writer of SQLite
+/// waits for no more than that.
+const RECORDS: i64 = 2048;
 
 /// The hour of a moment, counted from 1970-01-01 (UTC).
 #[must_use]
@@ -44,9 +48,15 @@ pub async fn count(tx: &mut Tx<'_>, log: i64) -> Result<bool> {
     let find = "SELECT counted_to FROM audit_indexed WHERE log = $1 FOR UPDATE";
     let row = tx.find(find, &[log.into()]).await?;
     let counted_to = row.map_or(Ok(0), |row| row.int(0, "audit_indexed.counted_to"))?;
-    let end = "SELECT MAX(batch) FROM (SELECT batch FROM audit_batches \
-               WHERE log = $1 AND batch > $2 ORDER BY batch LIMIT $3) AS next";
-    let values = [log.into(), counted_to.into(), BATCHES.into()];
+    let end = "SELECT MAX(batch) FROM (SELECT batch, SUM(size) OVER (ORDER BY batch) - size AS ahead \
+               FROM (SELECT batch, size FROM audit_batches WHERE log = $1 AND batch > $2 \
+               ORDER BY batch LIMIT $3) AS next) AS sums WHERE ahead < CAST($4 AS BIGINT)";
+    let values = [
+        log.into(),
+        counted_to.into(),
+        BATCHES.into(),
+        RECORDS.into(),
+    ];
     let row = tx.find(end, &values).await?;
     let last = row.and_then(|row| row.find_int(0, "audit_batches.batch").transpose());
     let Some(last) = last.transpose()? else {

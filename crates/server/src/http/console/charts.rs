@@ -3,7 +3,7 @@
 //!
 //! A drawing holds shapes alone and is stretched to the page; its labels are text beside it.
 
-use app::console::{Figures, Hour, Latencies};
+use app::console::{Hour, Latencies};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Value, context};
@@ -14,48 +14,77 @@ use super::words;
 const WIDTH: i64 = 3_000;
 const HEIGHT: i64 = 1_000;
 
-/// Columns over time: what was answered, refused, and went wrong, one upon the other.
-pub fn columns(figures: &Figures) -> Value {
-    let top = top_of(figures.hours.iter().map(Hour::total).max().unwrap_or(0));
-    let count = i64::try_from(figures.hours.len()).unwrap_or(1).max(1);
+/// Columns over time, up to three parts one upon the other: what was answered, refused, and went
+/// wrong, or whatever else `names` calls them. `form` says how a label tells the time.
+pub fn columns(hours: &[Hour], form: &str, names: &[&str]) -> Value {
+    let top = top_of(hours.iter().map(Hour::total).max().unwrap_or(0));
+    let count = i64::try_from(hours.len()).unwrap_or(1).max(1);
     let step = WIDTH / count;
-    let columns = figures
-        .hours
-        .iter()
-        .zip(0..)
-        .map(|(hour, at): (&Hour, i64)| {
-            let height = |part: i64| part * HEIGHT / top;
-            let (answered, refused) = (height(hour.answered), height(hour.refused));
-            let failed = height(hour.failed);
-            context! {
-                x => at * step + step / 8,
-                width => step - step / 4,
-                answered, refused, failed,
-                y_answered => HEIGHT - answered,
-                y_refused => HEIGHT - answered - refused,
-                y_failed => HEIGHT - answered - refused - failed,
-                label => label(hour.begins_at, figures),
-                counts => [hour.answered, hour.refused, hour.failed].map(words::number),
-            }
-        });
-    let middle = figures.hours.get(figures.hours.len() / 2);
+    let label = |hour: &Hour| label(hour.begins_at, form);
+    let columns = hours.iter().zip(0..).map(|(hour, at): (&Hour, i64)| {
+        let height = |part: i64| part * HEIGHT / top;
+        let (answered, refused) = (height(hour.answered), height(hour.refused));
+        let failed = height(hour.failed);
+        context! {
+            x => at * step + step / 8,
+            width => step - step / 4,
+            answered, refused, failed,
+            y_answered => HEIGHT - answered,
+            y_refused => HEIGHT - answered - refused,
+            y_failed => HEIGHT - answered - refused - failed,
+            label => label(hour),
+            said => said(hour, names),
+            counts => counts(hour, names),
+        }
+    });
     context! {
         columns => columns.collect::<Vec<_>>(),
         top => words::number(top),
         half => words::number(top / 2),
         width => step * count,
         height => HEIGHT,
-        first => figures.hours.first().map(|hour| label(hour.begins_at, figures)),
-        middle => middle.map(|hour| label(hour.begins_at, figures)),
+        first => hours.first().map(label),
+        middle => hours.get(hours.len() / 2).map(label),
     }
 }
 
-fn label(at: Timestamp, figures: &Figures) -> String {
-    let form = match figures.hours.len() {
-        24 => "%H:%M",
-        28 => "%a %-d %b, %H:%M",
-        _ => "%-d %b",
-    };
+/// The parts of a column, as many as have a name.
+fn counts(hour: &Hour, names: &[&str]) -> Vec<String> {
+    let parts = [hour.answered, hour.refused, hour.failed];
+    parts
+        .into_iter()
+        .zip(names)
+        .map(|(part, _)| words::number(part))
+        .collect()
+}
+
+fn said(hour: &Hour, names: &[&str]) -> String {
+    let counts = counts(hour, names);
+    let parts = counts.iter().zip(names);
+    let parts = parts.map(|(count, name)| format!("{count} {}", name.to_lowercase()));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// All columns together: the legend.
+pub fn total(total: &Hour, names: &[&str]) -> Value {
+    const TONES: [&str; 3] = ["answered", "refused", "failed"];
+    let parts = [total.answered, total.refused, total.failed];
+    let parts = parts.into_iter().zip(TONES).zip(names);
+    let parts = parts.map(|((count, tone), title)| {
+        context! {
+            title,
+            tone,
+            count => words::number(count),
+            share => words::percent(count, total.total()),
+        }
+    });
+    context! {
+        requests => words::number(total.total()),
+        parts => parts.collect::<Vec<_>>(),
+    }
+}
+
+fn label(at: Timestamp, form: &str) -> String {
     at.to_zoned(TimeZone::UTC).strftime(form).to_string()
 }
 

@@ -20,6 +20,10 @@ pub enum Section {
     Orders,
     /// Customers.
     Customers,
+    /// Sessions about numbers.
+    Numbers,
+    /// Age checks.
+    Ages,
     /// What leaves the house.
     Deliveries,
     /// The audit log.
@@ -32,10 +36,12 @@ pub enum Section {
 
 impl Section {
     /// What the menu leads to.
-    const MENU: [Self; 6] = [
+    const MENU: [Self; 8] = [
         Self::Overview,
         Self::Orders,
         Self::Customers,
+        Self::Numbers,
+        Self::Ages,
         Self::Deliveries,
         Self::Audit,
         Self::Keys,
@@ -46,6 +52,8 @@ impl Section {
             Self::Overview => "Overview",
             Self::Orders => "Orders",
             Self::Customers => "Customers",
+            Self::Numbers => "Numbers",
+            Self::Ages => "Ages",
             Self::Deliveries => "Deliveries",
             Self::Audit => "Audit",
             Self::Keys => "Keys",
@@ -59,6 +67,8 @@ impl Section {
             Self::Overview => "console",
             Self::Orders => "console/orders",
             Self::Customers => "console/customers",
+            Self::Numbers => "console/numbers",
+            Self::Ages => "console/ages",
             Self::Deliveries => "console/deliveries",
             Self::Audit => "console/audit",
             Self::Keys => "console/keys",

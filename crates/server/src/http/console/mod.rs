@@ -7,6 +7,7 @@
 //! Must not: decide or store anything by itself. It calls the use cases that the API calls, and leads
 //! only to what they show.
 
+mod ages;
 mod audit;
 mod charts;
 mod cookie;
@@ -15,6 +16,7 @@ mod deliveries;
 mod door;
 mod frame;
 mod keys;
+mod numbers;
 mod orders;
 mod overview;
 mod sessions;
@@ -34,6 +36,8 @@ pub fn routes() -> Router<Shared> {
         .merge(deliveries::routes())
         .merge(audit::routes())
         .merge(keys::routes())
+        .merge(numbers::routes())
+        .merge(ages::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())
 }

@@ -58,9 +58,9 @@ async fn overview(
         reaches => reaches(reach),
         tiles => tiles(&figures, &queues, &ages, now),
         is_quiet => figures.total().total() == 0,
-        chart => charts::columns(&figures),
+        chart => charts::columns(&figures.hours, form_of(reach), &NAMES),
         latencies => charts::latencies(&figures.latencies),
-        total => total(&figures),
+        total => charts::total(&figures.total(), &NAMES),
         held,
         parts_of_server => parts(&server, &queues).await,
         base_url => app.orders.base_url.as_ref(),
@@ -88,23 +88,15 @@ fn reaches(chosen: Reach) -> Vec<Value> {
     Reach::ALL.into_iter().map(reach).collect()
 }
 
-fn total(figures: &Figures) -> Value {
-    let total = figures.total();
-    let part = |title: &str, tone: &str, count: i64| {
-        context! {
-            title,
-            tone,
-            count => words::number(count),
-            share => words::percent(count, total.total()),
-        }
-    };
-    context! {
-        requests => words::number(total.total()),
-        parts => [
-            part("Answered", "answered", total.answered),
-            part("Refused", "refused", total.refused),
-            part("Failed", "failed", total.failed),
-        ],
+/// What answers are called.
+const NAMES: [&str; 3] = ["Answered", "Refused", "Failed"];
+
+/// How labels of the chart tell the time.
+const fn form_of(reach: Reach) -> &'static str {
+    match reach {
+        Reach::Day => "%H:%M",
+        Reach::Week => "%a %-d %b, %H:%M",
+        Reach::Month => "%-d %b",
     }
 }
 

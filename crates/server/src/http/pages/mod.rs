@@ -78,6 +78,8 @@ templates!(
     "console/audit_check.html",
     "console/keys.html",
     "console/key.html",
+    "console/numbers.html",
+    "console/ages.html",
     "console/sessions.html",
 );
 

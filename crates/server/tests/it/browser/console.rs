@@ -169,6 +169,8 @@ fn every_page_fits_every_screen_by_day_and_by_night() {
             ("audit-search", "/console/audit?action=customer.check"),
             ("audit-record", &record),
             ("audit-check", "/console/audit/check"),
+            ("numbers", "/console/numbers"),
+            ("ages", "/console/ages"),
             ("keys", "/console/keys"),
             ("sessions", "/console/sessions"),
         ],

@@ -3,6 +3,7 @@
 mod audit;
 mod customers;
 mod deliveries;
+mod figures;
 mod forms;
 mod keys;
 mod links;
@@ -104,7 +105,10 @@ fn named(key: &str) -> String {
 }
 
 /// The pages that need nothing but a session.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 14] = [
+    "/console/numbers",
+    "/console/ages",
+    "/console/ages?days=365",
     "/console/keys",
     "/console/audit",
     "/console/audit/check",
