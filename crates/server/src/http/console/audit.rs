@@ -172,8 +172,12 @@ async fn list(
         .parameters()
         .iter()
         .any(|(_, value)| !value.is_empty());
+    let typed = search.parameters().into_iter();
+    let typed: BTreeMap<_, _> = typed
+        .map(|(name, value)| (name, Value::from(value)))
+        .collect();
     let values = context! {
-        search => search.parameters().into_iter().collect::<BTreeMap<_, _>>(),
+        search => typed,
         is_searched,
         is_first => after.is_none(),
         newest => Value::from_safe_string(escaped(&search.link(""))),

@@ -72,7 +72,7 @@ pub fn total(total: &Hour, names: &[&str]) -> Value {
     let parts = parts.into_iter().zip(TONES).zip(names);
     let parts = parts.map(|((count, tone), title)| {
         context! {
-            title,
+            title => *title,
             tone,
             count => words::number(count),
             share => words::percent(count, total.total()),

@@ -83,7 +83,7 @@ async fn page<T: Task>(
         context! {
             id => key.id.as_str(),
             name => key.name.as_str(),
-            scopes => key.scopes.split_whitespace().collect::<Vec<_>>(),
+            scopes => key.scopes.split_whitespace().map(str::to_owned).collect::<Vec<_>>(),
             status,
             tone,
             is_alive,
