@@ -1,0 +1,320 @@
+//! Copying a log: the next batches are read, handed over, and the position moved on.
+//!
+//! What cannot be read is parked as a batch, so that what comes behind it is copied. Records that are
+//! gone, because their month was retired before, are counted and passed over.
+
+use domain::random::uuid_v7;
+use jiff::Timestamp;
+use store::tables::archive::{self, Parked, Position, Step, Task};
+use store::tables::audit::{self, Located};
+use store::{Error as StoreError, Lane, Tx, Unit, Written};
+use uuid::Uuid;
+
+use super::LEASE;
+use super::api::{Archive, ArchiveProblem};
+use super::load::Load;
+use super::rows::{Row, decision_named};
+use crate::{App, Result};
+
+/// About how many records are copied at a time.
+const PAGE: i64 = 2_000;
+
+/// The kind of what is parked when a whole batch cannot be read.
+pub(super) const BATCH: &str = "audit_batch";
+
+/// Somebody who copies, under a lease.
+pub(super) struct Copier {
+    pub task: Task,
+    holder: Uuid,
+    /// What was read and is not all taken yet.
+    under_way: Option<UnderWay>,
+}
+
+struct UnderWay {
+    step: Step,
+    /// The name of the batch that cannot be read, if it is one.
+    unreadable: Option<String>,
+    records: i64,
+    load: Load,
+}
+
+/// What copying a page came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copied {
+    /// So many records; there may be more.
+    Some(i64),
+    /// There is nothing left.
+    Nothing,
+    /// Somebody else was faster.
+    Overtaken,
+}
+
+impl Copier {
+    pub fn new(app: &App, task: Task) -> Self {
+        Self {
+            task,
+            holder: uuid_v7(app.clock.now(), app.random.as_ref()),
+            under_way: None,
+        }
+    }
+
+    /// Begins the archive if need be, and takes the lease; `false` when somebody else has it.
+    pub async fn lease(&mut self, app: &App) -> Result<bool> {
+        let leased = app
+            .store
+            .write(Lease {
+                task: self.task,
+                holder: self.holder,
+                now: app.clock.now(),
+            })
+            .await?;
+        if !leased {
+            self.under_way = None;
+        }
+        Ok(leased)
+    }
+
+    /// Gives the lease back.
+    pub async fn release(&mut self, app: &App) -> Result<()> {
+        self.under_way = None;
+        let (task, holder) = (self.task, self.holder);
+        app.store.write(Release { task, holder }).await?;
+        Ok(())
+    }
+
+    /// Copies the next page of a log.
+    pub async fn page(
+        &mut self,
+        app: &App,
+        archive: &dyn Archive,
+        position: Position,
+    ) -> Result<std::result::Result<Copied, ArchiveProblem>> {
+        let known = self.under_way.take();
+        let from = position.of(self.task);
+        let known = known.filter(|way| way.step.log == position.log && way.step.from == from);
+        let way = match known {
+            Some(way) => Some(way),
+            None => self.read(app, position).await?,
+        };
+        let Some(mut way) = way else {
+            return Ok(Ok(Copied::Nothing));
+        };
+        if let Err(problem) = way.load.send(archive).await {
+            self.under_way = Some(way);
+            return Ok(Err(problem));
+        }
+        let parked = way.parked(app.clock.now());
+        let (task, step) = (self.task, way.step);
+        let moved = app.store.write(Advance { task, step, parked }).await?;
+        Ok(Ok(match moved {
+            true => Copied::Some(way.records),
+            false => Copied::Overtaken,
+        }))
+    }
+
+    async fn read(&self, app: &App, position: Position) -> Result<Option<UnderWay>> {
+        let (from, end) = (position.of(self.task), position.end(self.task));
+        let names_decisions = self.task == Task::Stream;
+        let page = match read(app, position.log, from, end, PAGE, names_decisions).await {
+            // What cannot be read as a page is read batch by batch.
+            Err(StoreError::Corrupt { .. } | StoreError::Refused(_)) => {
+                read(app, position.log, from, end, 1, names_decisions).await
+            }
+            page => page,
+        };
+        let unreadable = matches!(page, Err(StoreError::Corrupt { .. } | StoreError::Refused(_)));
+        if unreadable {
+            return skip(app, position.log, from, end).await;
+        }
+        Ok(page?.map(|page| page.into_way(position.log, from)))
+    }
+}
+
+impl UnderWay {
+    fn parked(&mut self, now: Timestamp) -> Vec<Parked> {
+        let refused = std::mem::take(&mut self.load.refused).into_iter();
+        let rows = refused.map(|row| Parked {
+            kind: row.table.name().to_owned(),
+            name: row.name,
+            reason: row.reason,
+            parked_at: now,
+        });
+        let batch = self.unreadable.take().map(|name| Parked {
+            kind: BATCH.to_owned(),
+            name,
+            reason: "unreadable".to_owned(),
+            parked_at: now,
+        });
+        rows.chain(batch).collect()
+    }
+}
+
+/// Some batches and what they hold.
+struct Page {
+    last: i64,
+    size: i64,
+    records: Vec<Located>,
+    rows: Vec<Row>,
+}
+
+impl Page {
+    fn into_way(self, log: i64, from: i64) -> UnderWay {
+        let found = i64::try_from(self.records.len()).unwrap_or(i64::MAX);
+        let missed = self.size.saturating_sub(found).max(0);
+        if missed > 0 {
+            tracing::warn!(log, missed, "records were gone before they were archived");
+        }
+        let records = self.records.into_iter().map(Row::of_record);
+        UnderWay {
+            step: Step {
+                log,
+                from,
+                to: self.last,
+                missed,
+            },
+            unreadable: None,
+            records: found,
+            load: Load::new(records.chain(self.rows).collect()),
+        }
+    }
+}
+
+/// The next batches of about so many records; `None` when there are none.
+async fn read(
+    app: &App,
+    log: i64,
+    after: i64,
+    end: i64,
+    enough: i64,
+    names_decisions: bool,
+) -> store::Result<Option<Page>> {
+    app.store
+        .read(move |mut tx| {
+            Box::pin(async move {
+                let batches = archive::batches(&mut tx, log, after, end, enough).await?;
+                let mut size = 0;
+                let mut last = None;
+                for batch in batches {
+                    size += batch.size;
+                    last = Some(batch.number);
+                    if size >= enough {
+                        break;
+                    }
+                }
+                let Some(last) = last else { return Ok(None) };
+                let records = audit::records(&mut tx, log, after + 1, last).await?;
+                let mut rows = Vec::new();
+                let named = records.iter().filter(|_| names_decisions);
+                for name in named.filter_map(|found| decision_named(found.record.detail.as_deref()))
+                {
+                    let decision = archive::find_decision(&mut tx, name.as_str()).await?;
+                    rows.extend(decision.map(Row::of_decision));
+                }
+                Ok(Some(Page {
+                    last,
+                    size,
+                    records,
+                    rows,
+                }))
+            })
+        })
+        .await
+}
+
+/// Passes over the next batch, which cannot be read.
+async fn skip(app: &App, log: i64, after: i64, end: i64) -> Result<Option<UnderWay>> {
+    let next = app
+        .store
+        .read(move |mut tx| Box::pin(async move { audit::next_batch(&mut tx, log, after).await }))
+        .await?;
+    Ok(next.filter(|next| *next <= end).map(|next| {
+        tracing::warn!(log, batch = next, "a batch cannot be read and is not archived");
+        UnderWay {
+            step: Step {
+                log,
+                from: after,
+                to: next,
+                missed: 0,
+            },
+            unreadable: Some(format!("{log}.{next}")),
+            records: 0,
+            load: Load::new(Vec::new()),
+        }
+    }))
+}
+
+/// The lane of everything that moves a position.
+fn lane() -> Lane {
+    Lane::of(b"archive")
+}
+
+fn done<T>(output: T) -> Written<T> {
+    // A record for each step would be a record to be archived.
+    Written {
+        output,
+        records: Vec::new(),
+    }
+}
+
+struct Lease {
+    task: Task,
+    holder: Uuid,
+    now: Timestamp,
+}
+
+impl Unit for Lease {
+    type Output = bool;
+
+    fn lane(&self) -> Lane {
+        lane()
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<bool>> {
+        archive::begin(tx, self.now).await?;
+        let until = self.now.saturating_add(LEASE).unwrap_or(self.now);
+        archive::lease(tx, self.task, self.holder, until, self.now)
+            .await
+            .map(done)
+    }
+}
+
+struct Release {
+    task: Task,
+    holder: Uuid,
+}
+
+impl Unit for Release {
+    type Output = ();
+
+    fn lane(&self) -> Lane {
+        lane()
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
+        archive::release(tx, self.task, self.holder).await.map(done)
+    }
+}
+
+struct Advance {
+    task: Task,
+    step: Step,
+    parked: Vec<Parked>,
+}
+
+impl Unit for Advance {
+    type Output = bool;
+
+    fn lane(&self) -> Lane {
+        lane()
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<bool>> {
+        let moved = archive::advance(tx, self.task, self.step).await?;
+        if moved {
+            for parked in &self.parked {
+                archive::park(tx, parked).await?;
+            }
+        }
+        Ok(done(moved))
+    }
+}
