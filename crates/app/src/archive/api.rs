@@ -27,8 +27,8 @@ pub enum ArchiveProblem {
     Refused,
     /// The account lacks a permission (403).
     Forbidden,
-    /// It cannot be reached, or fails.
-    Away,
+    /// It cannot be reached, or fails; how long it wants to be left alone, if it says so.
+    Away(Option<Duration>),
     /// It answers something that cannot be understood.
     Garbled,
     /// There is no such project or dataset.
@@ -69,7 +69,7 @@ impl ArchiveProblem {
             Self::Busy(_) => "rate_limited",
             Self::Refused => "credentials_refused",
             Self::Forbidden => "permission_missing",
-            Self::Away => "unreachable",
+            Self::Away(_) => "unreachable",
             Self::Garbled => "garbled",
             Self::Missing => "dataset_missing",
             Self::NotYet => "table_not_ready",
@@ -84,7 +84,7 @@ impl ArchiveProblem {
     #[must_use]
     pub const fn wish(self) -> Option<Duration> {
         match self {
-            Self::Busy(wish) => wish,
+            Self::Busy(wish) | Self::Away(wish) => wish,
             _ => None,
         }
     }
@@ -96,7 +96,7 @@ impl fmt::Display for ArchiveProblem {
             Self::Busy(_) => "the archive takes no more for a while",
             Self::Refused => "the archive does not accept the account",
             Self::Forbidden => "the account lacks a permission at the archive",
-            Self::Away => "the archive cannot be reached",
+            Self::Away(_) => "the archive cannot be reached",
             Self::Garbled => "the archive answers something that cannot be understood",
             Self::Missing => "there is no such project or dataset",
             Self::NotYet => "the table was just made and takes no rows yet",

@@ -122,7 +122,10 @@ impl Copier {
             }
             page => page,
         };
-        let unreadable = matches!(page, Err(StoreError::Corrupt { .. } | StoreError::Refused(_)));
+        let unreadable = matches!(
+            page,
+            Err(StoreError::Corrupt { .. } | StoreError::Refused(_))
+        );
         if unreadable {
             return skip(app, position.log, from, end).await;
         }
@@ -228,7 +231,11 @@ async fn skip(app: &App, log: i64, after: i64, end: i64) -> Result<Option<UnderW
         .read(move |mut tx| Box::pin(async move { audit::next_batch(&mut tx, log, after).await }))
         .await?;
     Ok(next.filter(|next| *next <= end).map(|next| {
-        tracing::warn!(log, batch = next, "a batch cannot be read and is not archived");
+        tracing::warn!(
+            log,
+            batch = next,
+            "a batch cannot be read and is not archived"
+        );
         UnderWay {
             step: Step {
                 log,

@@ -105,12 +105,17 @@ impl Follower {
 
     /// Copies a page of each log; whether there may be more.
     async fn round(&mut self) -> Result<std::result::Result<bool, ArchiveProblem>> {
-        let positions = self.app.store.read(|mut tx| {
-            Box::pin(async move { archive::positions(&mut tx).await })
-        });
+        let positions = self
+            .app
+            .store
+            .read(|mut tx| Box::pin(async move { archive::positions(&mut tx).await }));
         let mut is_more = false;
         for position in positions.await? {
-            match self.copier.page(&self.app, &*self.archive, position).await? {
+            match self
+                .copier
+                .page(&self.app, &*self.archive, position)
+                .await?
+            {
                 Ok(Copied::Nothing) => {}
                 Ok(Copied::Some(_) | Copied::Overtaken) => is_more = true,
                 Err(problem) => return Ok(Err(problem)),
@@ -121,9 +126,10 @@ impl Follower {
 
     /// Whether there is anything to copy, or the archive was never begun.
     async fn is_behind(&self) -> Result<bool> {
-        let behind = self.app.store.read(|mut tx| {
-            Box::pin(async move { is_behind(&mut tx).await })
-        });
+        let behind = self
+            .app
+            .store
+            .read(|mut tx| Box::pin(async move { is_behind(&mut tx).await }));
         behind.await.map_err(Error::from)
     }
 
@@ -135,9 +141,10 @@ impl Follower {
             None => self.failures = 0,
         }
         let word = problem.map(ArchiveProblem::word);
-        let standing = self.app.store.read(|mut tx| {
-            Box::pin(async move { archive::standing(&mut tx, Task::Stream).await })
-        });
+        let standing = self
+            .app
+            .store
+            .read(|mut tx| Box::pin(async move { archive::standing(&mut tx, Task::Stream).await }));
         let known = standing.await?.and_then(|standing| standing.trouble);
         if known.as_ref().map(|(word, _)| word.as_str()) == word {
             return Ok(());

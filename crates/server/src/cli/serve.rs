@@ -100,6 +100,9 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
         if let Some(veriff) = integrations.veriff(&config) {
             tasks.spawn(runtime::poll_veriff(app.clone(), veriff, stop.clone()));
         }
+        if let Some(follower) = integrations.follower(&app) {
+            tasks.spawn(runtime::follow(app.clone(), follower, stop.clone()));
+        }
         let dispatcher = runtime::dispatcher(&config, &app, &integrations)?;
         tasks.spawn(deliver(
             dispatcher,

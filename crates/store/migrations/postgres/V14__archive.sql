@@ -7,7 +7,7 @@ CREATE TABLE archive_tasks (
     leased_until BIGINT NOT NULL,
     trouble TEXT,
     trouble_since BIGINT,
-    ages_to TEXT
+    ages_to TEXT COLLATE "C"
 );
 
 -- How far each audit log was copied. What was there when the archive was begun, batches up to

@@ -441,11 +441,7 @@ pub async fn park(tx: &mut Tx<'_>, parked: &Parked) -> Result<()> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_parked(
-    tx: &mut Tx<'_>,
-    after: (&str, &str),
-    limit: i64,
-) -> Result<Vec<Parked>> {
+pub async fn list_parked(tx: &mut Tx<'_>, after: (&str, &str), limit: i64) -> Result<Vec<Parked>> {
     let rows = tx
         .query(
             "SELECT kind, name, reason, parked_at FROM archive_parked \
