@@ -114,6 +114,15 @@ impl<'a> Backfill<'a> {
         Ok(self.progress)
     }
 
+    /// Lets another one go on at once.
+    ///
+    /// # Errors
+    /// When the database is away: then the lease ends by itself.
+    pub async fn release(&mut self) -> Result<()> {
+        self.under_way = None;
+        self.copier.release(self.app).await
+    }
+
     async fn lease(&mut self) -> Ended<()> {
         match self.copier.lease(self.app).await? {
             true => Ok(()),

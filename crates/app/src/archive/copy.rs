@@ -5,7 +5,7 @@
 
 use domain::random::uuid_v7;
 use jiff::Timestamp;
-use store::tables::archive::{self, Parked, Position, Step, Task};
+use store::tables::archive::{self, Batch, Parked, Position, Step, Task};
 use store::tables::audit::{self, Located};
 use store::{Error as StoreError, Lane, Tx, Unit, Written};
 use uuid::Uuid;
@@ -114,11 +114,10 @@ impl Copier {
 
     async fn read(&self, app: &App, position: Position) -> Result<Option<UnderWay>> {
         let (from, end) = (position.of(self.task), position.end(self.task));
-        let names_decisions = self.task == Task::Stream;
-        let page = match read(app, position.log, from, end, PAGE, names_decisions).await {
+        let page = match read(app, self.task, position, PAGE).await {
             // What cannot be read as a page is read batch by batch.
             Err(StoreError::Corrupt { .. } | StoreError::Refused(_)) => {
-                read(app, position.log, from, end, 1, names_decisions).await
+                read(app, self.task, position, 1).await
             }
             page => page,
         };
@@ -155,15 +154,34 @@ impl UnderWay {
 /// Some batches and what they hold.
 struct Page {
     last: i64,
+    /// How many records there were, by the batches' own account.
     size: i64,
     records: Vec<Located>,
-    rows: Vec<Row>,
+    /// The decisions that the records tell of.
+    decisions: Vec<Row>,
+    /// How many more they tell of.
+    gone: i64,
 }
 
 impl Page {
+    /// Finds the decisions that the records tell of.
+    async fn find_decisions(&mut self, tx: &mut Tx<'_>) -> store::Result<()> {
+        let details = self
+            .records
+            .iter()
+            .map(|found| found.record.detail.as_deref());
+        for name in details.filter_map(decision_named) {
+            match archive::find_decision(tx, name.as_str()).await? {
+                Some(decision) => self.decisions.push(Row::of_decision(decision)),
+                None => self.gone += 1,
+            }
+        }
+        Ok(())
+    }
+
     fn into_way(self, log: i64, from: i64) -> UnderWay {
         let found = i64::try_from(self.records.len()).unwrap_or(i64::MAX);
-        let missed = self.size.saturating_sub(found).max(0);
+        let missed = self.size.saturating_sub(found).max(0) + self.gone;
         if missed > 0 {
             tracing::warn!(log, missed, "records were gone before they were archived");
         }
@@ -177,51 +195,56 @@ impl Page {
             },
             unreadable: None,
             records: found,
-            load: Load::new(records.chain(self.rows).collect()),
+            load: Load::new(records.chain(self.decisions).collect()),
         }
     }
 }
 
-/// The next batches of about so many records; `None` when there are none.
+/// The next batches of about so many records, up to one; `None` when there are none.
 async fn read(
     app: &App,
-    log: i64,
-    after: i64,
-    end: i64,
+    task: Task,
+    position: Position,
     enough: i64,
-    names_decisions: bool,
 ) -> store::Result<Option<Page>> {
     app.store
         .read(move |mut tx| {
             Box::pin(async move {
+                let (log, after) = (position.log, position.of(task));
+                let end = position.end(task);
                 let batches = archive::batches(&mut tx, log, after, end, enough).await?;
-                let mut size = 0;
-                let mut last = None;
-                for batch in batches {
-                    size += batch.size;
-                    last = Some(batch.number);
-                    if size >= enough {
-                        break;
-                    }
-                }
-                let Some(last) = last else { return Ok(None) };
-                let records = audit::records(&mut tx, log, after + 1, last).await?;
-                let mut rows = Vec::new();
-                let named = records.iter().filter(|_| names_decisions);
-                for name in named.filter_map(|found| decision_named(found.record.detail.as_deref()))
-                {
-                    let decision = archive::find_decision(&mut tx, name.as_str()).await?;
-                    rows.extend(decision.map(Row::of_decision));
-                }
-                Ok(Some(Page {
+                let Some((last, size)) = run(&batches, enough) else {
+                    return Ok(None);
+                };
+                let mut page = Page {
                     last,
                     size,
-                    records,
-                    rows,
-                }))
+                    records: audit::records(&mut tx, log, after + 1, last).await?,
+                    decisions: Vec::new(),
+                    gone: 0,
+                };
+                // The backfill walks through decisions by themselves.
+                if task == Task::Stream {
+                    page.find_decisions(&mut tx).await?;
+                }
+                Ok(Some(page))
             })
         })
         .await
+}
+
+/// Where the shortest run of batches ends that has so many records, and how many it has; all of them
+/// when there are fewer.
+fn run(batches: &[Batch], enough: i64) -> Option<(i64, i64)> {
+    let mut run = None;
+    for batch in batches {
+        let size = run.map_or(0, |(_, size)| size) + batch.size;
+        run = Some((batch.number, size));
+        if size >= enough {
+            break;
+        }
+    }
+    run
 }
 
 /// Passes over the next batch, which cannot be read.

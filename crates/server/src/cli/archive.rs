@@ -99,6 +99,8 @@ async fn backfill(app: &App, output: Output, config: &Config) -> Result<(), Fail
                 }
                 None => {
                     bar.finish_and_clear();
+                    // Without it the next one waits for a minute.
+                    let _ = backfill.release().await;
                     return Err(cut_off(interrupted));
                 }
             },

@@ -129,8 +129,8 @@ pub async fn note_trouble(
     now: Timestamp,
 ) -> Result<()> {
     tx.execute(
-        "UPDATE archive_tasks SET trouble = $2, trouble_since = CASE WHEN $2 IS NULL THEN NULL \
-         ELSE COALESCE(trouble_since, $3) END WHERE task = $1",
+        "UPDATE archive_tasks SET trouble = $2, trouble_since = CASE WHEN CAST($2 AS TEXT) IS NULL \
+         THEN NULL ELSE COALESCE(trouble_since, CAST($3 AS BIGINT)) END WHERE task = $1",
         &[task.as_str().into(), trouble.into(), now.into()],
     )
     .await
