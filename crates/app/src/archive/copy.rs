@@ -3,6 +3,8 @@
 //! What cannot be read is parked as a batch, so that what comes behind it is copied. Records that are
 //! gone, because their month was retired before, are counted and passed over.
 
+use std::collections::BTreeMap;
+
 use domain::random::uuid_v7;
 use jiff::Timestamp;
 use store::tables::archive::{self, Batch, Parked, Position, Step, Task};
@@ -26,8 +28,8 @@ pub(super) const BATCH: &str = "audit_batch";
 pub(super) struct Copier {
     pub task: Task,
     holder: Uuid,
-    /// What was read and is not all taken yet.
-    under_way: Option<UnderWay>,
+    /// What was read and is not all taken yet, by log.
+    under_way: BTreeMap<i64, UnderWay>,
 }
 
 struct UnderWay {
@@ -54,7 +56,7 @@ impl Copier {
         Self {
             task,
             holder: uuid_v7(app.clock.now(), app.random.as_ref()),
-            under_way: None,
+            under_way: BTreeMap::new(),
         }
     }
 
@@ -69,14 +71,14 @@ impl Copier {
             })
             .await?;
         if !leased {
-            self.under_way = None;
+            self.under_way.clear();
         }
         Ok(leased)
     }
 
     /// Gives the lease back.
     pub async fn release(&mut self, app: &App) -> Result<()> {
-        self.under_way = None;
+        self.under_way.clear();
         let (task, holder) = (self.task, self.holder);
         app.store.write(Release { task, holder }).await?;
         Ok(())
@@ -89,9 +91,9 @@ impl Copier {
         archive: &dyn Archive,
         position: Position,
     ) -> Result<std::result::Result<Copied, ArchiveProblem>> {
-        let known = self.under_way.take();
         let from = position.of(self.task);
-        let known = known.filter(|way| way.step.log == position.log && way.step.from == from);
+        let known = self.under_way.remove(&position.log);
+        let known = known.filter(|way| way.step.from == from);
         let way = match known {
             Some(way) => Some(way),
             None => self.read(app, position).await?,
@@ -100,7 +102,7 @@ impl Copier {
             return Ok(Ok(Copied::Nothing));
         };
         if let Err(problem) = way.load.send(archive).await {
-            self.under_way = Some(way);
+            self.under_way.insert(position.log, way);
             return Ok(Err(problem));
         }
         let parked = way.parked(app.clock.now());

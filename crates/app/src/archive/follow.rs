@@ -109,7 +109,7 @@ impl Follower {
             .app
             .store
             .read(|mut tx| Box::pin(async move { archive::positions(&mut tx).await }));
-        let mut is_more = false;
+        let (mut is_more, mut turned_away) = (false, false);
         for position in positions.await? {
             match self
                 .copier
@@ -118,10 +118,16 @@ impl Follower {
             {
                 Ok(Copied::Nothing) => {}
                 Ok(Copied::Some(_) | Copied::Overtaken) => is_more = true,
+                // Some rows of one log hold up no other log.
+                Err(ArchiveProblem::Partial) => turned_away = true,
                 Err(problem) => return Ok(Err(problem)),
             }
         }
-        Ok(Ok(is_more))
+        // They have to wait, and are not to be sent again at once because others have more.
+        Ok(match turned_away {
+            true => Err(ArchiveProblem::Partial),
+            false => Ok(is_more),
+        })
     }
 
     /// Whether there is anything to copy, or the archive was never begun.

@@ -15,8 +15,12 @@ const MOST: usize = 500;
 /// How many requests are under way at once.
 const AT_ONCE: usize = 4;
 
-/// How often in a row nothing at all is taken of what is left before it counts as refused.
-const PATIENCE: u32 = 20;
+/// How often in a row nothing is taken of what is left before it counts as refused, when other rows of
+/// the load were taken: then it is these rows.
+const PATIENCE: u32 = 8;
+
+/// The same when none was: then it is more likely the archive.
+const LONG_PATIENCE: u32 = 20;
 
 /// A row that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub(super) struct Load {
     most: usize,
     /// How often in a row no progress was made.
     idle: u32,
+    /// Whether any row was taken.
+    has_taken: bool,
 }
 
 impl Load {
@@ -45,6 +51,7 @@ impl Load {
             refused: Vec::new(),
             most: MOST,
             idle: 0,
+            has_taken: false,
         }
     }
 
@@ -87,6 +94,7 @@ impl Load {
         let again = waiting.into_iter().filter(|row| !round.is_settled(row));
         self.waiting = again.collect();
         self.refused.append(&mut round.refused);
+        self.has_taken |= round.has_taken;
         let has_shrunk = round.too_large && self.most > 1;
         if has_shrunk {
             self.most = self.most.div_ceil(2);
@@ -99,7 +107,11 @@ impl Load {
             return round.problem;
         }
         self.idle += 1;
-        if self.idle < PATIENCE {
+        let patience = match self.has_taken {
+            true => PATIENCE,
+            false => LONG_PATIENCE,
+        };
+        if self.idle < patience {
             return Some(ArchiveProblem::Partial);
         }
         self.give_up(&round);
@@ -128,6 +140,7 @@ struct Round {
     refused: Vec<Refused>,
     /// Why rows were not taken that may be the next time.
     again: BTreeMap<(Table, String), String>,
+    has_taken: bool,
     too_large: bool,
     problem: Option<ArchiveProblem>,
 }
@@ -153,7 +166,7 @@ impl Round {
                     self.again.insert((table, name), reason);
                     continue;
                 }
-                Verdict::Taken => {}
+                Verdict::Taken => self.has_taken = true,
                 Verdict::Refused(reason) => self.refused.push(Refused {
                     table,
                     name: name.clone(),

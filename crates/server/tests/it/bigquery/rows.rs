@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{AGES, AUDIT, Stage};
-use crate::ages::{adult, adult_with, minor, verify};
+use crate::ages::{VERIFY, adult, adult_with, minor, verify};
 use crate::harness::{TestApp, flows, key_id};
 
 flows!(
@@ -100,7 +100,9 @@ async fn a_page_for_customers_and_a_token_are_archived_too(app: TestApp) {
     let granted = granted.body("application/x-www-form-urlencoded", form);
     let granted = granted.expect(200).await;
     let token = granted.json["access_token"].as_str().unwrap().to_owned();
-    let answer = verify(&stage.app, &token, &adult("a")).expect(200).await;
+    let asked = stage.app.post(VERIFY).json(&adult("a"));
+    let asked = asked.header("authorization", &format!("Bearer {token}"));
+    let answer = asked.expect(200).await;
     stage.copy().await;
     let rows = stage.google.rows(AUDIT);
     let row = rows
