@@ -434,7 +434,7 @@ pub async fn poll_veriff(app: Arc<App>, veriff: Veriff, stop: CancellationToken)
 }
 
 /// Copies to the archive, until `stop`; then another instance may go on at once.
-pub async fn follow(app: Arc<App>, mut follower: Follower, stop: CancellationToken) {
+pub async fn follow(mut follower: Follower, stop: CancellationToken) {
     let mut well = true;
     loop {
         let Some(step) = stop.run_until_cancelled(follower.step()).await else {
@@ -452,9 +452,6 @@ pub async fn follow(app: Arc<App>, mut follower: Follower, stop: CancellationTok
                 SWEEPING
             }
         };
-        if let Ok(state) = archive::state(&app).await {
-            metrics::archive::note(&state, app.clock.now());
-        }
         let paused = stop.run_until_cancelled(tokio::time::sleep(pause));
         if paused.await.is_none() {
             break;
@@ -462,6 +459,19 @@ pub async fn follow(app: Arc<App>, mut follower: Follower, stop: CancellationTok
     }
     if let Err(error) = follower.release().await {
         tracing::debug!(cause = error.cause(), "the archive's lease ends by itself");
+    }
+}
+
+/// Tells the metrics how the archive stands, until `stop`.
+pub async fn watch_archive(app: Arc<App>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(DEPTH);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let state = stop.run_until_cancelled(archive::state(&app));
+        // What the database does not tell now, it tells later.
+        if let Some(Ok(state)) = state.await {
+            metrics::archive::note(&state, app.clock.now());
+        }
     }
 }
 
