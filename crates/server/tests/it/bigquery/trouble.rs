@@ -8,6 +8,7 @@ use serde_json::json;
 use super::google::Mood;
 use super::{AGES, AUDIT, Stage};
 use crate::harness::{TestApp, flows};
+use crate::metrics::{Since, scrape};
 
 flows!(
     a_bad_row_is_parked_and_the_others_are_taken,
@@ -18,6 +19,8 @@ flows!(
     it_is_left_alone_for_longer_and_longer,
     a_request_that_is_too_large_is_sent_in_parts,
     trouble_shows_in_health_and_goes_away,
+    rows_and_failures_are_counted,
+    a_row_that_waits_holds_up_no_other_log,
 );
 
 async fn begun(app: &TestApp) -> Stage {
@@ -246,4 +249,55 @@ async fn trouble_shows_in_health_and_goes_away(app: TestApp) {
     // Without an archive nothing is said of one.
     let health = app.get("/health").expect(200).await;
     assert_eq!(health.json["components"].get("archive"), None);
+}
+
+async fn rows_and_failures_are_counted(app: TestApp) {
+    const ROWS: &str = "bonafide_archive_rows_total";
+    let mut stage = begun(&app).await;
+    stage.decide(0, 3).await;
+    let decisions = stage.decisions().await;
+    let mut names = decisions.iter();
+    stage.google.objects(names.next().unwrap(), &["invalid"]);
+    stage.google.objects(names.next().unwrap(), &["stopped"]);
+    let since = Since::now();
+    stage.google.be_at_insert(Mood::Status(503));
+    stage.fail().await;
+    stage.copy().await;
+    for (table, outcome, least) in [
+        (AUDIT, "taken", 3.0),
+        (AGES, "taken", 2.0),
+        (AGES, "again", 1.0),
+        (AGES, "refused", 1.0),
+    ] {
+        since.assert_rise(ROWS, &[("table", table), ("outcome", outcome)], least);
+    }
+    let failures = "bonafide_archive_failures_total";
+    since.assert_rise(failures, &[("reason", "unreachable")], 1.0);
+    stage.decide(3, 4).await;
+    stage.advance(Duration::from_secs(90));
+    bonafide::metrics::archive::note(&stage.state().await, stage.app.now());
+    let told = scrape();
+    assert_eq!(told.value("bonafide_archive_parked", &[]), 1.0);
+    assert_eq!(told.value("bonafide_archive_lag_seconds", &[]), 90.0);
+    assert_eq!(told.value("bonafide_archive_trouble", &[]), 0.0);
+}
+
+/// On PostgreSQL there are several logs.
+async fn a_row_that_waits_holds_up_no_other_log(app: TestApp) {
+    let mut stage = begun(&app).await;
+    stage.decide(0, 12).await;
+    let decisions = stage.decisions().await;
+    let unlucky = decisions.first().unwrap();
+    stage.google.objects(unlucky, &["backendError"; 3]);
+    assert_eq!(stage.fail().await.0, ArchiveProblem::Partial);
+    assert_eq!(
+        (stage.google.names(AUDIT).1, stage.google.names(AGES).1),
+        (12, 11)
+    );
+    stage.advance(Duration::from_secs(2));
+    while let app::archive::Next::Again(problem, _) = stage.step().await {
+        assert_eq!(problem, ArchiveProblem::Partial);
+    }
+    assert_eq!(stage.google.names(AGES).1, 12);
+    assert_eq!(stage.state().await.parked, 0);
 }
