@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use domain::access::CompanyId;
 use domain::hook::Source;
-use domain::number::MobileNumber;
 use domain::random::{self, uuid_v7};
-use domain::seal::{BlindIndex, DataKey, IndexKey, SealError};
+use domain::seal::{BlindIndex, DataKey, IndexKey};
 use jiff::Timestamp;
 use store::Tx;
 use store::tables::data_keys;
@@ -14,13 +13,13 @@ use store::tables::erasure::{self, Person};
 use store::tables::erasures::{self, Erasure};
 use uuid::Uuid;
 
-use super::Indexes;
+use super::{Indexes, number_of};
 use crate::orders::{self, News, Pen};
-use crate::people::sealing;
-use crate::{App, Result, customers, inbox, lightspeed, numbers};
+use crate::{App, Result, inbox, lightspeed};
 
 /// What an erasure took away.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counts {
     /// Customers: one or none.
     pub customers: u64,
@@ -46,6 +45,26 @@ pub struct Counts {
     pub other: u64,
     /// Data keys that were destroyed.
     pub keys: u64,
+}
+
+impl Counts {
+    /// Each count by its name.
+    pub(super) const fn named(&self) -> [(&'static str, u64); 12] {
+        [
+            ("customers", self.customers),
+            ("evidence", self.evidence),
+            ("orders", self.orders),
+            ("orders_cancelled", self.orders_cancelled),
+            ("age_customers", self.age_customers),
+            ("number_sessions", self.number_sessions),
+            ("veriff_sessions", self.veriff_sessions),
+            ("events", self.events),
+            ("deliveries", self.deliveries),
+            ("square_customers", self.square_customers),
+            ("other", self.other),
+            ("keys", self.keys),
+        ]
+    }
 }
 
 /// Erases one person of a company.
@@ -97,7 +116,8 @@ impl Eraser {
         if let Some(person) = person {
             indexes.email = Some(person.email_index);
             indexes.phone = indexes.phone.or(person.phone_index);
-            indexes.number = indexes.number.or(self.number_of(person)?);
+            let number = number_of(&self.pen.ring, &self.index_key, &self.company, person)?;
+            indexes.number = indexes.number.or(number);
             news = self.customer(tx, person, &mut counts, &mut keys).await?;
         }
         if let Some(email) = indexes.email {
@@ -207,20 +227,5 @@ impl Eraser {
             keys,
         };
         erasures::insert(tx, &erasure).await.map(drop)
-    }
-
-    /// The keyed hash under which sessions about the person's number are found.
-    fn number_of(&self, person: &Person) -> store::Result<Option<BlindIndex>> {
-        let Some((key, phone)) = person.key.as_ref().zip(person.phone.as_ref()) else {
-            return Ok(None);
-        };
-        let place = customers::place(&person.email_index, "phone");
-        let open = || -> std::result::Result<_, SealError> {
-            self.pen.ring.unwrap(key)?.open(place, phone)
-        };
-        let phone = open().map_err(sealing)?;
-        let number = std::str::from_utf8(&phone).ok();
-        let number = number.and_then(|number| MobileNumber::parse(number).ok());
-        Ok(number.map(|number| numbers::number_index(&self.index_key, &self.company, &number)))
     }
 }

@@ -55,7 +55,7 @@ fn square_index(key: &IndexKey, company: &str, id: &str) -> BlindIndex {
 }
 
 /// Where the id and the address are sealed for.
-fn place(square_index: &BlindIndex) -> Place<'_> {
+pub(crate) fn place(square_index: &BlindIndex) -> Place<'_> {
     Place {
         table: "square_customers",
         column: "contact",

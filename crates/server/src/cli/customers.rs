@@ -14,13 +14,14 @@ use super::session::{exchange, with_app};
 use super::{name, of_app};
 use crate::config::Config;
 use crate::erasure_list::{self, ErasureList, Line};
+use crate::http::customers::ReceiptDocument;
 
 /// Customers, as people.
 #[derive(Subcommand, Clone, Debug)]
 pub enum CustomersCommand {
     /// Print everything that is stored about a customer, as one JSON document
     Export(Person),
-    /// Erase a customer, for good
+    /// Erase a customer, for good; `--json` prints the receipt, which `audit check` checks
     Erase(Person),
     /// Put a customer under legal hold: nobody can erase them
     Hold(HoldArguments),
@@ -113,11 +114,11 @@ async fn erase(app: &App, person: &Person, output: Output, config: &Config) -> R
     if let Some(path) = config.erasure_list.clone() {
         ErasureList::at(path).keep_up_or_warn(app).await;
     }
-    output.print(&receipt, || in_words(&receipt))
+    output.print(&ReceiptDocument::of(&receipt), || in_words(&receipt))
 }
 
 fn in_words(receipt: &Receipt) -> String {
-    let record = receipt.audit_record.as_deref();
+    let record = receipt.audit_record.map(|place| place.id());
     let keys = counted(receipt.erased.keys, "data key");
     let evidence = counted(receipt.erased.evidence, "piece");
     format!(
@@ -125,7 +126,7 @@ fn in_words(receipt: &Receipt) -> String {
          Erasure {}, audit record {}.",
         counted(receipt.erased.orders_cancelled, "order"),
         receipt.erasure_id,
-        record.unwrap_or("unknown"),
+        record.as_deref().unwrap_or("unknown"),
     )
 }
 
