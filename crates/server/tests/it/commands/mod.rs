@@ -2,6 +2,7 @@
 
 mod audit;
 mod credentials;
+mod customers;
 mod deliveries;
 mod doctor;
 mod first_steps;
