@@ -3,7 +3,8 @@
 //! Guarantees: load generator, servers and baselines share this machine and run by turns, so that a
 //! noisy moment hits all of them; every figure is a median, every ratio one of neighbours. All
 //! traffic stays on loopback.
-//! Must not: run unoptimised; a debug build starts itself again as a release build.
+//! Must not: run unoptimised; a debug build starts itself again, built like the server: both are
+//! optimised as what is shipped.
 
 pub mod bare;
 mod bars;
@@ -32,6 +33,9 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use crate::workspace::{cargo, succeed, target};
 use measurement::Results;
 use stage::Stage;
+
+/// How the server is built for its images, and the bare handler beside it.
+const PROFILE: &str = "dist";
 
 /// What to measure, and for how long.
 #[derive(clap::Args)]
@@ -103,9 +107,10 @@ impl Options {
             return Ok(std::path::absolute(binary)?);
         }
         if !self.baselines {
-            succeed(cargo()?.args(["build", "--release", "--package", "bonafide"]))?;
+            let build = ["build", "--profile", PROFILE, "--package", "bonafide"];
+            succeed(cargo()?.args(build))?;
         }
-        Ok(target()?.join("release/bonafide"))
+        Ok(target()?.join(PROFILE).join("bonafide"))
     }
 
     fn is_wanted(&self, name: &str) -> bool {
@@ -151,7 +156,8 @@ pub fn run(options: &Options) -> Result<()> {
 fn run_optimised() -> Result<()> {
     let mut command = cargo()?;
     command
-        .args(["run", "--release", "--quiet", "--package", "xtask", "--"])
+        .args(["run", "--profile", PROFILE, "--quiet"])
+        .args(["--package", "xtask", "--"])
         .args(std::env::args_os().skip(1));
     // Only a failed start comes back from here.
     Err(command.exec()).context("cannot start cargo")

@@ -286,10 +286,24 @@ async fn quota(nodes: &[config::Secret]) -> Result<Arc<dyn Quota>, Failure> {
 /// Work that is done again and again beside the requests.
 type Chore = fn(&App) -> BoxFuture<'_, app::Result<()>>;
 
-/// Starts what an instance that answers requests needs beside them, until `stop`.
+/// When a chore is not done any more.
+#[derive(Clone)]
+struct Until {
+    /// It is not begun again.
+    begun: CancellationToken,
+    /// It is cut off where it is.
+    done: CancellationToken,
+}
+
+/// Starts what an instance that answers requests needs beside them, until `stop`. What is begun by
+/// then is ended.
 pub fn start_beside_requests(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
+    let until = Until {
+        begun: stop.clone(),
+        done: CancellationToken::new(),
+    };
     let every = |period, failing, chore| {
-        tasks.spawn(again(app.clone(), stop.clone(), period, failing, chore))
+        tasks.spawn(again(app.clone(), until.clone(), period, failing, chore))
     };
     every(REFRESH, "credentials are not refreshed", |app| {
         Box::pin(app.directory.refresh())
@@ -299,10 +313,15 @@ pub fn start_beside_requests(app: &Arc<App>, tasks: &TaskTracker, stop: &Cancell
     });
 }
 
-/// Starts the work that no request waits for, until `stop`.
+/// Starts the work that no request waits for, until `stop`. It is done in small transactions, and what
+/// is left of it then is done after the next start.
 pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
+    let until = Until {
+        begun: stop.clone(),
+        done: stop.clone(),
+    };
     let every = |period, failing, chore| {
-        tasks.spawn(again(app.clone(), stop.clone(), period, failing, chore))
+        tasks.spawn(again(app.clone(), until.clone(), period, failing, chore))
     };
     every(CHECKPOINTS, "checkpoints are not made", |app| {
         Box::pin(async { app.checkpoints.make().await.map(drop) })
@@ -511,22 +530,19 @@ pub async fn finish(app: &App, file: Option<&CheckpointFile>) {
     }
 }
 
-async fn again(
-    app: Arc<App>,
-    stop: CancellationToken,
-    period: Duration,
-    failing: &'static str,
-    chore: Chore,
-) {
+async fn again(app: Arc<App>, until: Until, period: Duration, failing: &'static str, chore: Chore) {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut well = true;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        let result = chore(&app).await;
+    while until
+        .begun
+        .run_until_cancelled(ticks.tick())
+        .await
+        .is_some()
+    {
+        let Some(result) = until.done.run_until_cancelled(chore(&app)).await else {
+            return;
+        };
         // One line when it begins to fail, not one every time.
         if let (Err(error), true) = (&result, well) {
             tracing::warn!(cause = error.cause(), "{failing}");

@@ -106,3 +106,40 @@ async fn fill(scene: &Scene) {
     }
     writers.join_all().await;
 }
+
+/// Records that nobody has taken into the index yet: as many as take it half a minute.
+const BEHIND: &str = "WITH RECURSIVE numbers (n) AS \
+    (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 102399) \
+    INSERT INTO audit_records (log, batch, position, month, at, request_id, company_id, credential, \
+    action, subject, outcome, status, latency, occurrences) \
+    SELECT 999, n / 256 + 1, n % 256, 202501, 1735689600000000 + n, 'r' || n, 'default', 'key', \
+    'customers.check', randomblob(16), 'ok', 200, 1, 1 FROM numbers; \
+    INSERT INTO audit_batches (log, batch, size, committed_at, previous, root, head, leaves) \
+    SELECT log, batch, 256, MAX(at), zeroblob(32), zeroblob(32), zeroblob(32), zeroblob(8192) \
+    FROM audit_records WHERE log = 999 GROUP BY log, batch";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_is_far_behind_holds_up_no_stop() {
+    let mut scene = Scene::start(Engine::Sqlite, "behind").await;
+    scene.server.terminate().unwrap();
+    let file = scene.database.url().replace("sqlite://", "");
+    let database = rusqlite::Connection::open(file).unwrap();
+    database.execute_batch(BEHIND).unwrap();
+    scene.server.start_again().unwrap();
+    let indexed = || {
+        let find = "SELECT subjects_to FROM audit_indexed WHERE log = 999";
+        let found = database.query_row(find, [], |row| row.get::<_, i64>(0));
+        found.unwrap_or_default()
+    };
+    let begin = Instant::now();
+    while indexed() == 0 {
+        assert!(begin.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let begin = Instant::now();
+    scene.server.terminate().unwrap();
+    let took = begin.elapsed();
+    println!("ended {took:?} after SIGTERM");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(indexed() < 400, "it was not behind any more");
+}
