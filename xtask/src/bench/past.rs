@@ -25,7 +25,7 @@ const BLOCK: u64 = 21;
 /// Records about one person.
 const PER_PERSON: u64 = 100;
 /// One of so many records is of a rare kind.
-pub const RARE: u64 = 10_000;
+const RARE: u64 = 10_000;
 /// One of so many batches lies in the month whose time is over; the others in the year until now.
 const OVER: u64 = 12;
 
@@ -111,15 +111,12 @@ impl Log {
     }
 
     fn record(&self, n: u64, at: Timestamp) -> Result<Record> {
-        let usual = [
-            "customer.check",
-            "customer.update",
-            "order.place",
-            "age.verify",
-        ];
-        let action = match n {
-            n if n.is_multiple_of(RARE) => "key.create",
-            n => usual[usize::try_from(n % 4)?],
+        let action = match n % 4 {
+            _ if n.is_multiple_of(RARE) => "key.create",
+            0 => "customer.check",
+            1 => "customer.update",
+            2 => "order.place",
+            _ => "age.verify",
         };
         let refused = n.is_multiple_of(9);
         let person = n % people(self.batches * BATCH).max(1);

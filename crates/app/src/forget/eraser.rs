@@ -11,11 +11,12 @@ use store::Tx;
 use store::tables::data_keys;
 use store::tables::erasure::{self, Person};
 use store::tables::erasures::{self, Erasure};
+use store::tables::personal;
 use uuid::Uuid;
 
 use super::{Indexes, number_of};
 use crate::orders::{self, News, Pen};
-use crate::{App, Result, inbox, lightspeed};
+use crate::{App, Result, inbox, lightspeed, square};
 
 /// What an erasure took away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -191,6 +192,12 @@ impl Eraser {
         let ages = erasure::ages(tx, company, email, nobody).await?;
         counts.age_customers = ages.len() as u64;
         keys.extend(ages);
+        for customer in personal::list_square(tx, company, email).await? {
+            let id = square::id_of(&self.pen.ring, &customer)?;
+            let events = self.events_of(tx, Source::Square, &id).await?;
+            counts.events += events.len() as u64;
+            keys.extend(events);
+        }
         let (customers, square) = erasure::square(tx, company, email).await?;
         counts.square_customers = customers;
         keys.extend(square);

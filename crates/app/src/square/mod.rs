@@ -28,6 +28,7 @@ pub use carry::sweep;
 pub use channel::{SQUARE, Showing};
 pub use clear::clear;
 pub use hook::SquareHooks;
+pub(crate) use learn::id_of;
 pub(crate) use notice::{Changed, Whom, notice};
 pub use profile::Profile;
 pub use sync::{Interrupted, Progress, Request, sync};

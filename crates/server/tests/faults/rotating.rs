@@ -53,13 +53,13 @@ async fn tell_of_all(scene: &Scene) {
 }
 
 /// `seal rotate` of a second process, as programs read what it says; `None` when it was killed.
-fn rotate(scene: &Scene, killed_after: Option<Duration>) -> Option<Value> {
+async fn rotate(scene: &Scene, killed_after: Option<Duration>) -> Option<Value> {
     let mut rotation = scene.server.begin(["seal", "rotate", "--json"]).unwrap();
     if let Some(moment) = killed_after {
-        std::thread::sleep(moment);
+        tokio::time::sleep(moment).await;
         rotation.kill().unwrap();
     }
-    let ended = rotation.wait_with_output().unwrap();
+    let ended = tokio::task::block_in_place(|| rotation.wait_with_output()).unwrap();
     let said = ended.status.success().then_some(ended.stdout)?;
     Some(serde_json::from_slice(&said).unwrap())
 }
@@ -74,7 +74,7 @@ async fn kill_while_rotating(engine: Engine) {
     let done = loop {
         // A little later each time, until it comes to an end.
         let moment = Duration::from_millis(40 + 15 * kills);
-        match rotate(&scene, Some(moment)) {
+        match rotate(&scene, Some(moment)).await {
             None => kills += 1,
             Some(done) => break done,
         }
@@ -84,7 +84,7 @@ async fn kill_while_rotating(engine: Engine) {
     assert!(kills > 0, "it was never interrupted");
     let rewrapped = done["rewrapped"].as_u64().unwrap();
     assert!(rewrapped < CUSTOMERS as u64, "it began anew: {done}");
-    assert_eq!(rotate(&scene, None).unwrap()["rewrapped"], 0);
+    assert_eq!(rotate(&scene, None).await.unwrap()["rewrapped"], 0);
     // The old key is not needed any more.
     scene.server.terminate().unwrap();
     scene.server.set("ENCRYPTION_KEYS", NEW);
@@ -171,7 +171,7 @@ async fn client(
 ) -> (u32, Vec<String>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1) * CLIENTS / RATE);
     let mut connection: Option<(u16, Connection)> = None;
-    let (mut round, mut fine, mut failures) = (number, 0, Vec::new());
+    let (mut round, mut fine, mut failures) = (number * 1_000, 0, Vec::new());
     loop {
         tokio::select! {
             () = stop.cancelled() => return (fine, failures),
@@ -199,7 +199,7 @@ async fn client(
 /// A check or an update, of one of some customers.
 fn request(round: u32, credential: &str) -> Vec<u8> {
     let authorization = format!("Bearer {credential}");
-    let email = format!("a{}@example.com", round % 300);
+    let email = format!("a{round}@example.com");
     let (path, body) = match round % 3 {
         0 => {
             let change = json!({"email": email, "verification_type": "membership", "status": true});
