@@ -149,11 +149,12 @@ impl Eraser {
         keys: &mut Vec<Uuid>,
     ) -> store::Result<News> {
         let (company, email) = (self.company.as_str(), person.email_index);
+        let key = person.data_key;
+        counts.deliveries += erasure::deliveries(tx, email.as_bytes(), key, self.now).await?;
         for (order_id, source) in erasure::list_orders(tx, company, email).await? {
             let stream = orders::stream_of(company, &order_id);
             for stream in [lightspeed::stream_of(&stream), stream] {
-                counts.deliveries +=
-                    erasure::deliveries(tx, &stream, person.data_key, self.now).await?;
+                counts.deliveries += erasure::deliveries(tx, &stream, key, self.now).await?;
             }
             if source == lightspeed::SOURCE.as_str() {
                 let events = self.events_of(tx, lightspeed::SOURCE, &order_id).await?;
