@@ -6,7 +6,7 @@ mod ages;
 pub mod audit;
 pub mod console;
 pub mod conventions;
-mod customers;
+pub mod customers;
 mod docs;
 pub mod health;
 pub mod hooks;
@@ -48,6 +48,8 @@ pub struct Server {
     pub hooks: hooks::Hooks,
     /// Where customers show their ID, if configured.
     pub veriff: Option<app::veriff::Veriff>,
+    /// Whether records are archived at BigQuery.
+    pub archives: bool,
     /// Where erasures are written down, if anywhere.
     pub erasure_list: Option<ErasureList>,
     /// How the edge behaves.

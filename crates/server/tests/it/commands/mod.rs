@@ -1,7 +1,9 @@
 //! The commands of the program, run as an operator runs them, on both databases.
 
+mod archive;
 mod audit;
 mod credentials;
+mod customers;
 mod deliveries;
 mod doctor;
 mod first_steps;
