@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::audit::{self, Cursor, ExportedRecord, Filter, Listed, Place, Stage};
+use app::audit::{self, Cursor, ExportedRecord, Filter, Place, Stage};
 use app::{Code, Error};
 use axum::Router;
 use axum::extract::{Path, State};
@@ -163,10 +163,16 @@ async fn list(
         "" => None,
         text => Some(Cursor::parse(text).ok_or_else(unknown_cursor)?),
     };
-    let mut found = audit::list(&server.app, filter, after, PAGE + 1).await?;
+    let page = audit::list(&server.app, filter, after, PAGE + 1).await?;
+    let mut found = page.listed;
     let has_more = found.len() > usize::from(PAGE);
     found.truncate(PAGE.into());
-    let next = found.last().filter(|_| has_more);
+    let last = found.last().filter(|_| has_more);
+    // A long search is left off, and goes on behind a cursor of its own.
+    let next = match last {
+        Some(last) => Some(last.cursor.clone()),
+        None => page.left_off.map(|cursor| cursor.to_string()),
+    };
     let now = server.app.clock.now();
     let is_searched = search
         .parameters()
@@ -176,13 +182,14 @@ async fn list(
     let typed: BTreeMap<_, _> = typed
         .map(|(name, value)| (name, Value::from(value)))
         .collect();
+    let records = found.iter().map(|listed| shown(&listed.record, now));
     let values = context! {
         search => typed,
         is_searched,
         is_first => after.is_none(),
         newest => Value::from_safe_string(escaped(&search.link(""))),
-        next => next.map(|last| Value::from_safe_string(escaped(&search.link(&last.cursor)))),
-        records => found.iter().map(|Listed { record, .. }| shown(record, now)).collect::<Vec<_>>(),
+        next => next.map(|cursor| Value::from_safe_string(escaped(&search.link(&cursor)))),
+        records => records.collect::<Vec<_>>(),
     };
     staff.page(Section::Audit, "console/audit.html", values)
 }
