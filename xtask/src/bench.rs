@@ -14,6 +14,7 @@ mod histogram;
 mod http;
 mod load;
 mod measurement;
+mod past;
 mod pgbench;
 mod receiver;
 mod report;
@@ -48,6 +49,9 @@ pub struct Options {
     /// Only the baselines, without the server
     #[arg(long, conflicts_with = "only")]
     baselines: bool,
+    /// So many records in the audit log that is searched, instead of ten million (a tenth when quick)
+    #[arg(long, value_name = "COUNT")]
+    records: Option<u64>,
     /// Measures this program instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -71,6 +75,8 @@ pub struct Pace {
     pub most_decisions: u64,
     /// Records of the audit log that is verified
     pub most_answers: u64,
+    /// Records of the audit log that is searched
+    pub most_records: u64,
     /// Sessions that are submitted to, and webhooks that are delivered, at each measurement
     pub sessions: u64,
 }
@@ -90,6 +96,7 @@ impl Options {
             most_decisions: 10 * most,
             // Fewer would measure the start of the program.
             most_answers: 1_000_000,
+            most_records: self.records.unwrap_or(10 * most),
             sessions,
         }
     }
@@ -120,8 +127,7 @@ pub fn run(options: &Options) -> Result<()> {
     allow_many_connections()?;
     let binary = options.binary()?;
     let pace = options.pace();
-    let scenarios = scenarios::all(pace.most_customers, pace.most_decisions, pace.most_answers);
-    let mut scenarios: Vec<_> = scenarios
+    let mut scenarios: Vec<_> = scenarios::all(pace)
         .into_iter()
         .filter(|scenario| scenario.is_baseline() || options.is_wanted(scenario.name()))
         .collect();
@@ -130,7 +136,7 @@ pub fn run(options: &Options) -> Result<()> {
 
     let mut results = Results::default();
     for round in 1..=pace.rounds {
-        for scenario in &scenarios {
+        for scenario in scenarios.iter().filter(|one| round == 1 || !one.is_once()) {
             eprintln!("round {round} of {}: {}", pace.rounds, scenario.name());
             stage.resume_only(scenario.subject())?;
             results.add(scenario, scenario.measure(&stage, pace)?);

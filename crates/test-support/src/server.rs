@@ -169,6 +169,11 @@ impl Server {
         self.variables.retain(|name, _| !name.starts_with(prefix));
     }
 
+    /// Changes a variable: for commands, and for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Starts the stopped server on the same port and directory; does nothing while it runs.
     pub fn start_again(&mut self) -> Result<()> {
         if self.process.is_none() {
@@ -216,7 +221,8 @@ impl Server {
         command.output().context("cannot run bonafide")
     }
 
-    /// Begins one of the program's commands, with the server's environment and directory.
+    /// Begins one of the program's commands, with the server's environment and directory. What it
+    /// prints can be read.
     pub fn begin<I, S>(&self, arguments: I) -> Result<Child>
     where
         I: IntoIterator<Item = S>,
@@ -224,6 +230,7 @@ impl Server {
     {
         let mut command = self.program();
         command.args(arguments).stdin(Stdio::null());
+        command.stdout(Stdio::piped());
         command.spawn().context("cannot run bonafide")
     }
 

@@ -5,7 +5,10 @@
 
 use super::Pace;
 use super::measurement::{Latency, Results, Sample};
-use super::scenarios::{BULK, Engine, FEW_CUSTOMERS, audit_name, sized_name, statistics_name};
+use super::scenarios::{
+    BULK, Engine, FEW_CUSTOMERS, FEW_RECORDS, Filter, audit_name, logged_name, page_name,
+    retire_name, sized_name, statistics_name,
+};
 
 /// One promise and what was measured.
 pub struct Bar {
@@ -89,6 +92,43 @@ pub fn all(results: &Results, pace: Pace) -> Vec<Bar> {
     bars.extend(of_ages(results, pace.most_decisions));
     bars.extend(of_numbers(results));
     bars.extend(of_audit(results, pace.most_answers));
+    bars.extend(of_past(results, pace.most_records));
+    bars
+}
+
+/// The bars about a long audit log.
+fn of_past(results: &Results, most_records: u64) -> Vec<Bar> {
+    let latency = |pick: fn(Latency) -> f64| move |sample: &Sample| sample.latency.map(pick);
+    let mut bars = Vec::new();
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let (long, short) = (
+            logged_name(engine, most_records),
+            logged_name(engine, FEW_RECORDS),
+        );
+        bars.push(Bar::new(
+            format!(
+                "check, {engine}: p50 beside {most_records} past records ÷ beside {FEW_RECORDS}"
+            ),
+            results.ratio(&long, &short, latency(|latency| latency.p50)),
+            Limit::AtMost(1.2),
+        ));
+        for filter in Filter::ALL {
+            let name = page_name(engine, filter, most_records);
+            let row = results.row(&name);
+            bars.push(Bar::new(
+                format!("{name}: p95, ms"),
+                row.and_then(|row| row.median(latency(|latency| latency.p95))),
+                Limit::Below(50.0),
+            ));
+        }
+        let name = retire_name(engine, most_records);
+        let row = results.row(&name);
+        bars.push(Bar::new(
+            format!("{name}: longest, ms"),
+            row.and_then(|row| row.median(latency(|latency| latency.longest))),
+            Limit::Below(1_000.0),
+        ));
+    }
     bars
 }
 
@@ -267,6 +307,7 @@ mod tests {
             most_customers: 1_000_000,
             most_decisions: 10_000_000,
             most_answers: 1_000_000,
+            most_records: 10_000_000,
             sessions: 50_000,
         };
         let bars = all(&Results::default(), pace);

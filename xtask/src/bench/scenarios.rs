@@ -17,12 +17,16 @@ use super::measurement::Sample;
 use super::pgbench::Script;
 use super::receiver::Receiver;
 use super::stage::Stage;
-use super::{Pace, bare, cpu, pgbench, seed, sessions};
+use super::{Pace, bare, cpu, past, pgbench, seed, sessions};
 
 /// The customers of the ordinary scenarios.
 pub const CUSTOMERS: u64 = 100_000;
 /// The customers of the small database.
 pub const FEW_CUSTOMERS: u64 = 10_000;
+/// The records of the short audit log.
+pub const FEW_RECORDS: u64 = 10_000;
+/// How long the retirement of a month may take.
+const RETIRED_WITHIN: Duration = Duration::from_secs(600);
 /// The customers whose age is known.
 pub const KNOWN_AGES: u64 = 100_000;
 /// Those who are verified for the first time are drawn from so many: hardly anybody comes twice.
@@ -78,6 +82,9 @@ pub enum Records {
     Sessions(u64),
     /// So many answered requests in the audit log
     Answers(u64),
+    /// So many records of the audit log, over a year and a month whose time is over; only requests are
+    /// answered
+    Past(u64),
 }
 
 impl fmt::Display for Records {
@@ -88,6 +95,7 @@ impl fmt::Display for Records {
             Self::Decisions(count) => write!(out, "{count} decisions"),
             Self::Sessions(count) => write!(out, "{count} sessions"),
             Self::Answers(count) => write!(out, "{count} answers"),
+            Self::Past(count) => write!(out, "{count} past records"),
         }
     }
 }
@@ -106,6 +114,42 @@ enum Action {
     NumberStatus,
     Deliver,
     AuditVerify,
+    AuditPage(Filter),
+    Retire,
+}
+
+/// What is looked for in the audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// What happened rarely
+    Rare,
+    /// Somebody
+    Person,
+    /// What never happened
+    Nothing,
+    /// A request of the client's own name
+    Request,
+}
+
+impl Filter {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Rare, Self::Person, Self::Nothing, Self::Request];
+
+    fn query(self) -> &'static str {
+        match self {
+            Self::Rare => "action=key.create",
+            Self::Person => "subject=0000000000000000000000000#######",
+            Self::Nothing => "action=never.happened",
+            Self::Request => "request_id=cart-#######",
+        }
+    }
+
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Rare | Self::Person => "\"id\":\"1.",
+            Self::Nothing | Self::Request => "\"records\":[]",
+        }
+    }
 }
 
 /// One measurement to make in each round.
@@ -117,7 +161,8 @@ pub struct Scenario {
 }
 
 /// Every scenario, baselines beside what is compared with them.
-pub fn all(most_customers: u64, most_decisions: u64, most_answers: u64) -> Vec<Scenario> {
+pub fn all(pace: Pace) -> Vec<Scenario> {
+    let (most_customers, most_decisions) = (pace.most_customers, pace.most_decisions);
     let mut all = Vec::new();
     for connections in [16, 64, 256, 1000] {
         all.push(Scenario::bare(connections));
@@ -160,7 +205,15 @@ pub fn all(most_customers: u64, most_decisions: u64, most_answers: u64) -> Vec<S
         all.push(Scenario::server(engine, Action::Deliver, 1));
     }
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        all.push(Scenario::audit(engine, most_answers));
+        all.push(Scenario::audit(engine, pace.most_answers));
+    }
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        all.push(Scenario::logged(engine, FEW_RECORDS));
+        all.push(Scenario::logged(engine, pace.most_records));
+        for filter in Filter::ALL {
+            all.push(Scenario::page(engine, filter, pace.most_records));
+        }
+        all.push(Scenario::retire(engine, pace.most_records));
     }
     all
 }
@@ -202,6 +255,8 @@ impl Scenario {
             Action::NumberStatus => "number status",
             Action::Deliver => "deliver",
             Action::AuditVerify => "audit verify",
+            Action::AuditPage(_) => "audit page",
+            Action::Retire => "retire",
         };
         let records = match action {
             Action::Check | Action::Update | Action::Bulk => Records::Customers(CUSTOMERS),
@@ -248,6 +303,41 @@ impl Scenario {
         }
     }
 
+    /// Checks at few connections, with so many records in the audit log.
+    fn logged(engine: Engine, records: u64) -> Self {
+        Self {
+            name: logged_name(engine, records),
+            subject: Subject::Server(engine, Records::Past(records)),
+            action: Action::Check,
+            connections: UNHURRIED,
+        }
+    }
+
+    /// Searches for a page, one after the other, among so many records.
+    fn page(engine: Engine, filter: Filter, records: u64) -> Self {
+        Self {
+            name: page_name(engine, filter, records),
+            subject: Subject::Server(engine, Records::Past(records)),
+            action: Action::AuditPage(filter),
+            connections: 1,
+        }
+    }
+
+    /// Checks while a month of the audit log is retired.
+    fn retire(engine: Engine, records: u64) -> Self {
+        Self {
+            name: retire_name(engine, records),
+            subject: Subject::Server(engine, Records::Past(records)),
+            action: Action::Retire,
+            connections: UNHURRIED,
+        }
+    }
+
+    /// Whether it can be measured once only: a month that is gone is gone.
+    pub fn is_once(&self) -> bool {
+        self.action == Action::Retire
+    }
+
     /// Its name in tables, bars and `--only`.
     pub fn name(&self) -> &str {
         &self.name
@@ -284,6 +374,9 @@ impl Scenario {
             }
             Subject::Server(engine, records) if self.action == Action::AuditVerify => {
                 verify_audit(stage, engine, records)
+            }
+            Subject::Server(engine, records) if self.action == Action::Retire => {
+                self.retire_month(stage, engine, records, pace)
             }
             Subject::Server(engine, records) => {
                 let server = stage.server(engine, records)?;
@@ -326,6 +419,33 @@ impl Scenario {
             extent: Extent::EachOnce,
         };
         measure(&target, plan, &processes)
+    }
+
+    /// Has a worker retire the month whose time is over. The rate is that of months, the worker's
+    /// start included; latencies are those of checks meanwhile.
+    fn retire_month(
+        &self,
+        stage: &Stage,
+        engine: Engine,
+        records: Records,
+        pace: Pace,
+    ) -> Result<Sample> {
+        let server = stage.server(engine, records)?;
+        let target = Target {
+            port: server.port(),
+            request: Action::Check.request(&server.key, FEW_CUSTOMERS),
+            expected: Action::Check.expected(),
+        };
+        let processes = stage.processes(engine, records)?;
+        let began = Instant::now();
+        let worker = stage.start_worker(engine, records)?;
+        let sample = self.measure_load(&target, FEW_CUSTOMERS, &processes, pace)?;
+        // It says when it was done itself, to the microsecond; whoever looks here looks later.
+        wait_for("the month to be retired", RETIRED_WITHIN, || {
+            Ok(worker.stderr().contains("is retired").then_some(()))
+        })?;
+        eprintln!("  retired after at most {:.1?}", began.elapsed());
+        Ok(sample)
     }
 
     fn measure_load(
@@ -453,6 +573,22 @@ pub fn audit_name(engine: Engine, answers: u64) -> String {
     format!("audit verify {engine} 1 of {answers}")
 }
 
+/// The name of the scenario about what a long audit log costs.
+pub fn logged_name(engine: Engine, records: u64) -> String {
+    format!("check {engine} {UNHURRIED} beside {records} past records")
+}
+
+/// The name of the scenario about a search in the audit log.
+pub fn page_name(engine: Engine, filter: Filter, records: u64) -> String {
+    let filter = format!("{filter:?}").to_lowercase();
+    format!("audit page {engine} 1 {filter} of {records}")
+}
+
+/// The name of the scenario about the retirement of a month.
+pub fn retire_name(engine: Engine, records: u64) -> String {
+    format!("check {engine} {UNHURRIED} while a month of {records} past records is retired")
+}
+
 /// The name of the scenario about the number of decisions.
 pub fn statistics_name(engine: Engine, decisions: u64) -> String {
     format!("age statistics {engine} 1 of {decisions}")
@@ -470,6 +606,8 @@ impl Action {
                 | Records::Sessions(customers)
                 | Records::Answers(customers),
             ) => customers,
+            (Self::AuditPage(_), Records::Past(records)) => past::people(records),
+            (_, Records::Past(_)) => FEW_CUSTOMERS,
             (_, Records::Decisions(_)) => 1,
         }
     }
@@ -490,9 +628,14 @@ impl Action {
             Self::Initiate => {
                 Request::post(sessions::INITIATE_PATH, key, &sessions::initiation("new"))
             }
-            Self::NumberStatus | Self::Submit | Self::Deliver | Self::AuditVerify => {
-                Request::get(&format!("/api/v1/verification/status/{SESSION}"), key)
+            Self::AuditPage(filter) => {
+                Request::get(&format!("/api/v1/audit?{}", filter.query()), key)
             }
+            Self::NumberStatus
+            | Self::Submit
+            | Self::Deliver
+            | Self::AuditVerify
+            | Self::Retire => Request::get(&format!("/api/v1/verification/status/{SESSION}"), key),
         }
     }
 
@@ -509,7 +652,9 @@ impl Action {
             | Self::NumberStatus
             | Self::Submit
             | Self::Deliver
-            | Self::AuditVerify => "\"status\":\"pending\"",
+            | Self::AuditVerify
+            | Self::Retire => "\"status\":\"pending\"",
+            Self::AuditPage(filter) => filter.expected(),
         }
     }
 }

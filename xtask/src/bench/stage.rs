@@ -21,8 +21,8 @@ use crate::workspace::succeed;
 
 use super::bare::Bare;
 use super::http::Session;
-use super::scenarios::{Engine, Records, Scenario, Subject};
-use super::{decisions, pgbench, seed, sessions};
+use super::scenarios::{Engine, FEW_CUSTOMERS, Records, Scenario, Subject};
+use super::{decisions, past, pgbench, seed, sessions};
 
 /// A limit that is switched on, counted and never reached.
 const LIMIT: &str = "100000000/1m";
@@ -98,6 +98,7 @@ impl Stage {
             }
             Records::Ages(count) => seed::ages(port, &key, count)?,
             Records::Answers(count) => seed::answers(port, &key, count)?,
+            Records::Past(_) => seed::customers(port, &key, FEW_CUSTOMERS, false)?,
             Records::Decisions(count) => {
                 let postgres = database.as_deref().map(|url| (&self.postgres, url));
                 decisions::fill(&server, postgres, count)?;
@@ -146,6 +147,13 @@ impl Stage {
         match records {
             // What it enqueues waits for the worker that is measured.
             Records::Sessions(_) => builder.api().start(),
+            // What is to be retired waits for it, too.
+            Records::Past(count) => {
+                let mut server = builder.api().prepare()?;
+                past::fill(&server, postgres.map(|url| (&self.postgres, url)), count)?;
+                server.start_again()?;
+                Ok(server)
+            }
             _ => builder.start(),
         }
     }
@@ -247,6 +255,7 @@ fn create_key(server: &Server) -> Result<String> {
         "ages:read",
         "ages:write",
         "statistics:read",
+        "audit:read",
     ];
     let words = ["keys", "create", "--company", "default", "--name", "bench"];
     let arguments = words

@@ -81,6 +81,11 @@ impl Place {
             position: numbers.next()??,
         })
     }
+
+    /// What [`Place::parse`] reads.
+    pub fn id(&self) -> String {
+        format!("{}.{}.{}", self.log, self.batch, self.position)
+    }
 }
 
 /// Which batch.

@@ -1,9 +1,10 @@
 //! Searching the audit log: the newest records first, whatever log they stand in, one page at a time.
 //!
-//! What is indexed is read stretch by stretch, the newest first, until no stretch that is left can
-//! hold anything that belongs on the page; what is not indexed yet is searched record by record.
+//! The log is read stretch by stretch, the newest first, until no stretch that is left can hold
+//! anything that belongs on the page. A page costs a bounded amount of work: when enough was read for
+//! one, it ends with what is certain by then, be it nothing, and the next goes on from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use data_encoding::BASE64URL_NOPAD;
 use domain::access::CompanyId;
@@ -14,6 +15,7 @@ use domain::seal::{BlindIndex, IndexKey};
 use jiff::Timestamp;
 use store::Tx;
 use store::tables::audit_index::{self, Found, Position, Stretch};
+use uuid::Uuid;
 
 pub use store::tables::audit_index::Filter;
 
@@ -22,6 +24,9 @@ use crate::{App, Result, ages, customers, numbers};
 
 /// How many stretches are looked up at a time.
 const STRETCHES: i64 = 16;
+
+/// How many stretches are read for a page, of some two thousand records each at most.
+const ENOUGH: usize = 12;
 
 /// Whom a search is about, as people know them.
 pub enum Whom {
@@ -90,99 +95,199 @@ pub struct Listed {
     pub cursor: String,
 }
 
+/// Records, and how the search goes on.
+pub struct Page {
+    /// The newest first.
+    pub listed: Vec<Listed>,
+    /// Where the next page begins, if the search was left off before its end. A page may then hold
+    /// fewer records than asked for, or none.
+    pub left_off: Option<Cursor>,
+}
+
 /// At most `count` records that the filter wants behind a cursor, the newest first.
 ///
 /// # Errors
 /// [`crate::Code::Unavailable`] when the database is away.
-pub async fn list(
-    app: &App,
-    filter: Filter,
-    after: Option<Cursor>,
-    count: u16,
-) -> Result<Vec<Listed>> {
-    let after = after.map_or(Position::NEWEST, |cursor| cursor.0);
-    let page = app
-        .store
-        .read(move |mut tx| {
-            let filter = filter.clone();
-            Box::pin(async move { page(&mut tx, &filter, after, usize::from(count)).await })
-        })
-        .await?;
+pub async fn list(app: &App, filter: Filter, after: Option<Cursor>, count: u16) -> Result<Page> {
     let mut keys = Keys::of(app);
-    let mut listed = Vec::with_capacity(page.len());
-    for Found { position, located } in page {
+    let (found, left_off) = find(app, filter, after, count).await?;
+    let mut listed = Vec::with_capacity(found.len());
+    for Found { position, located } in found {
         let key = keys.get(located.record.data_key).await?;
         listed.push(Listed {
             record: ExportedRecord::of(located, key),
             cursor: Cursor(position).to_string(),
         });
     }
-    Ok(listed)
+    Ok(Page { listed, left_off })
 }
 
-async fn page(
+/// How many records are read at a time where all are wanted.
+const MANY: u16 = 500;
+
+/// Everything about a subject of a company, the newest first. The client is opened where it is
+/// sealed under one of the subject's own keys: other callers are other people.
+///
+/// # Errors
+/// [`crate::Code::Unavailable`] when the database is away.
+pub async fn list_about(
+    app: &App,
+    company: &CompanyId,
+    subject: BlindIndex,
+    own_keys: &HashSet<Uuid>,
+) -> Result<Vec<ExportedRecord>> {
+    let filter = Filter {
+        company_id: Some(company.as_str().to_owned()),
+        subject: Some(subject),
+        ..Filter::default()
+    };
+    let (mut keys, mut records, mut after) = (Keys::of(app), Vec::new(), None);
+    loop {
+        let (found, left_off) = find(app, filter.clone(), after, MANY).await?;
+        let last = found.last().map(|found| Cursor(found.position));
+        let is_full = found.len() == usize::from(MANY);
+        for Found { located, .. } in found {
+            let own = located.record.data_key.filter(|key| own_keys.contains(key));
+            records.push(ExportedRecord::of(located, keys.get(own).await?));
+        }
+        after = match left_off {
+            None if is_full => last,
+            left_off => left_off,
+        };
+        if after.is_none() {
+            return Ok(records);
+        }
+    }
+}
+
+async fn find(
+    app: &App,
+    filter: Filter,
+    after: Option<Cursor>,
+    count: u16,
+) -> Result<(Vec<Found>, Option<Cursor>)> {
+    let after = after.map_or(Position::NEWEST, |cursor| cursor.0);
+    let found = app.store.read(move |mut tx| {
+        let filter = filter.clone();
+        Box::pin(async move { search(&mut tx, &filter, after, usize::from(count)).await })
+    });
+    Ok(found.await?)
+}
+
+async fn search(
     tx: &mut Tx<'_>,
     filter: &Filter,
     after: Position,
     count: usize,
-) -> store::Result<Vec<Found>> {
-    // The tails are known before what is indexed is read: what is taken into the index meanwhile
-    // is then met twice, and never missed.
-    let tails = audit_index::tails(tx, filter).await?;
-    let mut best = Best::new(count);
-    for tail in tails {
-        best.take(audit_index::search(tx, filter, tail, after, best.count()).await?);
-    }
-    match filter.subject {
-        Some(_) => search_months(tx, filter, after, &mut best).await?,
-        None => search_stretches(tx, filter, after, &mut best).await?,
-    }
-    Ok(best.into_page())
-}
-
-/// Searches what is indexed of a subject, month by month.
-async fn search_months(
-    tx: &mut Tx<'_>,
-    filter: &Filter,
-    after: Position,
-    best: &mut Best,
-) -> store::Result<()> {
-    let Some((first, last)) = audit_index::extent(tx).await? else {
-        return Ok(());
-    };
-    let first = Month::of(first);
-    let mut month = Month::of(last.min(after.committed_at));
-    while month >= first && best.wants(month.ends()) {
-        best.take(audit_index::search_subject(tx, filter, month, after, best.count()).await?);
-        if month.before() == month {
+) -> store::Result<(Vec<Found>, Option<Cursor>)> {
+    let mut walk = Walk::begin(tx, filter, after.committed_at).await?;
+    let (mut best, mut read) = (Best::new(count), 0);
+    while let Some(piece) = walk.next(tx, filter).await? {
+        if !best.wants(piece.committed_to()) {
             break;
         }
-        month = month.before();
+        let found = match piece {
+            Piece::Month(month) => {
+                audit_index::search_subject(tx, filter, month, after, best.count()).await?
+            }
+            Piece::Stretch(stretch) => {
+                // Only from an earlier moment on than this page's can the next one go on.
+                if read >= ENOUGH && stretch.committed_to < after.committed_at {
+                    let left_off = Cursor(Position::behind(stretch.committed_to));
+                    return Ok((best.newer_than(stretch.committed_to), Some(left_off)));
+                }
+                read += 1;
+                audit_index::search(tx, filter, stretch, after, best.count()).await?
+            }
+        };
+        best.take(found);
     }
-    Ok(())
+    Ok((best.into_page(), None))
 }
 
-/// Searches what is indexed, stretch by stretch.
-async fn search_stretches(
-    tx: &mut Tx<'_>,
-    filter: &Filter,
-    after: Position,
-    best: &mut Best,
-) -> store::Result<()> {
-    let mut last: Option<Stretch> = None;
-    loop {
-        let until = after.committed_at;
-        let stretches = audit_index::stretches(tx, filter, until, last, STRETCHES).await?;
-        for stretch in &stretches {
-            if !best.wants(stretch.committed_to) {
-                return Ok(());
-            }
-            best.take(audit_index::search(tx, filter, *stretch, after, best.count()).await?);
+/// Something that is searched at once.
+enum Piece {
+    /// The subject's entries of a month.
+    Month(Month),
+    /// A run of batches.
+    Stretch(Stretch),
+}
+
+impl Piece {
+    /// The newest of it was committed no later than that.
+    fn committed_to(&self) -> Timestamp {
+        match self {
+            Self::Month(month) => month.ends(),
+            Self::Stretch(stretch) => stretch.committed_to,
         }
-        match stretches.last() {
-            Some(stretch) => last = Some(*stretch),
-            None => return Ok(()),
+    }
+}
+
+/// Where something may be found that was committed no later than a moment, the newest first. Of a
+/// subject what is indexed is known record by record, otherwise by stretches.
+struct Walk {
+    until: Timestamp,
+    /// What is not indexed yet; the newest last.
+    tails: Vec<Stretch>,
+    /// The months of the index, if that is where to look: the next, and the first.
+    months: Option<(Month, Month)>,
+    /// What is looked up of the index already; the newest last.
+    indexed: Vec<Stretch>,
+    /// The last stretch that was looked up; `None` at first, and when there are no more.
+    last: Option<Stretch>,
+    is_over: bool,
+}
+
+impl Walk {
+    async fn begin(tx: &mut Tx<'_>, filter: &Filter, until: Timestamp) -> store::Result<Self> {
+        // The tails are known before what is indexed is read: what is taken into the index meanwhile
+        // is then met twice, and never missed.
+        let mut tails = audit_index::tails(tx, filter, until).await?;
+        tails.sort_by_key(|tail| tail.committed_to);
+        let months = match filter.subject {
+            None => None,
+            Some(_) => audit_index::extent(tx)
+                .await?
+                .map(|(first, last)| (Month::of(last.min(until)), Month::of(first))),
+        };
+        Ok(Self {
+            until,
+            tails,
+            months,
+            indexed: Vec::new(),
+            last: None,
+            is_over: filter.subject.is_some(),
+        })
+    }
+
+    async fn next(&mut self, tx: &mut Tx<'_>, filter: &Filter) -> store::Result<Option<Piece>> {
+        if self.indexed.is_empty() && !self.is_over {
+            let until = self.until;
+            let looked_up = audit_index::stretches(tx, filter, until, self.last, STRETCHES).await?;
+            self.indexed.extend(looked_up.into_iter().rev());
+            self.last = self.indexed.first().copied();
+            self.is_over = self.indexed.is_empty();
         }
+        let tail = self.tails.last().map(|tail| tail.committed_to);
+        let month = self.months.map(|(next, _)| next.ends());
+        let indexed = self.indexed.last().map(|stretch| stretch.committed_to);
+        // A month before its part that is not indexed: of the two it alone is free.
+        if month.is_some() && month >= tail {
+            return Ok(self.next_month().map(Piece::Month));
+        }
+        let stretch = if tail >= indexed {
+            self.tails.pop()
+        } else {
+            self.indexed.pop()
+        };
+        Ok(stretch.map(Piece::Stretch))
+    }
+
+    fn next_month(&mut self) -> Option<Month> {
+        let (next, first) = self.months?;
+        let before = next.before();
+        self.months = (before >= first && before < next).then_some((before, first));
+        Some(next)
     }
 }
 
@@ -217,6 +322,13 @@ impl Best {
         let oldest = self.found.first_key_value();
         self.found.len() < self.count
             || oldest.is_some_and(|(oldest, _)| oldest.committed_at <= committed_to)
+    }
+
+    /// What cannot be followed by anything that is found later, of what was committed by then.
+    fn newer_than(self, committed_at: Timestamp) -> Vec<Found> {
+        let mut page = self.into_page();
+        page.retain(|found| found.position.committed_at > committed_at);
+        page
     }
 
     fn into_page(self) -> Vec<Found> {

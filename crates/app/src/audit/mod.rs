@@ -21,7 +21,7 @@ pub use checkpoints::Checkpoints;
 pub use export::{Export, Exported, ExportedRecord, Range};
 pub use faults::{BatchPlace, Fault, Place, Report};
 pub use index::extend_index;
-pub use list::{Cursor, Filter, Listed, Whom, list};
+pub use list::{Cursor, Filter, Listed, Page, Whom, list, list_about};
 pub use place::place_of;
 pub use prove::{Proven, keys, prove, prove_for};
 pub use recorder::{Draft, Recorder};

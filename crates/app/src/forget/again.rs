@@ -11,7 +11,7 @@ use store::{Lane, Tx, Unit, Written};
 use uuid::Uuid;
 
 use super::Indexes;
-use super::erase::clear_up;
+use super::erase::{clear_up, detail};
 use super::eraser::{Counts, Eraser};
 use crate::audit::Draft;
 use crate::exchange::Exchange;
@@ -144,7 +144,7 @@ impl Unit for Forget {
             });
         };
         let (counts, mut news) = self.erase(tx, &person).await?;
-        let detail = format!("erasure={} keys={}", self.eraser.id, counts.keys);
+        let detail = detail(self.eraser.id, self.eraser.now, &counts);
         let mut record = self.draft.clone().finish("ok", 0, Some(detail));
         company.clone_into(&mut record.company);
         record.subject = Some(self.email_index);

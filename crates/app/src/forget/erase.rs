@@ -1,4 +1,7 @@
 //! Erasing a person, and the receipt for it.
+//!
+//! Guarantees: a receipt says nothing that the erasure's record in the audit log does not say too, so
+//! that the record's proof is the receipt's.
 
 use domain::access::CompanyId;
 use domain::audit::Record;
@@ -9,13 +12,13 @@ use uuid::Uuid;
 
 use super::eraser::{Counts, Eraser};
 use super::{Indexes, Refusal, Whom};
-use crate::audit::{self, Draft};
+use crate::audit::{self, Draft, Place, Proven};
 use crate::exchange::Exchange;
 use crate::orders::News;
 use crate::{App, Result};
 
 /// That somebody was erased. It names nobody.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone)]
 pub struct Receipt {
     /// The name of the erasure, as on the erasure list.
     pub erasure_id: Uuid,
@@ -23,8 +26,19 @@ pub struct Receipt {
     pub erased_at: Timestamp,
     /// What was taken away.
     pub erased: Counts,
-    /// Where the audit log tells of it, as `log.batch.position`.
-    pub audit_record: Option<String>,
+    /// Where the audit log tells of it.
+    pub audit_record: Option<Place>,
+    /// That it stands there.
+    pub proof: Option<Proven>,
+}
+
+/// What the record of an erasure says of it: all that the receipt says.
+pub fn detail(erasure: Uuid, at: Timestamp, erased: &Counts) -> String {
+    let counted = erased.named().into_iter().filter(|(_, count)| *count > 0);
+    let counted: String = counted
+        .map(|(name, count)| format!(" {name}={count}"))
+        .collect();
+    format!("erasure={erasure} at={at:.3}{counted}")
 }
 
 /// Erases a person, for good; returns once that is durable.
@@ -49,11 +63,16 @@ pub async fn erase(
     exchange.mark_recorded();
     news.announce(app);
     clear_up(app).await;
+    let audit_record = in_the_log(app, exchange, erased_at).await;
     Ok(Receipt {
         erasure_id,
         erased_at,
         erased,
-        audit_record: in_the_log(app, exchange, erased_at).await,
+        audit_record,
+        proof: match audit_record {
+            Some(place) => proven(app, place).await,
+            None => None,
+        },
     })
 }
 
@@ -64,21 +83,22 @@ pub(super) async fn clear_up(app: &App) {
     }
 }
 
-/// Where the audit log tells of it, under a checkpoint of its own. The person is erased whether this
-/// can be found out or not.
-async fn in_the_log(app: &App, exchange: &Exchange, since: Timestamp) -> Option<String> {
-    let found = async {
-        let place = audit::place_of(app, exchange, since).await?;
-        app.checkpoints.make().await?;
-        Ok::<_, crate::Error>(place)
-    };
-    match found.await {
-        Ok(place) => place.map(|at| format!("{}.{}.{}", at.log, at.batch, at.position)),
-        Err(error) => {
-            tracing::warn!(cause = error.cause(), "a receipt does not name its record");
-            None
-        }
-    }
+/// Where the audit log tells of it. The person is erased whether this can be found out or not.
+async fn in_the_log(app: &App, exchange: &Exchange, since: Timestamp) -> Option<Place> {
+    let place = audit::place_of(app, exchange, since).await;
+    place.unwrap_or_else(|error| {
+        tracing::warn!(cause = error.cause(), "a receipt does not name its record");
+        None
+    })
+}
+
+/// The proof of the erasure's record. What is missing can be asked for later.
+async fn proven(app: &App, place: Place) -> Option<Proven> {
+    let proven = audit::prove(app, place).await;
+    proven.unwrap_or_else(|error| {
+        tracing::warn!(cause = error.cause(), "a receipt comes without a proof");
+        None
+    })
 }
 
 struct Erase {
@@ -128,7 +148,7 @@ impl Unit for Erase {
 
 impl Erase {
     fn record(&self, counts: Counts) -> Record {
-        let detail = format!("erasure={} keys={}", self.eraser.id, counts.keys);
+        let detail = detail(self.eraser.id, self.eraser.now, &counts);
         let mut record = self.draft.clone().finish("ok", 200, Some(detail));
         self.company.as_str().clone_into(&mut record.company);
         record

@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use domain::access::CompanyId;
 use domain::hook::Source;
-use domain::number::MobileNumber;
 use domain::random::{self, uuid_v7};
-use domain::seal::{BlindIndex, DataKey, IndexKey, SealError};
+use domain::seal::{BlindIndex, DataKey, IndexKey};
 use jiff::Timestamp;
 use store::Tx;
 use store::tables::data_keys;
 use store::tables::erasure::{self, Person};
 use store::tables::erasures::{self, Erasure};
+use store::tables::personal;
 use uuid::Uuid;
 
-use super::Indexes;
+use super::{Indexes, number_of};
 use crate::orders::{self, News, Pen};
-use crate::people::sealing;
-use crate::{App, Result, customers, inbox, lightspeed, numbers};
+use crate::{App, Result, inbox, lightspeed, square};
 
 /// What an erasure took away.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counts {
     /// Customers: one or none.
     pub customers: u64,
@@ -46,6 +46,26 @@ pub struct Counts {
     pub other: u64,
     /// Data keys that were destroyed.
     pub keys: u64,
+}
+
+impl Counts {
+    /// Each count by its name.
+    pub(super) const fn named(&self) -> [(&'static str, u64); 12] {
+        [
+            ("customers", self.customers),
+            ("evidence", self.evidence),
+            ("orders", self.orders),
+            ("orders_cancelled", self.orders_cancelled),
+            ("age_customers", self.age_customers),
+            ("number_sessions", self.number_sessions),
+            ("veriff_sessions", self.veriff_sessions),
+            ("events", self.events),
+            ("deliveries", self.deliveries),
+            ("square_customers", self.square_customers),
+            ("other", self.other),
+            ("keys", self.keys),
+        ]
+    }
 }
 
 /// Erases one person of a company.
@@ -97,7 +117,8 @@ impl Eraser {
         if let Some(person) = person {
             indexes.email = Some(person.email_index);
             indexes.phone = indexes.phone.or(person.phone_index);
-            indexes.number = indexes.number.or(self.number_of(person)?);
+            let number = number_of(&self.pen.ring, &self.index_key, &self.company, person)?;
+            indexes.number = indexes.number.or(number);
             news = self.customer(tx, person, &mut counts, &mut keys).await?;
         }
         if let Some(email) = indexes.email {
@@ -128,11 +149,12 @@ impl Eraser {
         keys: &mut Vec<Uuid>,
     ) -> store::Result<News> {
         let (company, email) = (self.company.as_str(), person.email_index);
+        let key = person.data_key;
+        counts.deliveries += erasure::deliveries(tx, email.as_bytes(), key, self.now).await?;
         for (order_id, source) in erasure::list_orders(tx, company, email).await? {
             let stream = orders::stream_of(company, &order_id);
             for stream in [lightspeed::stream_of(&stream), stream] {
-                counts.deliveries +=
-                    erasure::deliveries(tx, &stream, person.data_key, self.now).await?;
+                counts.deliveries += erasure::deliveries(tx, &stream, key, self.now).await?;
             }
             if source == lightspeed::SOURCE.as_str() {
                 let events = self.events_of(tx, lightspeed::SOURCE, &order_id).await?;
@@ -171,6 +193,12 @@ impl Eraser {
         let ages = erasure::ages(tx, company, email, nobody).await?;
         counts.age_customers = ages.len() as u64;
         keys.extend(ages);
+        for customer in personal::list_square(tx, company, email).await? {
+            let id = square::id_of(&self.pen.ring, &customer)?;
+            let events = self.events_of(tx, Source::Square, &id).await?;
+            counts.events += events.len() as u64;
+            keys.extend(events);
+        }
         let (customers, square) = erasure::square(tx, company, email).await?;
         counts.square_customers = customers;
         keys.extend(square);
@@ -207,20 +235,5 @@ impl Eraser {
             keys,
         };
         erasures::insert(tx, &erasure).await.map(drop)
-    }
-
-    /// The keyed hash under which sessions about the person's number are found.
-    fn number_of(&self, person: &Person) -> store::Result<Option<BlindIndex>> {
-        let Some((key, phone)) = person.key.as_ref().zip(person.phone.as_ref()) else {
-            return Ok(None);
-        };
-        let place = customers::place(&person.email_index, "phone");
-        let open = || -> std::result::Result<_, SealError> {
-            self.pen.ring.unwrap(key)?.open(place, phone)
-        };
-        let phone = open().map_err(sealing)?;
-        let number = std::str::from_utf8(&phone).ok();
-        let number = number.and_then(|number| MobileNumber::parse(number).ok());
-        Ok(number.map(|number| numbers::number_index(&self.index_key, &self.company, &number)))
     }
 }

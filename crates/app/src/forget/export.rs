@@ -1,132 +1,23 @@
 //! All that is stored about a person, opened, in one document.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use domain::access::CompanyId;
-use domain::seal::{DataKey, Place, WrappedKey};
-use jiff::Timestamp;
-use serde::Serialize;
+use domain::seal::{BlindIndex, DataKey, IndexKey, KeyRing, Place, WrappedKey};
 use store::Tx;
-use store::tables::erasure::Lock;
+use store::tables::erasure::{Lock, Person};
 use store::tables::personal::{self, Message};
 use uuid::Uuid;
 
-use super::{Indexes, Refusal, Whom};
+use super::document::{
+    AgeDecision, Customer, Document, Evidence, IdentityCheck, Moment, NumberVerification, Order,
+    SquareCustomer, Told,
+};
+use super::{Indexes, Refusal, Whom, number_of};
+use crate::audit::{self, ExportedRecord};
 use crate::exchange::Exchange;
-use crate::{App, Result, customers, orders};
-
-/// What is stored about somebody. Times are UTC.
-#[derive(Serialize)]
-pub struct Document {
-    /// When it was put together.
-    pub exported_at: Timestamp,
-    /// Who keeps it.
-    pub company: String,
-    /// The customer.
-    pub customer: Option<Customer>,
-    /// What the customer's proofs rest on.
-    pub evidence: Vec<Evidence>,
-    /// The customer's orders.
-    pub orders: Vec<Order>,
-    /// Decisions about the customer's age.
-    pub age_decisions: Vec<AgeDecision>,
-    /// Verifications of the customer's number.
-    pub number_verifications: Vec<NumberVerification>,
-    /// Checks of the customer's ID.
-    pub identity_checks: Vec<IdentityCheck>,
-    /// What others told about the customer.
-    pub received: Vec<Told>,
-    /// What others were told about the customer.
-    pub sent: Vec<Told>,
-}
-
-/// Never printed by accident.
-impl std::fmt::Debug for Document {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Document(…)")
-    }
-}
-
-/// A customer.
-#[derive(Serialize)]
-pub struct Customer {
-    email: Option<String>,
-    phone: Option<String>,
-    veriff_date: Option<Timestamp>,
-    membership_date: Option<Timestamp>,
-    optin_date: Option<Timestamp>,
-    legal_hold: Option<String>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-/// A piece of evidence.
-#[derive(Serialize)]
-pub struct Evidence {
-    proof: String,
-    given: bool,
-    source: String,
-    occurred_at: Timestamp,
-    recorded_at: Timestamp,
-    metadata: Option<String>,
-}
-
-/// An order.
-#[derive(Serialize)]
-pub struct Order {
-    order_id: String,
-    source: String,
-    status: String,
-    placed_at: Timestamp,
-    timeline: Vec<Moment>,
-}
-
-/// Something that happened to an order.
-#[derive(Serialize)]
-pub struct Moment {
-    at: Timestamp,
-    event: String,
-    detail: Option<String>,
-    reason: Option<String>,
-}
-
-/// A decision about an age.
-#[derive(Serialize)]
-pub struct AgeDecision {
-    verification_id: String,
-    decided_at: Timestamp,
-    passed: bool,
-    reason: String,
-    age: Option<i64>,
-    claim: Option<String>,
-}
-
-/// A verification of a number.
-#[derive(Serialize)]
-pub struct NumberVerification {
-    verification_id: String,
-    status: String,
-    created_at: Timestamp,
-    verified_at: Option<Timestamp>,
-}
-
-/// A check of an ID.
-#[derive(Serialize)]
-pub struct IdentityCheck {
-    id: Uuid,
-    veriff_id: Option<String>,
-    status: Option<String>,
-    verdict: Option<String>,
-    created_at: Timestamp,
-}
-
-/// Something that somebody else was told, or told us.
-#[derive(Serialize)]
-pub struct Told {
-    party: String,
-    topic: String,
-    status: String,
-    at: Timestamp,
-    content: Option<String>,
-}
+use crate::{App, Result, customers, orders, square};
 
 /// Puts together what is stored about a person.
 ///
@@ -139,20 +30,103 @@ pub async fn export(
     company: &CompanyId,
     whom: &Whom,
 ) -> Result<Document> {
-    let indexes = Indexes::of(app, exchange, company, whom);
-    let name = company.as_str().to_owned();
+    let search = Search {
+        ring: app.key_ring.clone(),
+        index_key: app.index_key.clone(),
+        company: company.clone(),
+        indexes: Indexes::of(app, exchange, company, whom),
+    };
     let found = app.store.read(move |mut tx| {
-        let name = name.clone();
-        Box::pin(async move { Found::read(&mut tx, &name, indexes).await })
+        let search = search.clone();
+        Box::pin(async move { search.find(&mut tx).await })
     });
     let found = found.await??;
-    found.open(app, company)
+    let records = records(app, company, &found).await?;
+    found.open(app, company, records)
+}
+
+/// What the audit log tells, the newest first.
+async fn records(app: &App, company: &CompanyId, found: &Found) -> Result<Vec<ExportedRecord>> {
+    let own_keys = found.own_keys().collect();
+    let mut records = Vec::new();
+    for subject in found.subjects() {
+        records.extend(audit::list_about(app, company, subject, &own_keys).await?);
+    }
+    records.sort_by(|left, right| right.at.cmp(&left.at));
+    Ok(records)
+}
+
+/// Whom to look for, and what it takes to find what hangs on them.
+#[derive(Clone)]
+struct Search {
+    ring: Arc<KeyRing>,
+    index_key: Arc<IndexKey>,
+    company: CompanyId,
+    indexes: Indexes,
+}
+
+impl Search {
+    async fn find(&self, tx: &mut Tx<'_>) -> store::Result<Result<Found, Refusal>> {
+        let company = self.company.as_str();
+        let mut found = Found {
+            indexes: self.indexes,
+            ..Found::default()
+        };
+        match self.indexes.find(tx, company, Lock::None).await? {
+            Err(refusal) => return Ok(Err(refusal)),
+            Ok(None) => {}
+            Ok(Some(person)) => self.find_customer(tx, person, &mut found).await?,
+        }
+        if let Some(email) = found.indexes.email {
+            found.ages = personal::list_ages(tx, company, email).await?;
+            found.checks = personal::list_identity_checks(tx, company, email).await?;
+            found.square = personal::list_square(tx, company, email).await?;
+            found.left_alone_until = personal::left_alone_until(tx, company, email).await?;
+        }
+        if let Some(number) = found.indexes.number {
+            found.numbers = personal::list_numbers(tx, company, number).await?;
+            for session in &found.numbers {
+                found
+                    .sent
+                    .extend(personal::list_sent(tx, session.key.id).await?);
+            }
+        }
+        for index in found.indexes.each() {
+            let received = personal::list_received(tx, company, index).await?;
+            found.received.extend(received);
+        }
+        Ok(if found.is_nothing() {
+            Err(Refusal::Unknown)
+        } else {
+            Ok(found)
+        })
+    }
+
+    async fn find_customer(
+        &self,
+        tx: &mut Tx<'_>,
+        person: Person,
+        found: &mut Found,
+    ) -> store::Result<()> {
+        let (company, email) = (self.company.as_str(), person.email_index);
+        let indexes = &mut found.indexes;
+        indexes.email = Some(email);
+        indexes.phone = indexes.phone.or(person.phone_index);
+        let number = number_of(&self.ring, &self.index_key, &self.company, &person)?;
+        indexes.number = indexes.number.or(number);
+        found.customer = personal::find_customer(tx, company, email).await?;
+        found.evidence = personal::list_evidence(tx, person.last_evidence).await?;
+        found.orders = personal::list_orders(tx, company, email).await?;
+        found.sent = personal::list_sent(tx, person.data_key).await?;
+        found.key = person.key;
+        Ok(())
+    }
 }
 
 /// What the database has, still sealed.
 #[derive(Default)]
 struct Found {
-    indexes: Option<Indexes>,
+    indexes: Indexes,
     key: Option<WrappedKey>,
     customer: Option<personal::Customer>,
     evidence: Vec<personal::Piece>,
@@ -160,76 +134,48 @@ struct Found {
     ages: Vec<personal::AgeDecision>,
     numbers: Vec<personal::NumberSession>,
     checks: Vec<personal::IdentityCheck>,
+    square: Vec<personal::SquareCustomer>,
+    left_alone_until: Option<jiff::Timestamp>,
     received: Vec<Message>,
     sent: Vec<Message>,
 }
 
 impl Found {
-    async fn read(
-        tx: &mut Tx<'_>,
-        company: &str,
-        mut indexes: Indexes,
-    ) -> store::Result<Result<Self, Refusal>> {
-        let mut found = Self::default();
-        match indexes.find(tx, company, Lock::None).await? {
-            Err(refusal) => return Ok(Err(refusal)),
-            Ok(None) => {}
-            Ok(Some(person)) => {
-                indexes.email = Some(person.email_index);
-                found.customer = personal::find_customer(tx, company, person.email_index).await?;
-                found.evidence = personal::list_evidence(tx, person.last_evidence).await?;
-                found.orders = personal::list_orders(tx, company, person.email_index).await?;
-                found.sent = personal::list_sent(tx, person.data_key).await?;
-                found.key = person.key;
-            }
-        }
-        if let Some(email) = indexes.email {
-            found.ages = personal::list_ages(tx, company, email).await?;
-            found.checks = personal::list_identity_checks(tx, company, email).await?;
-        }
-        if let Some(number) = indexes.number {
-            found.numbers = personal::list_numbers(tx, company, number).await?;
-        }
-        for index in indexes.each() {
-            found
-                .received
-                .extend(personal::list_received(tx, company, index).await?);
-        }
-        found.indexes = Some(indexes);
-        let is_empty = found.customer.is_none() && found.ages.is_empty();
-        if is_empty && found.numbers.is_empty() && found.received.is_empty() {
-            return Ok(Err(Refusal::Unknown));
-        }
-        Ok(Ok(found))
+    /// What would be erased is something; that something was recorded is not.
+    const fn is_nothing(&self) -> bool {
+        self.customer.is_none()
+            && self.ages.is_empty()
+            && self.numbers.is_empty()
+            && self.checks.is_empty()
+            && self.square.is_empty()
+            && self.left_alone_until.is_none()
+            && self.received.is_empty()
     }
 
-    fn open(self, app: &App, company: &CompanyId) -> Result<Document> {
+    /// The keys that are the person's alone.
+    fn own_keys(&self) -> impl Iterator<Item = Uuid> {
+        let numbers = self.numbers.iter().map(|session| session.key.id);
+        self.key.iter().map(|key| key.id).chain(numbers)
+    }
+
+    /// As whom the audit log knows the person.
+    fn subjects(&self) -> HashSet<BlindIndex> {
+        let ages = self.ages.iter().map(|decision| decision.customer_index);
+        self.indexes.each().chain(ages).collect()
+    }
+
+    fn open(
+        self,
+        app: &App,
+        company: &CompanyId,
+        records: Vec<ExportedRecord>,
+    ) -> Result<Document> {
         let key = self.key.as_ref().map(|key| app.key_ring.unwrap(key));
         let key = key.transpose()?;
         let key = key.as_ref();
-        let unwrap = |wrapped: &WrappedKey| app.key_ring.unwrap(wrapped).ok();
-        let email_index = self.indexes.and_then(|indexes| indexes.email);
-        let customer = self.customer.zip(email_index).map(|(stored, index)| {
-            let open =
-                |column, sealed: &Vec<u8>| text(key, customers::place(&index, column), sealed);
-            let [veriff_date, membership_date, optin_date] = stored.proofs;
-            Customer {
-                email: open("email", &stored.email),
-                phone: stored
-                    .phone
-                    .as_ref()
-                    .and_then(|sealed| open("phone", sealed)),
-                legal_hold: stored
-                    .hold_reason
-                    .as_ref()
-                    .and_then(|sealed| open("legal_hold_reason", sealed)),
-                veriff_date,
-                membership_date,
-                optin_date,
-                created_at: stored.created_at,
-                updated_at: stored.updated_at,
-            }
-        });
+        let ring = &*app.key_ring;
+        let customer = self.customer.zip(self.indexes.email);
+        let customer = customer.map(|(stored, index)| opened_customer(&stored, &index, key));
         let evidence = self.evidence.into_iter().map(|piece| Evidence {
             metadata: text(
                 key,
@@ -242,28 +188,6 @@ impl Found {
             occurred_at: piece.occurred_at,
             recorded_at: piece.recorded_at,
         });
-        let ages = self.ages.into_iter().map(|decision| AgeDecision {
-            claim: text(
-                unwrap(&decision.key).as_ref(),
-                place(
-                    "age_decisions",
-                    "claim",
-                    decision.verification_id.as_bytes(),
-                ),
-                &decision.claim,
-            ),
-            verification_id: decision.verification_id,
-            decided_at: decision.decided_at,
-            passed: decision.passed,
-            reason: decision.reason,
-            age: decision.age,
-        });
-        let numbers = self.numbers.into_iter().map(|session| NumberVerification {
-            verification_id: session.verification_id,
-            status: session.status,
-            created_at: session.created_at,
-            verified_at: session.verified_at,
-        });
         let checks = self.checks.into_iter().map(|check| IdentityCheck {
             id: check.id,
             veriff_id: check.veriff_id,
@@ -271,39 +195,118 @@ impl Found {
             verdict: check.verdict,
             created_at: check.created_at,
         });
-        let told = |(table, column): (&'static str, &'static str), messages: Vec<Message>| {
-            let told = messages.into_iter().map(|message| Told {
-                content: message.body.as_ref().and_then(|body| {
-                    let place = place(table, column, message.id.as_bytes());
-                    text(unwrap(&message.key).as_ref(), place, body)
-                }),
-                party: message.party,
-                topic: message.topic,
-                status: message.status,
-                at: message.at,
-            });
-            told.collect::<Vec<_>>()
-        };
+        let square = self.square.into_iter().map(|customer| SquareCustomer {
+            contact: text(
+                ring.unwrap(&customer.key).ok().as_ref(),
+                square::place(&customer.square_index),
+                &customer.contact,
+            ),
+            created_at: customer.created_at,
+        });
+        let orders = self
+            .orders
+            .into_iter()
+            .map(|order| opened_order(order, key));
+        let ages = self.ages.into_iter().map(|age| opened_age(age, ring));
+        let numbers = self.numbers.into_iter();
         Ok(Document {
             exported_at: app.clock.now(),
             company: company.as_str().to_owned(),
             customer,
             evidence: evidence.collect(),
-            orders: self
-                .orders
-                .into_iter()
-                .map(|order| opened(order, key))
-                .collect(),
+            orders: orders.collect(),
             age_decisions: ages.collect(),
-            number_verifications: numbers.collect(),
+            number_verifications: numbers.map(|number| opened_number(number, ring)).collect(),
             identity_checks: checks.collect(),
-            received: told(("inbox", "event"), self.received),
-            sent: told(("deliveries", "payload"), self.sent),
+            received: told(("inbox", "event"), self.received, ring),
+            sent: told(("deliveries", "payload"), self.sent, ring),
+            square_customers: square.collect(),
+            left_alone_until: self.left_alone_until,
+            audit_records: records.into_iter().map(Into::into).collect(),
         })
     }
 }
 
-fn opened(order: personal::Order, key: Option<&DataKey>) -> Order {
+fn opened_customer(
+    stored: &personal::Customer,
+    index: &BlindIndex,
+    key: Option<&DataKey>,
+) -> Customer {
+    let open = |column, sealed: &[u8]| text(key, customers::place(index, column), sealed);
+    let [veriff_date, membership_date, optin_date] = stored.proofs;
+    let hold_reason = stored.hold_reason.as_deref();
+    Customer {
+        email: open("email", &stored.email),
+        phone: stored
+            .phone
+            .as_deref()
+            .and_then(|sealed| open("phone", sealed)),
+        legal_hold: hold_reason.and_then(|sealed| open("legal_hold_reason", sealed)),
+        veriff_date,
+        membership_date,
+        optin_date,
+        created_at: stored.created_at,
+        updated_at: stored.updated_at,
+    }
+}
+
+fn opened_age(decision: personal::AgeDecision, ring: &KeyRing) -> AgeDecision {
+    let row = decision.verification_id.as_bytes();
+    AgeDecision {
+        claim: text(
+            ring.unwrap(&decision.key).ok().as_ref(),
+            place("age_decisions", "claim", row),
+            &decision.claim,
+        ),
+        verification_id: decision.verification_id,
+        decided_at: decision.decided_at,
+        passed: decision.passed,
+        reason: decision.reason,
+        age: decision.age,
+    }
+}
+
+fn opened_number(session: personal::NumberSession, ring: &KeyRing) -> NumberVerification {
+    let key = ring.unwrap(&session.key).ok();
+    let row = session.verification_id.as_bytes();
+    let open = |column, sealed: &[u8]| {
+        text(
+            key.as_ref(),
+            place("verification_sessions", column, row),
+            sealed,
+        )
+    };
+    let user = session.app_user_id.as_deref();
+    NumberVerification {
+        mobile_number: open("mobile_number", &session.mobile_number),
+        request_id: open("request_id", &session.request_id),
+        app_user_id: user.and_then(|sealed| open("app_user_id", sealed)),
+        status: session.status,
+        created_at: session.created_at,
+        verified_at: session.verified_at,
+        verification_id: session.verification_id,
+    }
+}
+
+fn told(
+    (table, column): (&'static str, &'static str),
+    messages: Vec<Message>,
+    ring: &KeyRing,
+) -> Vec<Told> {
+    let told = messages.into_iter().map(|message| Told {
+        content: message.body.as_ref().and_then(|body| {
+            let place = place(table, column, message.id.as_bytes());
+            text(ring.unwrap(&message.key).ok().as_ref(), place, body)
+        }),
+        party: message.party,
+        topic: message.topic,
+        status: message.status,
+        at: message.at,
+    });
+    told.collect()
+}
+
+fn opened_order(order: personal::Order, key: Option<&DataKey>) -> Order {
     let id = order.id;
     let timeline = order.timeline.into_iter().map(|event| Moment {
         reason: event.reason.as_ref().and_then(|sealed| {

@@ -9,26 +9,29 @@
 //! Must not: revive anybody. Whoever comes again is a new person with a new key.
 
 mod again;
+mod document;
 mod erase;
 mod eraser;
 mod export;
 mod hold;
 
 pub use again::{Again, forget_again, list};
-pub use erase::{Receipt, erase};
+pub use document::Document;
+pub use erase::{Receipt, detail, erase};
 pub use eraser::Counts;
-pub use export::{Document, export};
+pub use export::export;
 pub use hold::{Held, hold};
 pub use store::tables::erasures::Erasure;
 
 use domain::access::CompanyId;
 use domain::contact::{E164, Email};
 use domain::number::MobileNumber;
-use domain::seal::BlindIndex;
+use domain::seal::{BlindIndex, IndexKey, KeyRing, SealError};
 use store::Tx;
 use store::tables::erasure::{self, Lock, Person};
 
 use crate::exchange::Exchange;
+use crate::people::sealing;
 use crate::{App, Code, Error, customers, numbers};
 
 /// Whom it is about; at least one of the two.
@@ -41,7 +44,7 @@ pub struct Whom {
 }
 
 /// The keyed hashes that somebody is looked up by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Indexes {
     email: Option<BlindIndex>,
     phone: Option<BlindIndex>,
@@ -99,6 +102,28 @@ impl Indexes {
     fn each(&self) -> impl Iterator<Item = BlindIndex> {
         [self.email, self.phone, self.number].into_iter().flatten()
     }
+}
+
+/// How the sessions about a customer's own phone number are looked up. Without its key, or with a
+/// phone that is no mobile, there is nothing to look for.
+///
+/// # Errors
+/// A data key that does not open here: then the sessions cannot be found.
+fn number_of(
+    ring: &KeyRing,
+    index_key: &IndexKey,
+    company: &CompanyId,
+    person: &Person,
+) -> store::Result<Option<BlindIndex>> {
+    let Some((key, phone)) = person.key.as_ref().zip(person.phone.as_ref()) else {
+        return Ok(None);
+    };
+    let place = customers::place(&person.email_index, "phone");
+    let open = || -> std::result::Result<_, SealError> { ring.unwrap(key)?.open(place, phone) };
+    let phone = open().map_err(sealing)?;
+    let number = std::str::from_utf8(&phone).ok();
+    let number = number.and_then(|number| MobileNumber::parse(number).ok());
+    Ok(number.map(|number| numbers::number_index(index_key, company, &number)))
 }
 
 /// Why somebody is not erased, held or told of.

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use domain::mail::{Purpose, Ticket};
+use domain::seal::WrappedKey;
 use jiff::Timestamp;
-use store::tables::mail_stops;
+use store::tables::{mail_stops, orders};
 use store::{Lane, Tx, Unit, Written};
 
 use crate::audit::Draft;
@@ -24,6 +25,9 @@ pub async fn stop(app: &App, exchange: &Arc<Exchange>, token: &str) -> Result<()
     let now = app.clock.now();
     let ticket = Ticket::read(&app.index_key, Purpose::Stop, token, now).ok_or_else(refused)?;
     exchange.note_caller(Caller::by_link(ticket.company.clone(), &app.index_key));
+    if let Some(key) = customer_key(app, &ticket).await? {
+        exchange.note_client_key(app.key_ring.unwrap(&key)?);
+    }
     let unit = Stop {
         draft: app.recorder.draft(exchange).await?,
         ticket,
@@ -32,6 +36,17 @@ pub async fn stop(app: &App, exchange: &Arc<Exchange>, token: &str) -> Result<()
     app.store.write(unit).await?;
     exchange.mark_recorded();
     Ok(())
+}
+
+/// The key of the order's customer, under which their address is sealed; `None` when there is no such
+/// order, or the customer is erased.
+async fn customer_key(app: &App, ticket: &Ticket) -> Result<Option<WrappedKey>> {
+    let (company, order) = (ticket.company.as_str().to_owned(), ticket.subject);
+    let key = app.store.read(move |mut tx| {
+        let company = company.clone();
+        Box::pin(async move { orders::find_key(&mut tx, &company, order).await })
+    });
+    Ok(key.await?)
 }
 
 fn refused() -> Error {

@@ -88,13 +88,15 @@ async fn open(app: &App, exchange: &Arc<Exchange>, id: &str, token: &str) -> Res
     let found = app.store.look_at_session(key).await?;
     let hash = found.as_ref().map(|found| found.token_hash);
     let is_right = hash.unwrap_or(NO_TOKEN).matches(token);
-    let found = found.filter(|found| is_right && found.data_key.is_some());
-    let found = found.ok_or_else(refused)?;
+    let found = found.filter(|_| is_right).ok_or_else(refused)?;
+    let key = found.data_key.as_ref().ok_or_else(refused)?;
+    let key = app.key_ring.unwrap(key)?;
     let company = CompanyId::parse(&found.company_id).map_err(Error::internal)?;
     app.directory
         .active_company(company.as_str())
         .ok_or_else(refused)?;
     exchange.note_subject(found.number_index);
+    exchange.note_client_key(key);
     let principal = Principal {
         company,
         credential: Credential::Session,

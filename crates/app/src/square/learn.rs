@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use domain::access::CompanyId;
 use domain::contact::Email;
-use domain::seal::{BlindIndex, DataKey, IndexKey};
+use domain::seal::{BlindIndex, DataKey, IndexKey, KeyRing, SealError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Tx;
-use store::tables::customers;
 use store::tables::square_customers::{self, SquareCustomer};
+use store::tables::{customers, personal};
 
 use super::facts::{ByCustomer, Facts};
 use super::notice::{self, Whom, enqueue, key_of, shows_id};
@@ -214,6 +214,21 @@ impl Learning {
         }
         Ok(enqueued)
     }
+}
+
+/// Square's id for a customer who is to be told of, or forgotten.
+///
+/// # Errors
+/// When it does not open here.
+pub(crate) fn id_of(ring: &KeyRing, customer: &personal::SquareCustomer) -> store::Result<String> {
+    let open = || -> Result<_, SealError> {
+        let key = ring.unwrap(&customer.key)?;
+        let plain = key.open(place(&customer.square_index), &customer.contact)?;
+        let contact: Contact =
+            serde_json::from_slice(&plain).map_err(|_| SealError::DoesNotOpen)?;
+        Ok(contact.id)
+    };
+    open().map_err(sealing)
 }
 
 impl Contact {

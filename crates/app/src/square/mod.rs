@@ -28,6 +28,7 @@ pub use carry::sweep;
 pub use channel::{SQUARE, Showing};
 pub use clear::clear;
 pub use hook::SquareHooks;
+pub(crate) use learn::id_of;
 pub(crate) use notice::{Changed, Whom, notice};
 pub use profile::Profile;
 pub use sync::{Interrupted, Progress, Request, sync};
@@ -55,7 +56,7 @@ fn square_index(key: &IndexKey, company: &str, id: &str) -> BlindIndex {
 }
 
 /// Where the id and the address are sealed for.
-fn place(square_index: &BlindIndex) -> Place<'_> {
+pub(crate) fn place(square_index: &BlindIndex) -> Place<'_> {
     Place {
         table: "square_customers",
         column: "contact",

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use app::App;
 use app::forget::{self, Again, Receipt, Whom};
+use app::{App, Code};
 use clap::{Args, Subcommand};
 use domain::access::CompanyId;
 use domain::contact::{E164, Email};
@@ -14,13 +14,14 @@ use super::session::{exchange, with_app};
 use super::{name, of_app};
 use crate::config::Config;
 use crate::erasure_list::{self, ErasureList, Line};
+use crate::http::customers::ReceiptDocument;
 
 /// Customers, as people.
 #[derive(Subcommand, Clone, Debug)]
 pub enum CustomersCommand {
     /// Print everything that is stored about a customer, as one JSON document
     Export(Person),
-    /// Erase a customer, for good
+    /// Erase a customer, for good; `--json` prints the receipt, which `audit check` checks
     Erase(Person),
     /// Put a customer under legal hold: nobody can erase them
     Hold(HoldArguments),
@@ -94,10 +95,21 @@ pub async fn run(
     .await
 }
 
+/// Why nothing was done about a person, and what can be done about that.
+fn of_person(error: app::Error) -> Failure {
+    let hint = match error.problem().code {
+        Code::NotFound => "--company says whose customer it is; --phone finds who has no address",
+        Code::Conflict => "name the address with --email",
+        Code::LegalHold => "`bonafide customers release-hold` ends the hold",
+        _ => return of_app(error),
+    };
+    of_app(error).with_hint(hint)
+}
+
 async fn export(app: &App, person: &Person) -> Result<(), Failure> {
     let exchange = exchange(app, "customer.export");
     let document = forget::export(app, &exchange, &person.company, &person.whom()).await;
-    let document = document.map_err(of_app)?;
+    let document = document.map_err(of_person)?;
     app.recorder
         .record(&exchange, "ok", 0)
         .await
@@ -109,15 +121,15 @@ async fn export(app: &App, person: &Person) -> Result<(), Failure> {
 async fn erase(app: &App, person: &Person, output: Output, config: &Config) -> Result<(), Failure> {
     let exchange = exchange(app, "customer.erase");
     let receipt = forget::erase(app, &exchange, &person.company, &person.whom()).await;
-    let receipt = receipt.map_err(of_app)?;
+    let receipt = receipt.map_err(of_person)?;
     if let Some(path) = config.erasure_list.clone() {
         ErasureList::at(path).keep_up_or_warn(app).await;
     }
-    output.print(&receipt, || in_words(&receipt))
+    output.print(&ReceiptDocument::of(&receipt), || in_words(&receipt))
 }
 
 fn in_words(receipt: &Receipt) -> String {
-    let record = receipt.audit_record.as_deref();
+    let record = receipt.audit_record.map(|place| place.id());
     let keys = counted(receipt.erased.keys, "data key");
     let evidence = counted(receipt.erased.evidence, "piece");
     format!(
@@ -125,7 +137,7 @@ fn in_words(receipt: &Receipt) -> String {
          Erasure {}, audit record {}.",
         counted(receipt.erased.orders_cancelled, "order"),
         receipt.erasure_id,
-        record.unwrap_or("unknown"),
+        record.as_deref().unwrap_or("unknown"),
     )
 }
 
@@ -137,7 +149,7 @@ async fn hold(
 ) -> Result<(), Failure> {
     let exchange = exchange(app, "customer.legal_hold");
     let held = forget::hold(app, &exchange, &person.company, &person.whom(), reason).await;
-    let held = held.map_err(of_app)?;
+    let held = held.map_err(of_person)?;
     output.print(&held, || match held.since {
         Some(since) => format!("Under legal hold since {since:.0}."),
         None => "Not under legal hold.".to_owned(),

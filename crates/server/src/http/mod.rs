@@ -5,7 +5,7 @@ mod admin;
 mod ages;
 pub mod audit;
 pub mod conventions;
-mod customers;
+pub mod customers;
 mod docs;
 pub mod health;
 pub mod hooks;

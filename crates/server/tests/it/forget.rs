@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use app::forget::{Erasure, forget_again};
 use bonafide::erasure_list::{ErasureList, parse};
+use bonafide::http::customers::ReceiptDocument;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ use crate::{ages, numbers, orders};
 
 flows!(
     nothing_of_an_erased_person_can_be_read,
+    a_receipt_is_proven_by_its_record,
     every_column_that_leads_to_a_person_is_known,
     whoever_comes_again_is_a_new_person,
     a_legal_hold_keeps_a_customer,
@@ -24,6 +26,7 @@ flows!(
     a_thousand_pieces_are_erased_in_a_second,
     a_change_and_an_erasure_at_once_leave_one_person_or_none,
     the_address_of_a_visitor_goes_with_the_customer,
+    the_phone_of_a_customer_leads_to_its_verifications,
 );
 
 const ERASE: &str = "/api/v1/customer/erase";
@@ -135,6 +138,37 @@ async fn nothing_of_an_erased_person_can_be_read(app: TestApp) {
         standing(&app, &key, "bob@example.com").await["veriff_approved"],
         true
     );
+}
+
+async fn a_receipt_is_proven_by_its_record(app: TestApp) {
+    let key = app.key("default", SCOPES).await;
+    ann(&app, &key).await;
+    let answer = erase(&app, &key, ANN).expect(200).await;
+    let trusted = app::audit::keys(&app.app).await.unwrap().remove(0).1;
+    let read = |json: &Value| serde_json::from_value::<ReceiptDocument>(json.clone());
+    let receipt = read(&answer.json).unwrap();
+    let proof = receipt.proof().unwrap().proof().unwrap();
+    proof.check(&trusted).unwrap();
+    assert!(receipt.is_borne_out_by(&proof));
+    assert_eq!(proof.record.request_id, answer.request_id());
+    for (pointer, other) in [
+        ("/erasure_id", json!("01990000-0000-7000-8000-000000000001")),
+        ("/erased_at", json!("2025-01-01T00:00:00.001Z")),
+        ("/erased/evidence", json!(0)),
+        ("/erased/keys", json!(99)),
+        ("/audit_record", json!("1.1.0")),
+    ] {
+        let mut changed = answer.json.clone();
+        *changed.pointer_mut(pointer).unwrap() = other;
+        let changed = read(&changed).unwrap();
+        assert!(!changed.is_borne_out_by(&proof), "{pointer}");
+    }
+    let mut more = answer.json.clone();
+    more["remark"] = json!("in full");
+    assert!(read(&more).is_err());
+    // What is left of the record is what was proven, and nothing in the receipt names anybody.
+    app.assert_audit_is_clean().await;
+    assert!(!answer.text().contains("ann@"));
 }
 
 /// Columns that name a data key or hold a keyed hash, with the part of erasing and of the export that
@@ -407,12 +441,50 @@ async fn a_change_and_an_erasure_at_once_leave_one_person_or_none(app: TestApp) 
 
 async fn the_address_of_a_visitor_goes_with_the_customer(app: TestApp) {
     app.leaves_deliveries();
-    let (_, page) = orders::page::ordered(&app).await;
-    let visit = app.get(&page).expect(200).await;
-    let person = rows(&app, "SELECT data_key FROM customer_verification").await;
-    let sealed = format!(
-        "SELECT data_key FROM audit_records WHERE request_id = '{}'",
-        visit.request_id()
-    );
-    assert_eq!(rows(&app, &sealed).await, person);
+    let (key, page) = orders::page::ordered(&app).await;
+    orders::placed(&app, &key, "1002", ANN).await;
+    let [_, stop] = orders::page::links(&app).await;
+    let admin = app.key("default", SCOPES).await;
+    let session = numbers::open(&app, &admin, "request-77").await;
+    let visits = [
+        app.get(&page).expect(200).await,
+        app.post(&stop).expect(200).await,
+        numbers::submit(&app, &session, NUMBER).expect(200).await,
+    ];
+    let customer = "SELECT data_key FROM customer_verification";
+    let number = "SELECT data_key FROM verification_sessions";
+    for (visit, owner) in visits.iter().zip([customer, customer, number]) {
+        let sealed = format!(
+            "SELECT data_key FROM audit_records WHERE request_id = '{}'",
+            visit.request_id()
+        );
+        assert_eq!(rows(&app, &sealed).await, rows(&app, owner).await);
+    }
+}
+
+async fn the_phone_of_a_customer_leads_to_its_verifications(app: TestApp) {
+    let key = app.key("default", SCOPES).await;
+    ann(&app, &key).await;
+    let document = export(&app, &key, ANN).expect(200).await.json;
+    let number = &document["number_verifications"][0];
+    assert_eq!(number["mobile_number"], NUMBER);
+    assert_eq!(number["request_id"], "request-77");
+    let told: BTreeSet<_> = document["audit_records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| record["action"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "age.verify",
+        "customer.update",
+        "number.initiate",
+        "order.place",
+        "order.release",
+    ];
+    assert_eq!(told, BTreeSet::from(expected));
+    // The shop asked, not she.
+    for record in document["audit_records"].as_array().unwrap() {
+        assert_eq!(record["ip_address"], Value::Null);
+    }
 }

@@ -2,6 +2,7 @@
 //! the other end of a real connection: the shop, the mail server, Veriff and the merchant's receiver.
 
 mod any_order;
+mod forgotten;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use domain::agreement::Agreement;
 use serde_json::json;
 
 use crate::customers::prove;
-use crate::harness::{BASE_URL, Receivers, TestApp, deliveries_settings, flows};
+use crate::harness::{BASE_URL, Receivers, Settings, TestApp, deliveries_settings, flows};
 use crate::lightspeed::{Stage, event, hook, take_part};
 use crate::mail::mailer;
 use crate::mail::office::{Manner, Office, Received};
@@ -49,8 +50,14 @@ struct Play {
 impl Play {
     /// Everybody is there.
     async fn set(app: &TestApp) -> Self {
+        Self::set_with(app, |_| {}).await
+    }
+
+    /// The same with other settings.
+    async fn set_with(app: &TestApp, change: impl FnOnce(&mut Settings)) -> Self {
         let veriff = veriff::Stage::set_with(app, |settings| {
             take_part(settings);
+            change(settings);
             settings.ages.proves_identity = true;
             let agreement = Agreement::new(AGREEMENT).unwrap();
             settings.orders.agreement = Some(Arc::new(agreement));

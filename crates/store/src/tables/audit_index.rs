@@ -5,7 +5,7 @@
 //! of each subject, where its records stand. What comes after the last block of a log is its *tail*,
 //! which is searched record by record.
 
-use domain::audit::{LogHead, Month};
+use domain::audit::Month;
 use domain::seal::BlindIndex;
 use jiff::Timestamp;
 
@@ -220,6 +220,15 @@ impl Position {
         batch: i64::MAX,
         position: i64::MAX,
     };
+
+    /// Behind which everything comes that was committed no later than a moment.
+    #[must_use]
+    pub const fn behind(committed_at: Timestamp) -> Self {
+        Self {
+            committed_at,
+            ..Self::NEWEST
+        }
+    }
 }
 
 /// A record that was found.
@@ -298,31 +307,63 @@ fn stretch(row: &Row) -> Result<Stretch> {
     })
 }
 
-/// What of each log is not indexed yet for a filter.
+/// What of each log is not indexed yet for a filter, as far as anything of it was committed no later
+/// than `until`.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn tails(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Stretch>> {
+pub async fn tails(tx: &mut Tx<'_>, filter: &Filter, until: Timestamp) -> Result<Vec<Stretch>> {
     const FIND: &str = "SELECT kinds_to, subjects_to FROM audit_indexed WHERE log = $1";
     let mut tails = Vec::new();
-    for LogHead { log, head } in audit::heads(tx).await? {
+    for log in audit::logs(tx).await? {
         let row = tx.find(FIND, &[log.into()]).await?;
         let (kinds_to, subjects_to) = indexed_to(row.as_ref())?;
         let indexed = match filter.subject {
             Some(_) => subjects_to,
             None => kinds_to,
         };
-        if indexed < head.batch {
-            tails.push(Stretch {
-                committed_to: Timestamp::MAX,
-                log,
-                first: indexed + 1,
-                from: indexed + 1,
-                to: head.batch,
-            });
-        }
+        let tail = tail(tx, log, indexed).await?;
+        let tail = tail.into_iter().filter(|(from, _)| *from <= until);
+        tails.extend(tail.map(|(_, stretch)| stretch));
     }
     Ok(tails)
+}
+
+/// What comes after a batch of a log, in stretches, each with when its oldest batch was committed.
+async fn tail(tx: &mut Tx<'_>, log: i64, after: i64) -> Result<Vec<(Timestamp, Stretch)>> {
+    let batches = tx
+        .query(
+            "SELECT batch, size, committed_at FROM audit_batches WHERE log = $1 AND batch > $2 \
+             ORDER BY batch",
+            &[log.into(), after.into()],
+        )
+        .await?;
+    let mut tail: Vec<(Timestamp, Stretch)> = Vec::new();
+    let mut room = 0;
+    for row in &batches {
+        let batch = row.int(0, "audit_batches.batch")?;
+        let committed_at = row.time(2, "audit_batches.committed_at")?;
+        match tail.last_mut() {
+            Some((committed_from, stretch)) if room > 0 => {
+                stretch.to = batch;
+                stretch.committed_to = stretch.committed_to.max(committed_at);
+                *committed_from = (*committed_from).min(committed_at);
+            }
+            _ => {
+                room = BLOCK;
+                let stretch = Stretch {
+                    committed_to: committed_at,
+                    log,
+                    first: batch,
+                    from: batch,
+                    to: batch,
+                };
+                tail.push((committed_at, stretch));
+            }
+        }
+        room -= row.int(1, "audit_batches.size")?;
+    }
+    Ok(tail)
 }
 
 macro_rules! found {
@@ -419,7 +460,9 @@ fn found(row: &Row) -> Result<Found> {
 /// # Errors
 /// Those of the database.
 pub async fn extent(tx: &mut Tx<'_>) -> Result<Option<(Timestamp, Timestamp)>> {
-    let sql = "SELECT MIN(committed_at), MAX(committed_at) FROM audit_batches";
+    // Each for itself is one step in the index; SQLite takes both together from all rows.
+    let sql = "SELECT (SELECT MIN(committed_at) FROM audit_batches), \
+               (SELECT MAX(committed_at) FROM audit_batches)";
     let Some(row) = tx.find(sql, &[]).await? else {
         return Ok(None);
     };

@@ -36,15 +36,21 @@ pub async fn retired(tx: &mut Tx<'_>) -> Result<Vec<Month>> {
     Ok(months)
 }
 
-/// Takes the leaves of some batches of a month away, of about `records` records, and their records
-/// where they stand in no table of the month's own. Returns how many records are gone; 0 when there
-/// is nothing left.
+/// Takes the leaves of some batches of a month away, and their records where they stand in no table of
+/// the month's own: of about `records` records on SQLite, where others wait meanwhile, and of so many
+/// batches on PostgreSQL, where nobody does. Returns how many records are gone; 0 when there is
+/// nothing left.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn retire_some(tx: &mut Tx<'_>, month: Month, records: i64) -> Result<i64> {
-    const DELETE: &str = "DELETE FROM audit_records WHERE log = $1 AND batch = $2";
-    const DELETE_OTHER: &str = "DELETE FROM audit_records_other WHERE log = $1 AND batch = $2";
+    match tx {
+        Tx::Sqlite(_) => retire_one_by_one(tx, month, records).await,
+        Tx::Postgres(_) => retire_at_once(tx, month, records).await,
+    }
+}
+
+async fn retire_one_by_one(tx: &mut Tx<'_>, month: Month, records: i64) -> Result<i64> {
     let batches = tx
         .query(
             "SELECT log, batch, size FROM audit_batches WHERE committed_at >= $1 \
@@ -52,16 +58,13 @@ pub async fn retire_some(tx: &mut Tx<'_>, month: Month, records: i64) -> Result<
             &[month.begins().into(), month.ends().into(), records.into()],
         )
         .await?;
-    let delete = match tx {
-        Tx::Sqlite(_) => DELETE,
-        Tx::Postgres(_) => DELETE_OTHER,
-    };
     let mut gone = 0;
     for row in &batches {
         let place: [Value<'_>; 2] = [
             row.int(0, "audit_batches.log")?.into(),
             row.int(1, "audit_batches.batch")?.into(),
         ];
+        let delete = "DELETE FROM audit_records WHERE log = $1 AND batch = $2";
         tx.execute(delete, &place).await?;
         tx.execute(
             "UPDATE audit_batches SET leaves = $3 WHERE log = $1 AND batch = $2",
@@ -74,6 +77,28 @@ pub async fn retire_some(tx: &mut Tx<'_>, month: Month, records: i64) -> Result<
         }
     }
     Ok(gone)
+}
+
+async fn retire_at_once(tx: &mut Tx<'_>, month: Month, batches: i64) -> Result<i64> {
+    let gone = tx
+        .find(
+            "WITH due AS (SELECT log, batch FROM audit_batches WHERE committed_at >= $1 \
+             AND committed_at < $2 AND size > 0 AND length(leaves) > 0 LIMIT $3), \
+             gone AS (DELETE FROM audit_records_other r USING due \
+             WHERE r.log = due.log AND r.batch = due.batch), \
+             emptied AS (UPDATE audit_batches b SET leaves = $4 FROM due \
+             WHERE b.log = due.log AND b.batch = due.batch RETURNING b.size) \
+             SELECT CAST(SUM(size) AS BIGINT) FROM emptied",
+            &[
+                month.begins().into(),
+                month.ends().into(),
+                batches.into(),
+                Value::Bytes(&[]),
+            ],
+        )
+        .await?;
+    let gone = gone.map(|row| row.find_int(0, "audit_batches.size"));
+    Ok(gone.transpose()?.flatten().unwrap_or_default())
 }
 
 /// Drops the tables of a month, and notes that it is retired; `false` when somebody else has.

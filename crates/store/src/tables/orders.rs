@@ -4,11 +4,12 @@
 //! transaction, which no row lock keeps apart, never meet in an order.
 
 use domain::order::{Missing, Status};
-use domain::seal::BlindIndex;
+use domain::seal::{BlindIndex, WrappedKey};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::customers::{self, standing_columns};
+use super::data_keys;
 use crate::{Error, Result, Row, Tx};
 
 /// An order as it is stored.
@@ -398,4 +399,19 @@ pub async fn count_held(tx: &mut Tx<'_>) -> Result<i64> {
     let sql = "SELECT COUNT(*) FROM orders WHERE next_at IS NOT NULL";
     let row = tx.find(sql, &[]).await?;
     row.map_or(Ok(0), |row| row.int(0, "orders.count"))
+}
+
+/// The data key of an order's customer; `None` once it is destroyed, or without such an order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_key(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    order: Uuid,
+) -> Result<Option<WrappedKey>> {
+    let sql = "SELECT k.id, k.master_key, k.wrapped FROM orders o \
+               JOIN data_keys k ON k.id = o.data_key WHERE o.id = $1 AND o.company_id = $2";
+    let found = tx.find(sql, &[order.into(), company_id.into()]).await?;
+    found.as_ref().map(data_keys::from_row).transpose()
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::data_keys;
-use crate::{Result, Row, Tx, Value};
+use crate::{Error, Result, Row, Tx, Value};
 
 /// A customer.
 #[derive(Debug, Clone)]
@@ -122,6 +122,8 @@ pub struct AgeDecision {
     pub age: Option<i64>,
     /// What was claimed, sealed.
     pub claim: Vec<u8>,
+    /// The shop's own name for the customer, as it is looked up.
+    pub customer_index: BlindIndex,
     /// The key.
     pub key: WrappedKey,
 }
@@ -141,8 +143,8 @@ pub async fn list_ages(
          ON a.last_decision = d.verification_id WHERE a.company_id = $1 AND a.email_index = $2 UNION \
          SELECT d.verification_id, d.previous FROM age_decisions d \
          JOIN chain c ON d.verification_id = c.previous) \
-         SELECT d.verification_id, d.decided_at, d.passed, d.reason, d.age, d.claim, k.id, \
-         k.master_key, k.wrapped FROM chain c \
+         SELECT d.verification_id, d.decided_at, d.passed, d.reason, d.age, d.claim, \
+         d.customer_index, k.id, k.master_key, k.wrapped FROM chain c \
          JOIN age_decisions d ON d.verification_id = c.verification_id \
          JOIN data_keys k ON k.id = d.data_key ORDER BY d.verification_id",
         &[company_id.into(), email_index.as_bytes().into()],
@@ -157,7 +159,8 @@ pub async fn list_ages(
             reason: row.text(3, "age_decisions.reason")?,
             age: row.find_int(4, "age_decisions.age")?,
             claim: row.bytes(5, "age_decisions.claim")?,
-            key: data_keys::from_row_at(row, 6)?,
+            customer_index: index(row, 6, "age_decisions.customer_index")?,
+            key: data_keys::from_row_at(row, 7)?,
         })
     })
     .collect()
@@ -174,6 +177,14 @@ pub struct NumberSession {
     pub created_at: Timestamp,
     /// When the number was verified.
     pub verified_at: Option<Timestamp>,
+    /// The number, sealed.
+    pub mobile_number: Vec<u8>,
+    /// The company's own name for it, sealed.
+    pub request_id: Vec<u8>,
+    /// What the app told of its user, sealed.
+    pub app_user_id: Option<Vec<u8>>,
+    /// The key.
+    pub key: WrappedKey,
 }
 
 /// The sessions about a number.
@@ -186,8 +197,10 @@ pub async fn list_numbers(
     number_index: BlindIndex,
 ) -> Result<Vec<NumberSession>> {
     tx.query(
-        "SELECT verification_id, status, created_at, verified_at FROM verification_sessions \
-         WHERE company_id = $1 AND number_index = $2 ORDER BY verification_id",
+        "SELECT v.verification_id, v.status, v.created_at, v.verified_at, v.mobile_number, \
+         v.request_id, v.app_user_id, k.id, k.master_key, k.wrapped FROM verification_sessions v \
+         JOIN data_keys k ON k.id = v.data_key \
+         WHERE v.company_id = $1 AND v.number_index = $2 ORDER BY v.verification_id",
         &[company_id.into(), number_index.as_bytes().into()],
     )
     .await?
@@ -198,6 +211,10 @@ pub async fn list_numbers(
             status: row.text(1, "verification_sessions.status")?,
             created_at: row.time(2, "verification_sessions.created_at")?,
             verified_at: row.find_time(3, "verification_sessions.verified_at")?,
+            mobile_number: row.bytes(4, "verification_sessions.mobile_number")?,
+            request_id: row.bytes(5, "verification_sessions.request_id")?,
+            app_user_id: row.find_bytes(6, "verification_sessions.app_user_id")?,
+            key: data_keys::from_row_at(row, 7)?,
         })
     })
     .collect()
@@ -244,6 +261,65 @@ pub async fn list_identity_checks(
         })
     })
     .collect()
+}
+
+/// A customer of Square.
+#[derive(Debug, Clone)]
+pub struct SquareCustomer {
+    /// Square's id, as it is looked up: what the contact was sealed for.
+    pub square_index: BlindIndex,
+    /// Square's id and the address, sealed.
+    pub contact: Vec<u8>,
+    /// When Square first told of them.
+    pub created_at: Timestamp,
+    /// The key.
+    pub key: WrappedKey,
+}
+
+/// The customers of Square who have an address.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_square(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+) -> Result<Vec<SquareCustomer>> {
+    tx.query(
+        "SELECT s.square_index, s.contact, s.created_at, k.id, k.master_key, k.wrapped \
+         FROM square_customers s JOIN data_keys k ON k.id = s.data_key \
+         WHERE s.company_id = $1 AND s.subject_index = $2 AND s.contact IS NOT NULL \
+         ORDER BY s.created_at, s.square_index",
+        &[company_id.into(), email_index.as_bytes().into()],
+    )
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(SquareCustomer {
+            square_index: index(row, 0, "square_customers.square_index")?,
+            contact: row.bytes(1, "square_customers.contact")?,
+            created_at: row.time(2, "square_customers.created_at")?,
+            key: data_keys::from_row_at(row, 3)?,
+        })
+    })
+    .collect()
+}
+
+/// Until when mails are kept from an address that refused one.
+///
+/// # Errors
+/// Those of the database.
+pub async fn left_alone_until(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+) -> Result<Option<Timestamp>> {
+    let sql = "SELECT ends_at FROM mail_suppressions WHERE company_id = $1 AND address_index = $2";
+    let values = [company_id.into(), email_index.as_bytes().into()];
+    let found = tx.find(sql, &values).await?;
+    found
+        .map(|row| row.time(0, "mail_suppressions.ends_at"))
+        .transpose()
 }
 
 /// A message to or from somebody else.
@@ -362,4 +438,9 @@ pub async fn list_orders(
         });
     }
     Ok(orders)
+}
+
+fn index(row: &Row, at: usize, name: &str) -> Result<BlindIndex> {
+    BlindIndex::from_bytes(&row.bytes(at, name)?)
+        .ok_or_else(|| Error::corrupt(name, "wrong length"))
 }

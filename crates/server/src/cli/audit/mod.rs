@@ -28,7 +28,7 @@ pub enum AuditCommand {
     Export(ExportArguments),
     /// Print the proof that a record is in the log, as JSON: one a line when a request has several
     Prove(proofs::ProveArguments),
-    /// Check proofs, offline, with nothing but a public key; exit code 1 if one does not hold
+    /// Check proofs and receipts, offline, with nothing but a public key; exit code 1 if one does not hold
     Check(proofs::CheckArguments),
     /// Print the public key that signs checkpoints
     Key,

@@ -6,13 +6,14 @@ use app::App;
 use app::audit::{self, Place};
 use clap::Args;
 use domain::audit::{Proof, PublicKey};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::failure::Failure;
 use crate::cli::of_app;
 use crate::cli::output::{Output, counted, print_line};
 use crate::cli::session::exchange;
 use crate::http::audit::ProofDocument;
+use crate::http::customers::ReceiptDocument;
 
 /// Which record to prove.
 #[derive(Args, Clone, Debug)]
@@ -29,7 +30,7 @@ pub struct ProveArguments {
 /// What to check, and with which key.
 #[derive(Args, Clone, Debug)]
 pub struct CheckArguments {
-    /// A file of proofs, as `audit prove` prints them
+    /// A file of proofs, as `audit prove` prints them, or of receipts for erasures
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// The public key that you trust, in hexadecimal, or a file that holds it
@@ -86,10 +87,19 @@ pub fn check(arguments: &CheckArguments, output: Output) -> Result<(), Failure> 
     let key = trusted(&arguments.key)?;
     let text = read(&arguments.file)?;
     let mut held = Vec::new();
-    for document in serde_json::Deserializer::from_str(&text).into_iter::<ProofDocument>() {
-        let proof = document.ok().and_then(|document| document.proof());
+    for document in serde_json::Deserializer::from_str(&text).into_iter::<Document>() {
+        let document = document.ok();
+        let proof = document.as_ref().and_then(Document::proof);
         let proof = proof.ok_or_else(|| no_proof(&arguments.file))?;
         held.push(checked(&proof, &key)?);
+        if let Some(Document::Receipt(receipt)) = &document
+            && !receipt.is_borne_out_by(&proof)
+        {
+            return Err(
+                Failure::failed("the receipt says what its audit record does not say")
+                    .with_hint("its proof holds, but of a record that tells of something else"),
+            );
+        }
     }
     if held.is_empty() {
         return Err(no_proof(&arguments.file));
@@ -97,9 +107,28 @@ pub fn check(arguments: &CheckArguments, output: Output) -> Result<(), Failure> 
     output.print(&held, || in_words(&held))
 }
 
+/// What can be checked: nothing in either is left unread.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Document {
+    Proof(Box<ProofDocument>),
+    Receipt(Box<ReceiptDocument>),
+}
+
+impl Document {
+    fn proof(&self) -> Option<Proof> {
+        match self {
+            Self::Proof(document) => document.proof(),
+            Self::Receipt(receipt) => receipt.proof()?.proof(),
+        }
+    }
+}
+
 fn no_proof(file: &Path) -> Failure {
-    Failure::failed(format!("{} is not a proof", file.display()))
-        .with_hint("docs/audit-log.md describes what a proof looks like")
+    Failure::failed(format!("{} is not a proof", file.display())).with_hint(
+        "docs/audit-log.md describes what a proof looks like; for a receipt without one ask `bonafide \
+         audit prove`",
+    )
 }
 
 fn checked(proof: &Proof, key: &PublicKey) -> Result<Held, Failure> {

@@ -36,9 +36,10 @@ impl Operation for List {
 
 /// Search the audit log
 ///
-/// The newest records first, one page at a time. All filters that are given have to fit; of
-/// `email`, `phone`, `number`, `customer_id` and `subject` one may be given. A request id that the
-/// server made is found quickly; for one of your own give `from` and `to` as well.
+/// The newest records first, one page at a time; a page may hold fewer than asked for, or none, where
+/// a filter fits little: there is more as long as there is a `next_cursor`. All filters that are
+/// given have to fit; of `email`, `phone`, `number`, `customer_id` and `subject` one may be given. A
+/// request id that the server made is found quickly; for one of your own give `from` and `to` as well.
 #[utoipa::path(
     get,
     path = "/api/v1/audit",
@@ -55,9 +56,10 @@ async fn list(
     let company = company(&permit.ctx, wanted.company.clone())?;
     let filter = wanted.filter(&server.app.index_key, company)?;
     let cursor = wire::cursor(&page)?;
-    let mut listed = audit::list(&server.app, filter, cursor, page.wanted()).await?;
-    let next = page.cut(&mut listed, |listed| &listed.cursor);
-    Ok(answer(200, wire::listed(&listed, next)))
+    let mut found = audit::list(&server.app, filter, cursor, page.wanted()).await?;
+    let next = page.cut(&mut found.listed, |listed| &listed.cursor);
+    let next = next.or_else(|| found.left_off.map(|cursor| cursor.to_string()));
+    Ok(answer(200, wire::listed(&found.listed, next)))
 }
 
 struct ReadOut;

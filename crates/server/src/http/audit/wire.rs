@@ -314,7 +314,7 @@ impl<'a> RecordAnswer<'a> {
 pub struct RecordsAnswer<'a> {
     /// The newest first.
     records: Vec<RecordAnswer<'a>>,
-    /// Gives the next page; `null` on the last one.
+    /// Gives the next page; `null` on the last one, and on no other.
     next_cursor: Option<String>,
 }
 

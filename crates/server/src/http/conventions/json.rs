@@ -1,7 +1,7 @@
 //! Writing JSON bodies: what the wire types of all surfaces share.
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A body as bytes.
 pub fn render(answer: &impl Serialize) -> Vec<u8> {
@@ -20,6 +20,7 @@ impl Serialize for Seconds {
 }
 
 /// A time to the millisecond, `2025-01-01T00:00:00.000Z`.
+#[derive(Deserialize)]
 pub struct Milliseconds(pub Timestamp);
 
 impl Serialize for Milliseconds {

@@ -1,6 +1,6 @@
 //! What people may ask of whoever keeps data about them: to be told, and to be forgotten.
 
-use app::forget::{self, Held, Receipt, Whom};
+use app::forget::{self, Held, Whom};
 use app::limits::LimitName;
 use app::{Code, Error};
 use axum::extract::State;
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
+use super::receipt::ReceiptDocument;
 use super::schema;
 use crate::http::Shared;
 use crate::http::conventions::body::Body;
@@ -106,44 +106,18 @@ impl Operation for Erase {
     const LIMIT: Option<LimitName> = None;
 }
 
-/// That somebody was erased.
-#[derive(Serialize, ToSchema)]
-struct ReceiptAnswer<'a> {
-    /// The name of the erasure, as on the erasure list.
-    #[schema(value_type = String, format = Uuid, examples("01997b0c-8d3e-7c41-9a64-6f6f0f0f5a11"))]
-    erasure_id: Uuid,
-    /// When.
-    #[schema(value_type = String, format = DateTime, examples("2025-01-01T00:00:00.000Z"))]
-    erased_at: Milliseconds,
-    /// How many of each kind of row were deleted or lead to nobody now, and how many data keys were
-    /// destroyed.
-    #[schema(value_type = schema::Erased)]
-    erased: &'a forget::Counts,
-    /// Where the audit log tells of it; `null` when that could not be found out.
-    #[schema(examples("1.5211.0"))]
-    audit_record: Option<&'a str>,
-}
-
-fn receipt(receipt: &Receipt) -> Vec<u8> {
-    render(&ReceiptAnswer {
-        erasure_id: receipt.erasure_id,
-        erased_at: Milliseconds(receipt.erased_at),
-        erased: &receipt.erased,
-        audit_record: receipt.audit_record.as_deref(),
-    })
-}
-
 /// Erase a customer
 ///
 /// For good: the person's data keys are destroyed with everything that leads to them, and nothing
 /// that is left can be read, in older copies neither. Open orders are cancelled. The audit log stays
-/// as it was written, and names nobody. Whoever comes again is a new customer.
+/// as it was written, and names nobody. Whoever comes again is a new customer. The receipt carries the
+/// proof of the audit record that says the same: `bonafide audit check` checks it offline.
 #[utoipa::path(
     post,
     path = "/api/v1/customer/erase",
     tag = "Customers",
     request_body = PersonRequest,
-    responses((status = 200, description = "Erased", body = ReceiptAnswer))
+    responses((status = 200, description = "Erased", body = ReceiptDocument))
 )]
 async fn erase(
     State(server): State<Shared>,
@@ -156,7 +130,7 @@ async fn erase(
     if let Some(list) = &server.erasure_list {
         list.keep_up_or_warn(&server.app).await;
     }
-    Ok(answer(200, receipt(&erased)))
+    Ok(answer(200, render(&ReceiptDocument::of(&erased))))
 }
 
 struct LegalHold;

@@ -57,6 +57,13 @@ pub struct PersonalData {
     received: Vec<PersonalTold>,
     /// What others were told.
     sent: Vec<PersonalTold>,
+    /// Customers of Square with the address.
+    square_customers: Vec<PersonalSquareCustomer>,
+    /// Until when no mail is sent to the address, since it refused one.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    left_alone_until: Option<String>,
+    /// What the audit log tells, the newest first.
+    audit_records: Vec<PersonalAuditRecord>,
 }
 
 /// A customer.
@@ -165,6 +172,12 @@ pub struct PersonalNumberVerification {
     /// When the number was verified.
     #[schema(value_type = Option<String>, format = DateTime)]
     verified_at: Option<String>,
+    /// The number.
+    mobile_number: Option<String>,
+    /// The company's own name for it.
+    request_id: Option<String>,
+    /// What the app told of its user.
+    app_user_id: Option<String>,
 }
 
 /// A check of an ID.
@@ -181,6 +194,40 @@ pub struct PersonalIdentityCheck {
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
     created_at: String,
+}
+
+/// A customer of Square.
+#[derive(ToSchema)]
+pub struct PersonalSquareCustomer {
+    /// Square's id and the address, as JSON text.
+    contact: Option<String>,
+    /// When Square first told of them.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: String,
+}
+
+/// A record of the audit log.
+#[derive(ToSchema)]
+pub struct PersonalAuditRecord {
+    /// Where it stands: log, batch, and place in the batch.
+    id: String,
+    /// When the request arrived.
+    #[schema(value_type = String, format = DateTime)]
+    at: String,
+    /// Its id.
+    request_id: String,
+    /// What was asked.
+    action: String,
+    /// What came of it.
+    outcome: String,
+    /// The HTTP status; 0 for what did not come by HTTP.
+    status: i64,
+    /// Where it came from, if the person sent it.
+    ip_address: Option<String>,
+    /// The user agent, if the person sent it.
+    user_agent: Option<String>,
+    /// What else is to say.
+    detail: Option<String>,
 }
 
 /// Something that somebody else was told, or told us.

@@ -18,6 +18,7 @@ flows!(
     a_tenant_sees_its_own,
     what_cannot_be_meant_is_refused,
     the_log_is_read_out_line_by_line,
+    a_page_that_finds_nothing_ends_and_the_next_goes_on,
 );
 
 pub const AUDIT: &str = "/api/v1/audit";
@@ -62,43 +63,32 @@ fn subject(n: usize) -> Option<BlindIndex> {
     BlindIndex::from_bytes(&[person; 16])
 }
 
-/// Writes many records of all kinds, a second every hundred.
-async fn write_many(app: &TestApp) {
-    for chunk in 0..MANY / 100 {
-        let records = (0..100).map(|at| chunk * 100 + at).map(|n| Record {
-            at: app.now(),
-            request_id: format!("request-{n}"),
-            company: if n.is_multiple_of(7) {
-                "acme"
-            } else {
-                "default"
-            }
-            .to_owned(),
-            credential: "command".to_owned(),
-            action: format!(
-                "thing.{}",
-                if n.is_multiple_of(900) {
-                    "rare"
-                } else {
-                    "usual"
-                }
-            ),
-            subject: subject(n),
-            outcome: Outcome {
-                code: if n.is_multiple_of(11) {
-                    "not_found"
-                } else {
-                    "ok"
-                }
-                .to_owned(),
-                status: 200,
-            },
-            latency: 1,
-            occurrences: 1,
-            data_key: None,
-            client: None,
-            detail: None,
-        });
+/// The nth record, of all kinds.
+fn record(app: &TestApp, n: usize) -> Record {
+    let word = |is_rare, rare: &str, usual: &str| if is_rare { rare } else { usual }.to_owned();
+    Record {
+        at: app.now(),
+        request_id: format!("request-{n}"),
+        company: word(n.is_multiple_of(7), "acme", "default"),
+        credential: "command".to_owned(),
+        action: word(n.is_multiple_of(900), "thing.rare", "thing.usual"),
+        subject: subject(n),
+        outcome: Outcome {
+            code: word(n.is_multiple_of(11), "not_found", "ok"),
+            status: 200,
+        },
+        latency: 1,
+        occurrences: 1,
+        data_key: None,
+        client: None,
+        detail: None,
+    }
+}
+
+/// Writes many records of all kinds, a second every so many.
+async fn write_many(app: &TestApp, many: usize, a_second: usize) {
+    for chunk in 0..many / a_second {
+        let records = (0..a_second).map(|at| record(app, chunk * a_second + at));
         let written = records.map(|record| app.app.store.append(record));
         for appended in join_all(written).await {
             appended.unwrap();
@@ -109,7 +99,7 @@ async fn write_many(app: &TestApp) {
 
 async fn what_is_found_is_what_is_there_indexed_or_not(app: TestApp) {
     let key = app.key("default", "admin").await;
-    write_many(&app).await;
+    write_many(&app, MANY, 100).await;
     let seventh = "07".repeat(16);
     let eighth = "08".repeat(16);
     let queries = [
@@ -303,4 +293,35 @@ async fn the_log_is_read_out_line_by_line(app: TestApp) {
         .key(&theirs)
         .expect(403)
         .await;
+}
+
+/// More than is read for one page, in parts that are not indexed and in parts that are.
+async fn a_page_that_finds_nothing_ends_and_the_next_goes_on(app: TestApp) {
+    const MORE: usize = 40_000;
+    let key = app.key("default", "admin").await;
+    write_many(&app, MORE, 1_000).await;
+    let subject = "07".repeat(16);
+    for _ in 0..2 {
+        let (mut pages, mut found, mut cursor) = (0, Vec::new(), String::new());
+        loop {
+            let query = format!("request_id=request-5{cursor}");
+            let page = search(&app, &key, &query).expect(200).await.json;
+            pages += 1;
+            found.extend(page["records"].as_array().unwrap().clone());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(found.len(), 1);
+        assert!((2..=4).contains(&pages), "{pages} pages");
+        // What is known to be nowhere is answered at once, and whoever is indexed too.
+        let nobody = search(&app, &key, "action=thing.new").expect(200).await;
+        assert_eq!(nobody.json["records"], json!([]));
+        let person = self::found(&app, &key, &format!("subject={subject}")).await;
+        assert_eq!(person.len(), MORE / 1000);
+        app::audit::extend_index(&app.app).await.unwrap();
+    }
+    let nobody = search(&app, &key, "action=thing.new").expect(200).await;
+    assert_eq!(nobody.json["next_cursor"], Value::Null);
 }

@@ -3,6 +3,7 @@
 mod archive;
 mod audit;
 mod credentials;
+mod customers;
 mod deliveries;
 mod doctor;
 mod first_steps;

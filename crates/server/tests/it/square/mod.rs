@@ -18,7 +18,7 @@ use app::inbox::{self, Chosen, Listed, Settings, Worker};
 use app::square::{Policy, SQUARE, Showing, SquareHooks};
 use bonafide::ambient::SystemRandom;
 use bonafide::config::{self, BaseUrl, Secret, kinds};
-use bonafide::http::hooks::{Hooks, SquareReception};
+use bonafide::http::hooks::SquareReception;
 use bonafide::outbound::SquareClient;
 use domain::hook::square::sign;
 use domain::hook::{HookKey, Source};
@@ -53,25 +53,16 @@ pub struct Stage {
 
 impl Stage {
     pub async fn set(app: &TestApp) -> Self {
-        let seller = Seller::open().await;
-        let reception = SquareReception {
-            company: "default".to_owned(),
-            address: ADDRESS.to_owned(),
-            keys: [KEY, PREVIOUS]
-                .map(|key| HookKey::new(key).unwrap())
-                .to_vec(),
-        };
-        let mut settings = harness::Settings {
-            hooks: Hooks::default().with(Source::Square, reception),
-            ..harness::Settings::default().customers("off")
-        };
-        settings.orders.square = Some(Policy {
-            company: "default".into(),
-            shows: true,
-        });
+        let mut settings = harness::Settings::default().customers("off");
+        take_part(&mut settings);
         // Mails and webhooks are enqueued, and sent elsewhere.
         app.leaves_deliveries();
-        let app = app.another(settings).await;
+        Self::over(app.another(settings).await).await
+    }
+
+    /// The account of an instance in whose settings it takes part.
+    pub async fn over(app: TestApp) -> Self {
+        let seller = Seller::open().await;
         let scopes = "customers:read customers:write orders:read orders:write";
         let key = app.key("default", scopes).await;
         Self {
@@ -98,7 +89,7 @@ impl Stage {
     }
 
     /// Processes every event that is due now, and carries every proof that is to be carried.
-    async fn work(&self) {
+    pub async fn work(&self) {
         self.worker().run_due().await.unwrap();
         app::square::sweep(&self.app.app).await.unwrap();
     }
@@ -149,6 +140,23 @@ impl Stage {
         let is_there = |row: &&Vec<String>| row[1] == "1" || row[1] == "t";
         rows.iter().filter(is_there).count()
     }
+}
+
+/// Makes the account one whose hooks are taken, and which is shown who is verified.
+pub fn take_part(settings: &mut harness::Settings) {
+    let reception = SquareReception {
+        company: "default".to_owned(),
+        address: ADDRESS.to_owned(),
+        keys: [KEY, PREVIOUS]
+            .map(|key| HookKey::new(key).unwrap())
+            .to_vec(),
+    };
+    let hooks = std::mem::take(&mut settings.hooks);
+    settings.hooks = hooks.with(Source::Square, reception);
+    settings.orders.square = Some(Policy {
+        company: "default".into(),
+        shows: true,
+    });
 }
 
 pub fn client(app: &TestApp, url: &str) -> Arc<SquareClient> {
