@@ -6,6 +6,7 @@
 //! knows no HTTP and writes no SQL.
 
 pub mod ages;
+pub mod archive;
 pub mod audit;
 pub mod companies;
 pub mod credentials;

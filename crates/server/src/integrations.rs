@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use app::App;
+use app::archive::{Archive, Follower};
 use app::deliveries::Channels;
 use app::inbox::{self, Handler, Worker};
 use app::lightspeed::{
@@ -23,8 +24,9 @@ use crate::ambient::SystemRandom;
 use crate::cli::failure::Failure;
 use crate::config::{self, Config, Lightspeed, Square};
 use crate::http::hooks::{Hooks, LightspeedReception, SquareReception, VeriffReception};
+use crate::metrics;
 use crate::metrics::inbox::Counted;
-use crate::outbound::{LightspeedClient, SquareClient, VeriffClient};
+use crate::outbound::{BigQueryClient, LightspeedClient, SquareClient, VeriffClient};
 
 /// The clients of a process: each keeps to its service's limits, so there is one of each.
 #[derive(Clone, Default)]
@@ -32,6 +34,7 @@ pub struct Integrations {
     lightspeed: Option<Arc<LightspeedClient>>,
     square: Option<Arc<SquareClient>>,
     veriff: Option<Arc<VeriffClient>>,
+    bigquery: Option<Arc<BigQueryClient>>,
 }
 
 impl Integrations {
@@ -53,10 +56,15 @@ impl Integrations {
         let veriff = config.veriff.as_ref().map(client).transpose();
         let veriff =
             veriff.map_err(|error| Failure::failed(format!("Veriff cannot be asked: {error}")))?;
+        let client = |bigquery| BigQueryClient::new(bigquery, clock.clone());
+        let bigquery = config.bigquery.as_ref().map(client).transpose();
+        let bigquery = bigquery
+            .map_err(|error| Failure::usage(format!("BigQuery cannot be used: {error}")))?;
         Ok(Self {
             lightspeed: lightspeed.map(Arc::new),
             square: square.map(Arc::new),
             veriff: veriff.map(Arc::new),
+            bigquery: bigquery.map(Arc::new),
         })
     }
 
@@ -82,6 +90,17 @@ impl Integrations {
     /// Veriff's own client, if configured.
     pub fn veriff_client(&self) -> Option<&Arc<VeriffClient>> {
         self.veriff.as_ref()
+    }
+
+    /// The archive at BigQuery, if enabled; what is sent to it is counted.
+    pub fn archive(&self) -> Option<Arc<dyn Archive>> {
+        let client = self.bigquery.clone()?;
+        Some(Arc::new(metrics::archive::Counted(client)))
+    }
+
+    /// What copies to the archive, if there is one.
+    pub fn follower(&self, app: &Arc<App>) -> Option<Follower> {
+        Some(Follower::new(app.clone(), self.archive()?))
     }
 
     /// What processes the events that come in.

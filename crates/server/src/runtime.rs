@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::archive::{self, Follower};
 use app::audit::{Announcements, CHECKPOINT};
 use app::deliveries::{self, Channels, Dispatcher, WEBHOOK, Webhooks};
 use app::limits::{Limiter, Limits};
@@ -229,6 +230,7 @@ pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
         tokens: Arc::new(tokens(config)?),
         hooks: integrations::hooks(config),
         veriff,
+        archives: config.bigquery.is_some(),
         erasure_list: config.erasure_list.clone().map(ErasureList::at),
         edge: edge::Settings {
             trusted_proxies: config.http.trusted_proxies.clone(),
@@ -427,6 +429,48 @@ pub async fn poll_veriff(app: Arc<App>, veriff: Veriff, stop: CancellationToken)
                 tracing::warn!(cause = error.cause(), "missed decisions are not asked for");
             }
             _ => {}
+        }
+    }
+}
+
+/// Copies to the archive, until `stop`; then another instance may go on at once.
+pub async fn follow(mut follower: Follower, stop: CancellationToken) {
+    let mut well = true;
+    loop {
+        let Some(step) = stop.run_until_cancelled(follower.step()).await else {
+            break;
+        };
+        let pause = match step {
+            Ok(next) => {
+                well = true;
+                next.pause()
+            }
+            Err(error) => {
+                if std::mem::take(&mut well) {
+                    tracing::warn!(cause = error.cause(), "nothing is archived");
+                }
+                SWEEPING
+            }
+        };
+        let paused = stop.run_until_cancelled(tokio::time::sleep(pause));
+        if paused.await.is_none() {
+            break;
+        }
+    }
+    if let Err(error) = follower.release().await {
+        tracing::debug!(cause = error.cause(), "the archive's lease ends by itself");
+    }
+}
+
+/// Tells the metrics how the archive stands, until `stop`.
+pub async fn watch_archive(app: Arc<App>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(DEPTH);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let state = stop.run_until_cancelled(archive::state(&app));
+        // What the database does not tell now, it tells later.
+        if let Some(Ok(state)) = state.await {
+            metrics::archive::note(&state, app.clock.now());
         }
     }
 }

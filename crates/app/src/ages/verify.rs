@@ -105,13 +105,17 @@ impl Outcome {
         }
     }
 
-    /// What the audit log says beyond that; it names nobody.
+    /// What the audit log says beyond that; it names nobody. Of a decision its name stands last, by which
+    /// the archive finds it.
     fn detail(&self) -> String {
+        let method = self.method().as_str();
         match self {
-            Self::Refused { decision, .. } => {
-                format!("{} {}", self.method().as_str(), decision.code())
-            }
-            _ => self.method().as_str().to_owned(),
+            Self::Passed(verification) => format!("{method} {}", verification.id),
+            Self::Refused {
+                verification_id,
+                decision,
+            } => format!("{method} {} {verification_id}", decision.code()),
+            Self::UsedUp(_) | Self::Cached(_) => method.to_owned(),
         }
     }
 

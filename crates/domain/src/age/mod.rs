@@ -9,6 +9,7 @@
 mod assurance;
 mod attempts;
 mod birth_date;
+mod bracket;
 mod decision;
 mod id_digits;
 mod method;
@@ -21,6 +22,7 @@ mod verification_id;
 pub use assurance::Assurance;
 pub use attempts::{AttemptPolicy, AttemptPolicyError, Attempts, UsedUp};
 pub use birth_date::BirthDate;
+pub use bracket::bracket;
 pub use decision::{AgePolicy, AgePolicyError, Claim, Decision};
 pub use id_digits::IdDigits;
 pub use method::Method;

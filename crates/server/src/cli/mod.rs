@@ -4,6 +4,7 @@
 //! is one line with a hint below it, on the standard error output.
 
 pub mod ages;
+pub mod archive;
 pub mod audit;
 pub mod companies;
 pub mod customers;
@@ -98,6 +99,9 @@ pub enum Command {
     /// Ask Veriff for the decisions that no hook brought
     #[command(subcommand)]
     Veriff(veriff::VeriffCommand),
+    /// Copy to the archive what was there before it, and see to what it did not take
+    #[command(subcommand)]
+    Archive(archive::ArchiveCommand),
     /// Check the audit log, prove what stands in it, or export it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -204,6 +208,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Square(command) => square::run(command, output, &environment::load()?).await,
         Command::Veriff(command) => veriff::run(command, output, &environment::load()?).await,
+        Command::Archive(command) => archive::run(command, output, &environment::load()?).await,
         Command::Seal(command) => seal::run(command, output, &environment::load()?).await,
         Command::Audit(command) => audit::run(command, output).await,
     }

@@ -100,6 +100,10 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
         if let Some(veriff) = integrations.veriff(&config) {
             tasks.spawn(runtime::poll_veriff(app.clone(), veriff, stop.clone()));
         }
+        if let Some(follower) = integrations.follower(&app) {
+            tasks.spawn(runtime::follow(follower, stop.clone()));
+            tasks.spawn(runtime::watch_archive(app.clone(), stop.clone()));
+        }
         let dispatcher = runtime::dispatcher(&config, &app, &integrations)?;
         tasks.spawn(deliver(
             dispatcher,

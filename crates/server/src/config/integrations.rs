@@ -170,6 +170,7 @@ impl BigQuery {
         if enabled != Some(true) {
             return None;
         }
+        confidential(read, &settings::BIGQUERY_API_URL.about, api_url.as_ref());
         for about in [
             &settings::BIGQUERY_PROJECT.about,
             &settings::BIGQUERY_DATASET.about,

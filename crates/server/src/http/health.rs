@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use app::archive;
 use app::quota::QuotaHealth;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -51,6 +52,9 @@ struct Components {
     database: Component,
     /// Where requests are counted.
     limits: Component,
+    /// Where records are copied to, if anywhere. It is `degraded` while it is behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive: Option<Component>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -59,7 +63,7 @@ struct Component {
     /// `healthy`, `degraded` or `unhealthy`.
     #[schema(examples("healthy"))]
     status: &'static str,
-    /// What does the work, as in `postgres` or `memory`.
+    /// What does the work, as in `postgres`, `memory` or `bigquery`.
     #[schema(examples("postgres"))]
     kind: &'static str,
 }
@@ -95,11 +99,16 @@ async fn health(State(server): State<Shared>) -> Response {
         QuotaHealth::Shared => ("healthy", "redis"),
         QuotaHealth::Degraded { .. } => ("degraded", "memory"),
     };
+    let archive = match server.archives {
+        true => Some(archive_status(&server, database).await),
+        false => None,
+    };
+    let is_degraded = limits == "degraded" || archive == Some("degraded");
     let body = Health {
-        status: match (database, limits) {
+        status: match (database, is_degraded) {
             (false, _) => "unhealthy",
-            (true, "degraded") => "degraded",
-            (true, _) => "healthy",
+            (true, true) => "degraded",
+            (true, false) => "healthy",
         },
         version: env!("CARGO_PKG_VERSION"),
         components: Components {
@@ -111,9 +120,25 @@ async fn health(State(server): State<Shared>) -> Response {
                 status: limits,
                 kind,
             },
+            archive: archive.map(|status| Component {
+                status,
+                kind: "bigquery",
+            }),
         },
     };
     answer(database, &body)
+}
+
+/// Whether the archive keeps up. Answers do not depend on it, so it is never worse than `degraded`.
+async fn archive_status(server: &Shared, database: bool) -> &'static str {
+    if !database {
+        return "degraded";
+    }
+    let state = tokio::time::timeout(PATIENCE, archive::state(&server.app)).await;
+    match state {
+        Ok(Ok(state)) if state.is_well(server.app.clock.now()) => "healthy",
+        _ => "degraded",
+    }
 }
 
 /// One word.

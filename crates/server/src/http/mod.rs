@@ -47,6 +47,8 @@ pub struct Server {
     pub hooks: hooks::Hooks,
     /// Where customers show their ID, if configured.
     pub veriff: Option<app::veriff::Veriff>,
+    /// Whether records are archived at BigQuery.
+    pub archives: bool,
     /// Where erasures are written down, if anywhere.
     pub erasure_list: Option<ErasureList>,
     /// How the edge behaves.

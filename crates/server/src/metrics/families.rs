@@ -209,6 +209,48 @@ pub(super) const INBOX_PARKED: Family = Family {
     help: "Events that failed too often and wait for a person; told by instances that work.",
 };
 
+pub(super) const ARCHIVE_ROWS: Family = Family {
+    name: "bonafide_archive_rows_total",
+    kind: Kind::Counter,
+    labels: &["table", "outcome"],
+    help: "Rows sent to the archive, by table and what became of them (taken, again or refused).",
+};
+
+pub(super) const ARCHIVE_FAILURES: Family = Family {
+    name: "bonafide_archive_failures_total",
+    kind: Kind::Counter,
+    labels: &["reason"],
+    help: "Requests that the archive took nothing of, by reason.",
+};
+
+pub(super) const ARCHIVE_LAG: Family = Family {
+    name: "bonafide_archive_lag_seconds",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "How long the oldest record has waited to be archived; told by instances that work.",
+};
+
+pub(super) const ARCHIVE_TROUBLE: Family = Family {
+    name: "bonafide_archive_trouble",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "1 while something keeps the archive from being written to; told by instances that work.",
+};
+
+pub(super) const ARCHIVE_PARKED: Family = Family {
+    name: "bonafide_archive_parked",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Rows that the archive refused and that wait for a person; told by instances that work.",
+};
+
+pub(super) const ARCHIVE_MISSED: Family = Family {
+    name: "bonafide_archive_missed",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Records that were gone before they were archived; told by instances that work.",
+};
+
 pub(super) const BUILD_INFO: Family = Family {
     name: "bonafide_build_info",
     kind: Kind::Gauge,
@@ -224,7 +266,7 @@ pub(super) const START_TIME: Family = Family {
 };
 
 /// All families.
-pub const ALL: [&Family; 25] = [
+pub const ALL: [&Family; 31] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &LIMIT_REFUSALS,
@@ -248,6 +290,12 @@ pub const ALL: [&Family; 25] = [
     &INBOX_DEPTH,
     &INBOX_AGE,
     &INBOX_PARKED,
+    &ARCHIVE_ROWS,
+    &ARCHIVE_FAILURES,
+    &ARCHIVE_LAG,
+    &ARCHIVE_TROUBLE,
+    &ARCHIVE_PARKED,
+    &ARCHIVE_MISSED,
     &BUILD_INFO,
     &START_TIME,
 ];

@@ -10,6 +10,7 @@
 //! kept out of it, because it is never made their recorder.
 
 pub mod ages;
+pub mod archive;
 pub mod audit;
 pub mod deliveries;
 mod families;

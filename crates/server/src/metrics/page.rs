@@ -63,6 +63,13 @@ sum(rate(bonafide_age_verifications_total{method=\"cache\"}[5m]))
 histogram_quantile(0.95, sum by (action, le) (rate(bonafide_request_duration_seconds_bucket[5m])))
 ```
 
+How far the archive is behind, in seconds; more than ten minutes deserve a look, and so does anything
+that was refused:
+
+```promql
+max(bonafide_archive_lag_seconds) > 600 or max(bonafide_archive_parked) > 0
+```
+
 Share of requests that fail by the server's fault:
 
 ```promql

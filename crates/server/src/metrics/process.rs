@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::families::{BUILD_INFO, START_TIME};
-use super::{ages, audit, deliveries, inbox, orders, refusals};
+use super::{ages, archive, audit, deliveries, inbox, orders, refusals};
 
 /// The process has started: notes when, and lets every counter whose labels are known begin at 0.
 pub fn started(at: Timestamp) {
@@ -12,6 +12,7 @@ pub fn started(at: Timestamp) {
         .set(1.0);
     START_TIME.gauge([]).set(at.as_duration().as_secs_f64());
     ages::begin();
+    archive::begin();
     audit::begin();
     deliveries::begin();
     inbox::begin();

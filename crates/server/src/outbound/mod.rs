@@ -7,6 +7,7 @@
 //! Must not: try again, or write a URL, a body or an answer to the log.
 
 pub mod addresses;
+mod bigquery;
 mod failure;
 mod lightspeed;
 pub mod resolver;
@@ -15,6 +16,7 @@ mod sender;
 mod square;
 mod veriff;
 
+pub use bigquery::{Account, AccountUnusable, BigQueryClient, BigQueryUnusable};
 pub use lightspeed::{LightspeedClient, Unusable};
 pub use sender::{HttpSender, Settings};
 pub use square::{SquareClient, SquareUnusable};

@@ -269,6 +269,23 @@ fn unknown_variables_count_only_when_they_are_ours() {
 }
 
 #[test]
+fn an_access_token_does_not_travel_in_the_clear() {
+    let enabled = |url| {
+        [
+            ("BIGQUERY_ENABLED", "true"),
+            ("BIGQUERY_PROJECT", "p"),
+            ("BIGQUERY_DATASET", "d"),
+            ("BIGQUERY_API_URL", url),
+        ]
+    };
+    let wrong = problems(&enabled("http://bigquery.example.com/v2"));
+    assert_eq!(wrong.len(), 1);
+    assert_eq!(wrong[0].0, "BIGQUERY_API_URL");
+    assert!(wrong[0].1.contains("https://"), "{}", wrong[0].1);
+    sound(&enabled("http://127.0.0.1:9050/v2"));
+}
+
+#[test]
 fn malformed_values_are_refused_with_words() {
     for (name, value, words) in [
         ("DATABASE_URL", "sqlite::memory:", "must name a file"),

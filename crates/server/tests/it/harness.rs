@@ -201,6 +201,7 @@ impl TestApp {
             tokens: settings.tokens,
             hooks: settings.hooks,
             veriff: settings.veriff,
+            archives: settings.archives,
             erasure_list: settings.erasure_list,
             edge: settings.edge,
         });

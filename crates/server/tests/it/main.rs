@@ -12,6 +12,7 @@ mod admin;
 mod ages;
 mod attacks;
 mod audit;
+mod bigquery;
 mod browser;
 mod commands;
 mod config;

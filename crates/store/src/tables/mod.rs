@@ -8,6 +8,7 @@ pub mod age_decisions;
 pub mod age_statistics;
 pub mod agreements;
 pub mod api_keys;
+pub mod archive;
 pub mod audit;
 pub mod audit_checkpoints;
 pub mod audit_index;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use app::archive::{ArchiveProblem, Table};
 use app::lightspeed::ShopProblem;
 use app::square::SquareProblem;
 use app::veriff::VeriffProblem;
@@ -11,6 +12,7 @@ use super::check::Check;
 use crate::ambient::SystemClock;
 use crate::config::Config;
 use crate::integrations::Integrations;
+use crate::outbound::BigQueryClient;
 
 /// Lightspeed eCom, if configured: asked for one order.
 pub async fn lightspeed(config: &Config) -> Option<Check> {
@@ -97,5 +99,57 @@ fn cure_veriff(problem: VeriffProblem) -> &'static str {
         }
         VeriffProblem::Busy(_) => "wait a minute",
         _ => "check VERIFF_API_URL, and that it can be reached from here",
+    }
+}
+
+/// BigQuery, if enabled: asked for the dataset and the two tables.
+pub async fn bigquery(config: &Config) -> Option<Check> {
+    const NAME: &str = "bigquery";
+    let configured = config.bigquery.as_ref()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let client = match BigQueryClient::new(configured, clock) {
+        Ok(client) => client,
+        Err(unusable) => {
+            let cure = "give it the key file (JSON) of a service account";
+            return Some(Check::wrong(NAME, unusable.to_string(), cure));
+        }
+    };
+    Some(match client.check().await {
+        Ok(missing) => {
+            let dataset = &configured.dataset;
+            Check::fine(
+                NAME,
+                format!("dataset {dataset} is there, {}", tables(&missing)),
+            )
+        }
+        Err(problem) => Check::wrong(NAME, problem.to_string(), cure_bigquery(problem)),
+    })
+}
+
+fn tables(missing: &[Table]) -> String {
+    if missing.is_empty() {
+        return "with its tables".to_owned();
+    }
+    let names: Vec<_> = missing.iter().map(|table| table.name()).collect();
+    format!("and will be given the tables {}", names.join(" and "))
+}
+
+fn cure_bigquery(problem: ArchiveProblem) -> &'static str {
+    match problem {
+        ArchiveProblem::Refused => {
+            "check BIGQUERY_CREDENTIALS_FILE and the clock of this machine; on Google Cloud, that it has a \
+             service account"
+        }
+        ArchiveProblem::Forbidden => {
+            "give the account the role BigQuery Data Editor on the dataset, and the project a billing account"
+        }
+        ArchiveProblem::Missing => {
+            "check BIGQUERY_PROJECT and BIGQUERY_DATASET; the dataset is made by you"
+        }
+        ArchiveProblem::Unfit(_) => {
+            "rename the table, and another is made; or correct it: docs/integrations/bigquery.md"
+        }
+        ArchiveProblem::Busy(_) => "wait a minute",
+        _ => "check BIGQUERY_API_URL, and that it can be reached from here",
     }
 }

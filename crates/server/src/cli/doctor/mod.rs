@@ -77,6 +77,7 @@ async fn examine(looked: &Looked) -> Result<Vec<Check>, Failure> {
     checks.extend(integrations::lightspeed(config).await);
     checks.extend(integrations::square(config).await);
     checks.extend(integrations::veriff(config).await);
+    checks.extend(integrations::bigquery(config).await);
     Ok(checks)
 }
 

@@ -22,7 +22,7 @@ struct Health {
     /// When this was answered.
     #[schema(value_type = String, format = DateTime, examples("2025-01-01T00:00:00.000Z"))]
     timestamp: Milliseconds,
-    /// Where verifications are kept: `sqlite` or `postgres`.
+    /// Where verifications are kept: `sqlite` or `postgres`; `bigquery` when they are archived there too.
     #[schema(examples("postgres"))]
     storage: &'static str,
 }
@@ -53,7 +53,10 @@ pub async fn health(State(server): State<Shared>) -> Response {
         status: if well { "healthy" } else { "unhealthy" },
         service: "age-verification",
         timestamp: Milliseconds(server.app.clock.now()),
-        storage: server.app.store.engine(),
+        storage: match server.archives {
+            true => "bigquery",
+            false => server.app.store.engine(),
+        },
     };
     answer(well, &body)
 }

@@ -38,6 +38,8 @@ pub struct Settings {
     pub hooks: Hooks,
     /// Where customers show their ID.
     pub veriff: Option<app::veriff::Veriff>,
+    /// Whether records are archived at BigQuery.
+    pub archives: bool,
     pub erasure_list: Option<bonafide::erasure_list::ErasureList>,
     /// How checkpoints are told to whoever keeps them elsewhere.
     pub announce_checkpoints: Option<app::audit::Announce>,
@@ -74,6 +76,7 @@ impl Default for Settings {
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
             hooks: Hooks::default(),
             veriff: None,
+            archives: false,
             erasure_list: None,
             announce_checkpoints: None,
             edge: edge::Settings {
