@@ -9,6 +9,7 @@ pub mod ages;
 pub mod archive;
 pub mod audit;
 pub mod companies;
+pub mod console;
 pub mod credentials;
 pub mod customers;
 pub mod deliveries;
@@ -78,6 +79,8 @@ pub struct App {
     pub recorder: Recorder,
     /// Its checkpoints.
     pub checkpoints: Checkpoints,
+    /// The check of it that was asked for last, if any was.
+    pub verification: audit::Verification,
 }
 
 /// What an [`App`] is made of.
@@ -151,6 +154,7 @@ impl App {
             orders,
             outbox: deliveries::Outbox::default(),
             inbox: inbox::Bell::default(),
+            verification: audit::Verification::default(),
         })
     }
 }

@@ -331,6 +331,17 @@ pub fn start_workers(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationTok
     every(INDEXING, "the audit log is not indexed", |app| {
         Box::pin(async { app::audit::extend_index(app).await.map(drop) })
     });
+    every(INDEXING, "requests are not counted by the hour", |app| {
+        Box::pin(app::audit::count_hours(app))
+    });
+    every(
+        RETENTION,
+        "old counts of requests are not forgotten",
+        |app| Box::pin(async { app::audit::forget_hours(app).await.map(drop) }),
+    );
+    every(CLEARING, "sessions of the console are not cleared", |app| {
+        Box::pin(app::console::clear(app))
+    });
     every(RETENTION, "months of the audit log are not made", |app| {
         Box::pin(app::audit::make_months(app))
     });

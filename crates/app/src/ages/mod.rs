@@ -6,12 +6,14 @@
 //! number of instances, and survive restarts and the loss of Redis.
 
 mod decide;
+mod figures;
 mod link;
 mod recount;
 mod statistics;
 mod status;
 mod verify;
 
+pub use figures::{Figures, OfDay, figures};
 pub use recount::{Recount, recount};
 pub use store::tables::age_customers::Verification;
 

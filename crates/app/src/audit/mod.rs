@@ -2,6 +2,7 @@
 
 mod announce;
 mod checkpoints;
+mod count;
 mod export;
 mod faults;
 mod floods;
@@ -13,11 +14,14 @@ mod reading;
 mod recorder;
 mod requests;
 mod retire;
+mod show;
 mod spans;
+mod verification;
 mod verify;
 
 pub use announce::{Announce, Announcements, CHECKPOINT, Published, published};
 pub use checkpoints::Checkpoints;
+pub use count::{count_hours, forget_hours};
 pub use export::{Export, Exported, ExportedRecord, Range};
 pub use faults::{BatchPlace, Fault, Place, Report};
 pub use index::extend_index;
@@ -27,4 +31,6 @@ pub use prove::{Proven, keys, prove, prove_for};
 pub use recorder::{Draft, Recorder};
 pub use requests::places_of_request;
 pub use retire::{make_months, retire};
+pub use show::show;
+pub use verification::{Stage, Verification, begin_verification};
 pub use verify::{Kept, count, verify};

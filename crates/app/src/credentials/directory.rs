@@ -122,6 +122,7 @@ struct KnownCompany {
 }
 
 struct KnownKey {
+    name: String,
     hash: SecretHash,
     company: CompanyId,
     scopes: Scopes,
@@ -232,6 +233,21 @@ impl Directory {
         look(&self.known.load())
     }
 
+    /// Who holds a key that somebody was signed in with before.
+    ///
+    /// # Errors
+    /// Why it is not accepted any more.
+    pub async fn holder_of(&self, key: KeyId, now: Timestamp) -> Result<Caller, Refusal> {
+        self.look(|known| known.of_key_id(key, now)).await
+    }
+
+    /// What people call a key; empty for one that is not known.
+    pub fn name_of(&self, key: KeyId) -> String {
+        let known = self.known.load();
+        let key = known.keys.get(&key);
+        key.map(|key| key.name.clone()).unwrap_or_default()
+    }
+
     /// When a key ends; `None` when it does not, or is not known.
     pub fn end_of(&self, key: KeyId) -> Option<Timestamp> {
         self.known.load().keys.get(&key)?.expires_at
@@ -289,6 +305,12 @@ impl Known {
         if !key.hash.matches(presented) {
             return Err(Refusal::Unknown);
         }
+        self.alive(key, now)?;
+        Ok(key.caller.clone())
+    }
+
+    fn of_key_id(&self, id: KeyId, now: Timestamp) -> Result<Caller, Refusal> {
+        let key = self.keys.get(&id).ok_or(Refusal::Unknown)?;
         self.alive(key, now)?;
         Ok(key.caller.clone())
     }
@@ -369,6 +391,7 @@ impl KnownKey {
             role_admin: false,
         };
         Ok(Self {
+            name: row.name.clone(),
             hash: SecretHash::from_bytes(hash),
             company,
             scopes,

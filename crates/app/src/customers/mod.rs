@@ -4,6 +4,7 @@ mod bulk;
 mod check;
 mod keys_fit;
 mod newcomer;
+mod person;
 mod proving;
 mod update;
 
@@ -11,6 +12,7 @@ pub use bulk::{BulkChecked, bulk_check};
 pub use check::{Checked, Question, check};
 pub use keys_fit::{Fit, keys_fit};
 pub(crate) use newcomer::Piece;
+pub use person::{Person, Piece as Evidence, Reveal, address_of, find, see};
 pub(crate) use proving::{Proving, assurance, place};
 pub use update::{Metadata, Update, Updated, update};
 

@@ -47,6 +47,9 @@ pub struct Metadata {
     /// The version of the agreement that was signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agreement: Option<String>,
+    /// Why a person changed it by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl std::fmt::Debug for Metadata {

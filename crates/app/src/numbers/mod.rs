@@ -9,6 +9,7 @@
 mod ending;
 mod initiate;
 mod link;
+mod list;
 mod shown;
 mod status;
 mod submit;
@@ -16,6 +17,7 @@ mod sweep;
 
 pub use initiate::{Initiated, Request, initiate};
 pub use link::{Link, authorise, follow};
+pub use list::{Listed, list};
 pub use shown::Shown;
 pub use status::status;
 pub use submit::{Outcome, Submission, submit};

@@ -27,7 +27,7 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub(super) fn of(pen: &Pen, found: WithCustomer, now: Timestamp) -> Self {
+    pub(crate) fn of(pen: &Pen, found: WithCustomer, now: Timestamp) -> Self {
         let WithCustomer { order, customer } = found;
         let customer = Checked::at(customer.as_ref(), &pen.ages, now);
         let is_open = order.status.is_open();

@@ -60,8 +60,8 @@ async fn give(app: &App, guest: &Guest, proof: Proof, agreement: Option<String>)
         metadata: Metadata {
             ip_address: exchange.address.map(|address| address.to_string()),
             user_agent: exchange.user_agent.clone(),
-            verification_id: None,
             agreement,
+            ..Metadata::default()
         },
         occurred_at: None,
     };

@@ -51,17 +51,23 @@ impl MobileNumber {
     /// at most four and never more than half of the rest. `+14155550123` is `+1******0123`.
     #[must_use]
     pub fn masked(&self) -> String {
-        let text = self.as_str();
-        let country = country_code_length(text);
-        let national = text.len().saturating_sub(country);
-        let hidden = national - SHOWN.min(national / 2);
-        text.char_indices()
-            .map(|(at, sign)| {
-                let is_hidden = (country..country + hidden).contains(&at);
-                if is_hidden { '*' } else { sign }
-            })
-            .collect()
+        masked(&self.0)
     }
+}
+
+/// Enough of a number for its holder to know it again, as of a [`MobileNumber`].
+#[must_use]
+pub fn masked(number: &E164) -> String {
+    let text = number.as_str();
+    let country = country_code_length(text);
+    let national = text.len().saturating_sub(country);
+    let hidden = national - SHOWN.min(national / 2);
+    text.char_indices()
+        .map(|(at, sign)| {
+            let is_hidden = (country..country + hidden).contains(&at);
+            if is_hidden { '*' } else { sign }
+        })
+        .collect()
 }
 
 impl fmt::Debug for MobileNumber {

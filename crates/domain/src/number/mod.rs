@@ -10,6 +10,6 @@ mod session;
 mod token;
 
 pub use id::SessionId;
-pub use mobile::{MobileError, MobileNumber};
+pub use mobile::{MobileError, MobileNumber, masked};
 pub use session::{ATTEMPTS, Closed, Session, Status};
 pub use token::LinkToken;

@@ -1,7 +1,8 @@
-//! The first start. Of the embedded default: an administrator's key, and what to do
-//! with it, printed once. In production: a word in the log on how to make a key.
+//! The first start. Of the embedded default: an administrator's key, a link to the console, and
+//! what to do with them, printed once. In production: a word in the log on how to make a key.
 
 use app::App;
+use app::console;
 use app::idempotency::Reply;
 use app::keys::{self, NewKey};
 use domain::access::{CompanyId, Scope, Scopes};
@@ -42,6 +43,9 @@ pub async fn welcome(config: &Config, app: &App, port: u16) -> Result<(), Failur
     let created = keys::create(app, &exchange, new, Reply::unkept())
         .await
         .map_err(super::of_app)?;
+    let exchange = session::exchange(app, "console.link.create");
+    let link = console::make_link(app, &exchange, &created.row.company_id, created.key.id());
+    let link = link.await.map_err(super::of_app)?;
     let encrypted = config.http.tls.is_some();
     let unset = BaseUrl::localhost(encrypted, config.http.listen.port());
     let base = if config.http.base_url == unset {
@@ -54,10 +58,11 @@ pub async fn welcome(config: &Config, app: &App, port: u16) -> Result<(), Failur
         base.as_str(),
         encrypted,
         created.key.expose(),
+        link.expose(),
     ))
 }
 
-fn greeting(style: Style, base: &str, own_certificate: bool, key: &str) -> String {
+fn greeting(style: Style, base: &str, own_certificate: bool, key: &str, link: &str) -> String {
     let check = r#"{"email":"ann@example.com"}"#;
     let update = r#"{"email":"ann@example.com","verification_type":"veriff","status":true}"#;
     let call = |path, body| call(base, key, path, body);
@@ -74,6 +79,10 @@ fn greeting(style: Style, base: &str, own_certificate: bool, key: &str) -> Strin
         format!(
             "Your administrator's key, shown only now:\n\n    {}",
             style.bold(key)
+        ),
+        format!(
+            "The console, signed in by this link once and within an hour:\n\n    {}",
+            style.bold(format!("{base}/console/enter/{link}"))
         ),
         paste,
         format!(

@@ -4,6 +4,7 @@
 mod admin;
 mod ages;
 pub mod audit;
+pub mod console;
 pub mod conventions;
 pub mod customers;
 mod docs;
@@ -87,6 +88,7 @@ pub fn router(server: Shared) -> Router {
     let routed = routes
         .merge(docs::routes(&openapi::complete(document)))
         .merge(pages::routes())
+        .merge(console::routes())
         .merge(numbers::pages())
         .merge(hooks::routes())
         .merge(mail::pages())

@@ -119,7 +119,7 @@ fn completed(bytes: &[u8]) -> Option<Bytes> {
     let error = refusal(status);
     let code = error.problem().code.as_str();
     tracing::info!(request_id = id, status, code, "refused what is not HTTP");
-    let body = Surface::Public.render(error.problem(), &id);
+    let body = Surface::Public.render(error.problem(), &id, "");
     let completed = format!(
         "{before}content-type: application/json\r\ncontent-length: {}\r\nx-request-id: {id}\r\n\
          cache-control: no-store\r\nx-content-type-options: nosniff\r\n{after}",

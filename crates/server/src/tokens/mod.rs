@@ -63,6 +63,23 @@ impl Tokens {
     /// # Errors
     /// Why it is not accepted.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, Refusal> {
+        Ok(self.proven(token, now).await?.claims())
+    }
+
+    /// The same with the token's end, for what must not outlive it.
+    ///
+    /// # Errors
+    /// Why it is not accepted.
+    pub async fn verify_lasting(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(Claims, Timestamp), Refusal> {
+        let payload = self.proven(token, now).await?;
+        Ok((payload.claims(), payload.ends_at()?))
+    }
+
+    async fn proven(&self, token: &str, now: Timestamp) -> Result<Arc<Payload>, Refusal> {
         if token.len() > LONGEST {
             return Err(Refusal::Malformed);
         }
@@ -81,7 +98,7 @@ impl Tokens {
         };
         let payload = payload.ok_or(Refusal::BadToken)?;
         payload.check(&self.expected, now)?;
-        Ok(payload.claims())
+        Ok(payload)
     }
 
     /// Only our own signature may say from which of our keys a token was made.

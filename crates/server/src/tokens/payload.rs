@@ -106,6 +106,20 @@ impl Payload {
         }
     }
 
+    /// When its time is over, whole seconds and without leeway; the end of time for what is beyond.
+    ///
+    /// # Errors
+    /// When it says no time.
+    pub fn ends_at(&self) -> Result<Timestamp, Refusal> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "what is beyond is cut to the ends"
+        )]
+        let seconds = seconds(&self.exp)?.floor() as i64;
+        let cut = seconds.clamp(0, Timestamp::MAX.as_second());
+        Ok(Timestamp::from_second(cut).unwrap_or(Timestamp::MAX))
+    }
+
     /// Whether it claims to be made from one of our API keys.
     pub fn names_a_key(&self) -> bool {
         self.key.is_some()

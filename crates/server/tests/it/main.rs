@@ -16,6 +16,7 @@ mod bigquery;
 mod browser;
 mod commands;
 mod config;
+mod console;
 mod conventions;
 mod cors;
 mod customers;

@@ -67,6 +67,96 @@ pub async fn totals(tx: &mut Tx<'_>, company_id: &str, from: i64, to: i64) -> Re
     })
 }
 
+/// Decisions of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfDay {
+    /// The day, counted from 1970-01-01 (UTC).
+    pub day: i64,
+    /// How they ended.
+    pub totals: Totals,
+}
+
+/// What a company decided on each day from one to another, both included; days without a decision
+/// are left out.
+///
+/// # Errors
+/// Those of the database.
+pub async fn by_day(tx: &mut Tx<'_>, company_id: &str, from: i64, to: i64) -> Result<Vec<OfDay>> {
+    tx.query(
+        "SELECT day, CAST(SUM(passed) AS BIGINT), CAST(SUM(refused) AS BIGINT) \
+         FROM age_daily_totals WHERE company_id = $1 AND day BETWEEN $2 AND $3 \
+         GROUP BY day ORDER BY day",
+        &[company_id.into(), from.into(), to.into()],
+    )
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(OfDay {
+            day: row.int(0, "age_daily_totals.day")?,
+            totals: Totals {
+                passed: row.int(1, "age_daily_totals.passed")?,
+                refused: row.int(2, "age_daily_totals.refused")?,
+            },
+        })
+    })
+    .collect()
+}
+
+/// Why a company decided as it did from one day to another, both included, and how often; the most
+/// frequent first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn by_reason(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    from: i64,
+    to: i64,
+) -> Result<Vec<(String, i64)>> {
+    tx.query(
+        "SELECT reason, CAST(SUM(decided) AS BIGINT) FROM age_daily_reasons \
+         WHERE company_id = $1 AND day BETWEEN $2 AND $3 GROUP BY reason ORDER BY 2 DESC, reason",
+        &[company_id.into(), from.into(), to.into()],
+    )
+    .await?
+    .iter()
+    .map(|row| {
+        let reason = row.text(0, "age_daily_reasons.reason")?;
+        Ok((reason, row.int(1, "age_daily_reasons.decided")?))
+    })
+    .collect()
+}
+
+/// How many a company decided on of each state from one day to another, both included, and how many
+/// of them passed; the most frequent first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn by_state(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    from: i64,
+    to: i64,
+) -> Result<Vec<(String, Totals)>> {
+    tx.query(
+        "SELECT state, CAST(SUM(CASE WHEN method = 'full_verification' THEN decided ELSE 0 END) \
+         AS BIGINT), CAST(SUM(decided) AS BIGINT) FROM age_daily_reasons \
+         WHERE company_id = $1 AND day BETWEEN $2 AND $3 GROUP BY state ORDER BY 3 DESC, state",
+        &[company_id.into(), from.into(), to.into()],
+    )
+    .await?
+    .iter()
+    .map(|row| {
+        let passed = row.int(1, "age_daily_reasons.passed")?;
+        let totals = Totals {
+            passed,
+            refused: row.int(2, "age_daily_reasons.decided")? - passed,
+        };
+        Ok((row.text(0, "age_daily_reasons.state")?, totals))
+    })
+    .collect()
+}
+
 /// A count that is not what the decisions say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {

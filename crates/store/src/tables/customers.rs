@@ -9,9 +9,11 @@ use super::data_keys;
 use crate::{Error, Result, Row, Tx};
 
 mod look_up;
+mod seen;
 
 pub use look_up::{Key, Wanted};
 pub(crate) use look_up::{postgres, sqlite};
+pub use seen::{Piece, Seen, list_evidence, see};
 
 /// What a look-up finds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -35,8 +35,10 @@ macro_rules! if_wanted {
 pub(super) use insert_delivery;
 
 mod claim;
+mod seen;
 
 pub use claim::{Claimed, claim, give_up_spoilt, list_receivers_due, reclaim_all};
+pub use seen::{Seen, find_of_company, find_sealed, list_of_company};
 
 /// A delivery to be enqueued.
 #[derive(Debug, Clone)]

@@ -390,6 +390,33 @@ pub async fn list(
     rows.iter().map(with_customer).collect()
 }
 
+/// A customer's orders, the last placed first; at most `count`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_of_customer(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+    count: i64,
+) -> Result<Vec<WithCustomer>> {
+    let sql = concat!(
+        with_customer!(),
+        "WHERE o.company_id = $1 AND o.email_index = $2 \
+         ORDER BY o.placed_at DESC, o.id DESC LIMIT $3"
+    );
+    let values = [
+        company_id.into(),
+        email_index.as_bytes().into(),
+        count.into(),
+    ];
+    tx.query(sql, &values)
+        .await?
+        .iter()
+        .map(with_customer)
+        .collect()
+}
+
 /// How many orders are held.
 ///
 /// # Errors

@@ -249,6 +249,43 @@ pub async fn find_for_update(
     tx.find(sql, &values).await?.as_ref().map(found).transpose()
 }
 
+macro_rules! of_company {
+    ($condition:literal, $count:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key \
+             WHERE s.company_id = $1 ",
+            $condition,
+            "ORDER BY s.verification_id DESC LIMIT ",
+            $count
+        )
+    };
+}
+
+/// At most `count` sessions of a company that began before one, the newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_of_company(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    before: Option<&SessionId>,
+    count: i64,
+) -> Result<Vec<Found>> {
+    // Two texts, so that both walk the index.
+    const FIRST: &str = of_company!("", "$2");
+    const OLDER: &str = of_company!("AND s.verification_id < $2 ", "$3");
+    let rows = match before {
+        None => tx.query(FIRST, &[company_id.into(), count.into()]).await?,
+        Some(before) => {
+            let values = [company_id.into(), before.as_str().into(), count.into()];
+            tx.query(OLDER, &values).await?
+        }
+    };
+    rows.iter().map(found).collect()
+}
+
 macro_rules! due {
     () => {
         concat!(

@@ -3,7 +3,6 @@
 //! A credential sees what was asked on its own company's behalf; that of an administrator sees
 //! everything, refused strangers included.
 
-mod documents;
 mod proofs;
 mod routes;
 mod wire;
@@ -12,7 +11,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::Shared;
 
-pub use documents::{CheckpointDocument, ProofDocument, announcement};
+pub use crate::http::conventions::audit_documents::{
+    CheckpointDocument, ProofDocument, announcement,
+};
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Shared> {

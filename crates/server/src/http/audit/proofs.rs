@@ -9,8 +9,8 @@ use domain::access::Scope;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::documents::ProofDocument;
 use crate::http::Shared;
+use crate::http::conventions::audit_documents::ProofDocument;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::json::render;
 use crate::http::conventions::once::answer;

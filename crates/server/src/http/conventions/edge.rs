@@ -71,6 +71,7 @@ pub async fn edge(State(server): State<Shared>, mut request: Request, next: Next
         visit.exchange().note_action("request.preflight");
     }
     request.extensions_mut().insert(visit.clone());
+    request.extensions_mut().insert(origin);
     let guard = Unfinished {
         server: &server,
         visit: &visit,
@@ -110,7 +111,7 @@ fn open(server: &Shared, request: &Request, origin: &origin::Origin) -> Visit {
         exchange.note_action(action);
     }
     let method = metrics::requests::method(request.method());
-    Visit::new(exchange, Surface::of(path), method)
+    Visit::new(exchange, path, method)
 }
 
 /// A well-formed incoming request id.
@@ -160,12 +161,7 @@ async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response 
     if let Some(error) = &error {
         log_cause(visit, error);
         if response.extensions().get::<Finished>().is_none() {
-            shape(
-                &mut response,
-                visit.surface(),
-                error,
-                &visit.exchange().request_id,
-            );
+            shape(&mut response, visit, error);
         }
     }
     let recorded = visit.is_audited() && response.extensions().get::<Unrecorded>().is_none();
@@ -174,12 +170,7 @@ async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response 
         log_cause(visit, &unrecorded);
         let error = Error::unavailable("the audit record could not be written");
         response = Failure::from(error.clone()).into_response();
-        shape(
-            &mut response,
-            visit.surface(),
-            &error,
-            &visit.exchange().request_id,
-        );
+        shape(&mut response, visit, &error);
     }
     decorate(response.headers_mut(), visit);
     let latency = latency(server, visit);
@@ -230,8 +221,10 @@ fn split(mut response: Response) -> (Response, Option<Arc<Error>>) {
     (response, error)
 }
 
-fn shape(response: &mut Response, surface: Surface, error: &Error, request_id: &str) {
-    *response.body_mut() = Body::from(surface.render(error.problem(), request_id));
+fn shape(response: &mut Response, visit: &Visit, error: &Error) {
+    let (surface, request_id) = (visit.surface(), &visit.exchange().request_id);
+    let body = surface.render(error.problem(), request_id, visit.root());
+    *response.body_mut() = Body::from(body);
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, surface.media_type());
@@ -253,7 +246,7 @@ fn decorate(headers: &mut HeaderMap, visit: &Visit) {
         Surface::Tokens => {
             headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
         }
-        Surface::Pages => pages::secure(headers),
+        Surface::Pages | Surface::Console => pages::secure(headers),
         _ => {}
     }
     if let Some((name, verdict)) = visit.verdict() {

@@ -1,6 +1,7 @@
 //! What every surface has in common: how a request is received, authorised,
 //! limited and read, and how failures look.
 
+pub mod audit_documents;
 pub mod body;
 pub mod cors;
 pub mod customer;

@@ -20,6 +20,8 @@ pub enum Surface {
     Tokens,
     /// The pages behind links: HTML for people.
     Pages,
+    /// The console: HTML for administrators.
+    Console,
     /// Health, documentation: no surface of customer data, not audited.
     Public,
 }
@@ -36,6 +38,8 @@ impl Surface {
             _ if path.starts_with("/api/age-verification") => Self::Ages,
             _ if path.starts_with("/api/v1/verification") => Self::Numbers,
             _ if path.starts_with("/api/") || path.starts_with("/hooks/") => Self::Customers,
+            "/console" => Self::Console,
+            _ if path.starts_with("/console/") => Self::Console,
             _ if PAGES.iter().any(|page| path.starts_with(page)) => Self::Pages,
             _ => Self::Public,
         }
@@ -64,15 +68,15 @@ impl Surface {
     /// The media type of a failure.
     pub fn media_type(self) -> HeaderValue {
         match self {
-            Self::Pages => pages::HTML,
+            Self::Pages | Self::Console => pages::HTML,
             _ => HeaderValue::from_static("application/json"),
         }
     }
 
-    /// The body of a failure.
-    pub fn render(self, problem: &Problem, request_id: &str) -> Vec<u8> {
+    /// The body of a failure; `root` leads from its path to the root of the server.
+    pub fn render(self, problem: &Problem, request_id: &str, root: &str) -> Vec<u8> {
         let body = match self {
-            Self::Pages => return pages::failure(problem, request_id),
+            Self::Pages | Self::Console => return pages::failure(problem, request_id, root),
             Self::Tokens => serde_json::to_vec(&TokenFailure {
                 error: token_error(problem.code),
                 error_description: &problem.message,

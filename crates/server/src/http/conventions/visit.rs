@@ -8,6 +8,7 @@ use app::limits::LimitName;
 use app::quota::Verdict;
 
 use super::surface::Surface;
+use crate::http::pages;
 
 /// Marks an answer of which no audit record is kept, though one would be of its refusal.
 #[derive(Clone)]
@@ -24,17 +25,20 @@ struct Inner {
     exchange: Arc<Exchange>,
     surface: Surface,
     method: &'static str,
+    root: String,
     verdict: OnceLock<(LimitName, Verdict)>,
 }
 
 impl Visit {
-    /// A request that has arrived, with its method as the metrics call it.
-    pub fn new(exchange: Exchange, surface: Surface, method: &'static str) -> Self {
+    /// A request that has arrived for a path, with its method as the metrics call it.
+    pub fn new(exchange: Exchange, path: &str, method: &'static str) -> Self {
+        let surface = Surface::of(path);
         Self {
             inner: Arc::new(Inner {
                 exchange: Arc::new(exchange),
                 surface,
                 method,
+                root: pages::root(path),
                 verdict: OnceLock::new(),
             }),
             audited: surface.is_audited(),
@@ -63,6 +67,11 @@ impl Visit {
     /// Which surface it is for.
     pub fn surface(&self) -> Surface {
         self.inner.surface
+    }
+
+    /// What leads from its path to the root of the server, for links of pages.
+    pub fn root(&self) -> &str {
+        &self.inner.root
     }
 
     /// Its method, as the metrics call it.

@@ -142,7 +142,7 @@ impl MetadataRequest<'_> {
                 ip_address,
                 user_agent,
                 verification_id,
-                agreement: None,
+                ..Metadata::default()
             },
             occurred_at,
         )

@@ -22,7 +22,7 @@ pub fn name(surface: Surface, codes: &[Code]) -> String {
         Surface::Tokens => "Token",
         Surface::Ages => "Age",
         Surface::Numbers => "Number",
-        Surface::Customers | Surface::Pages | Surface::Public => "",
+        Surface::Customers | Surface::Pages | Surface::Console | Surface::Public => "",
     };
     format!("{prefix}{}", words.join("Or"))
 }
@@ -47,7 +47,7 @@ pub fn response(surface: Surface, codes: &[Code]) -> Response {
         Surface::Tokens => "TokenFailure",
         Surface::Ages => "AgeFailure",
         Surface::Numbers => "NumberFailure",
-        Surface::Customers | Surface::Pages | Surface::Public => "Failure",
+        Surface::Customers | Surface::Pages | Surface::Console | Surface::Public => "Failure",
     };
     let content = Content::new(Some(Ref::from_schema_name(schema)));
     let mut response = Response::new(meanings.join("\n\n"));
@@ -92,7 +92,7 @@ fn headers(codes: &[Code]) -> &'static [&'static str] {
 }
 
 fn rendered(surface: Surface, code: Code) -> Value {
-    let body = surface.render(example(surface, code).problem(), REQUEST_ID);
+    let body = surface.render(example(surface, code).problem(), REQUEST_ID, "");
     serde_json::from_slice(&body).unwrap_or_default()
 }
 

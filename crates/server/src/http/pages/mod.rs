@@ -5,20 +5,19 @@
 //! where it came.
 //! Must not: know what a page is about; surfaces bring the values.
 
+mod assets;
 mod qr_code;
 
 use std::sync::LazyLock;
 
 use app::{Code, Error, Problem};
-use axum::Router;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value, context};
 
-use super::Shared;
 use super::conventions::failure::Failure;
 
+pub use assets::routes;
 pub use qr_code::qr_code;
 
 /// The media type of pages.
@@ -37,80 +36,68 @@ const ELSEWHERE: HeaderValue = HeaderValue::from_static(
      form-action 'self' https:; frame-ancestors 'none'; base-uri 'none'",
 );
 
-/// By their names.
-const TEMPLATES: [(&str, &str); 13] = [
-    ("layout.html", include_str!("templates/layout.html")),
-    ("failure.html", include_str!("templates/failure.html")),
-    (
-        "number/code_form.html",
-        include_str!("templates/number/code_form.html"),
-    ),
-    (
-        "number/start.html",
-        include_str!("templates/number/start.html"),
-    ),
-    (
-        "number/refused.html",
-        include_str!("templates/number/refused.html"),
-    ),
-    (
-        "number/open.html",
-        include_str!("templates/number/open.html"),
-    ),
-    (
-        "number/over.html",
-        include_str!("templates/number/over.html"),
-    ),
-    ("stop/ask.html", include_str!("templates/stop/ask.html")),
-    ("stop/done.html", include_str!("templates/stop/done.html")),
-    (
-        "stop/refused.html",
-        include_str!("templates/stop/refused.html"),
-    ),
-    (
-        "verify/order.html",
-        include_str!("templates/verify/order.html"),
-    ),
-    (
-        "verify/identity.html",
-        include_str!("templates/verify/identity.html"),
-    ),
-    ("verify/age.html", include_str!("templates/verify/age.html")),
-];
+macro_rules! templates {
+    ($($name:literal),+ $(,)?) => {
+        /// By their names.
+        const TEMPLATES: &[(&str, &str)] = &[
+            $(($name, include_str!(concat!("templates/", $name)))),+
+        ];
+    };
+}
+
+templates!(
+    "layout.html",
+    "failure.html",
+    "number/code_form.html",
+    "number/start.html",
+    "number/refused.html",
+    "number/open.html",
+    "number/over.html",
+    "stop/ask.html",
+    "stop/done.html",
+    "stop/refused.html",
+    "verify/order.html",
+    "verify/identity.html",
+    "verify/age.html",
+    "console/layout.html",
+    "console/parts.html",
+    "console/sign_in.html",
+    "console/enter.html",
+    "console/unencrypted.html",
+    "console/overview.html",
+    "console/charts.html",
+    "console/orders.html",
+    "console/order.html",
+    "console/customers.html",
+    "console/customer.html",
+    "console/erased.html",
+    "console/deliveries.html",
+    "console/delivery.html",
+    "console/audit.html",
+    "console/audit_record.html",
+    "console/audit_check.html",
+    "console/keys.html",
+    "console/key.html",
+    "console/numbers.html",
+    "console/ages.html",
+    "console/sessions.html",
+);
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_function("asset", |name: &str| {
+        let unknown = || minijinja::Error::new(ErrorKind::UndefinedError, "no such asset");
+        let address = assets::address(name).map(Value::from_safe_string);
+        address.ok_or_else(unknown)
+    });
     environment.set_loader(|name| {
         let found = TEMPLATES.iter().find(|(known, _)| *known == name);
         Ok(found.map(|(_, source)| *source))
     });
     environment
 });
-
-/// The files that pages need, under `/assets`.
-pub fn routes() -> Router<Shared> {
-    let css = include_str!("assets/page.css");
-    let script = include_str!("assets/page.js");
-    let icon = include_str!("assets/icon.svg");
-    Router::new()
-        .route("/assets/page.css", get(asset("text/css", css)))
-        .route("/assets/page.js", get(asset("text/javascript", script)))
-        .route("/assets/icon.svg", get(asset("image/svg+xml", icon)))
-}
-
-fn asset(
-    media_type: &'static str,
-    content: &'static str,
-) -> impl Fn() -> std::future::Ready<Response> + Clone + Send + Sync + 'static {
-    // Long enough for the pages of one visit, and over soon after an update.
-    let headers = [
-        (header::CONTENT_TYPE, media_type),
-        (header::CACHE_CONTROL, "public, max-age=300"),
-    ];
-    move || std::future::ready((headers.clone(), content).into_response())
-}
 
 /// A page. Values must not be kept in a cache, and the edge says so.
 ///
@@ -132,9 +119,17 @@ pub fn leading_elsewhere(mut page: Response) -> Response {
     page
 }
 
-/// The page of a failure that has none of its own.
-pub fn failure(problem: &Problem, request_id: &str) -> Vec<u8> {
+/// What leads from the page of a path to the root of the server: nothing else knows under which path
+/// a proxy serves it.
+pub fn root(path: &str) -> String {
+    let depth = path.bytes().filter(|sign| *sign == b'/').count();
+    "../".repeat(depth.saturating_sub(1))
+}
+
+/// The page of a failure that has none of its own, at this distance from the root.
+pub fn failure(problem: &Problem, request_id: &str, root: &str) -> Vec<u8> {
     let values = context! {
+        root => Value::from_safe_string(root.to_owned()),
         title => title(problem.code),
         message => problem.message.as_str(),
         request_id,
@@ -185,7 +180,7 @@ mod tests {
     #[test]
     fn a_failure_has_a_page_that_escapes_what_it_shows() {
         let error = Error::new(Code::NotFound, "<b>\"no\" & 'none'");
-        let page = String::from_utf8(failure(error.problem(), "<id>")).unwrap();
+        let page = String::from_utf8(failure(error.problem(), "<id>", "../")).unwrap();
         assert!(
             page.contains("<title>There is nothing here</title>"),
             "{page}"
@@ -195,10 +190,21 @@ mod tests {
     }
 
     #[test]
+    fn every_path_leads_to_the_root() {
+        for (path, way) in [
+            ("/console", ""),
+            ("/v/a", "../"),
+            ("/console/orders/a%2Fb", "../../"),
+        ] {
+            assert_eq!(root(path), way);
+        }
+    }
+
+    #[test]
     fn every_failure_has_a_title() {
         for code in Code::ALL {
             let error = Error::new(*code, "why");
-            let page = String::from_utf8(failure(error.problem(), "id")).unwrap();
+            let page = String::from_utf8(failure(error.problem(), "id", "")).unwrap();
             assert!(
                 page.contains("why") && !page.contains("<h1></h1>"),
                 "{page}"

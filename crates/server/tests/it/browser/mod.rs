@@ -6,6 +6,7 @@
 
 mod checkout;
 mod client;
+mod console;
 mod layout;
 mod number_page;
 mod order_page;

@@ -472,17 +472,33 @@ async fn every_answer_is_a_page_that_a_browser_keeps_safe(app: TestApp) {
 }
 
 async fn the_files_of_the_page_are_there(app: TestApp) {
-    for (file, media) in [
-        ("page.css", "text/css"),
-        ("page.js", "text/javascript"),
-        ("icon.svg", "image/svg+xml"),
-    ] {
+    let page = app.get("/v/any").expect(200).await.text();
+    let files: Vec<&str> = page
+        .split("\"../assets/")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert_eq!(files.len(), 3, "{page}");
+    for file in files {
         let answer = app.get(&format!("/assets/{file}")).expect(200).await;
+        let media = match file.rsplit_once('.').unwrap().1 {
+            "css" => "text/css",
+            "js" => "text/javascript",
+            _ => "image/svg+xml",
+        };
         assert_eq!(answer.header("content-type"), media);
-        assert_eq!(answer.header("cache-control"), "public, max-age=300");
+        let kept = answer.header("cache-control");
+        assert_eq!(kept, "public, max-age=31536000, immutable");
         assert!(!answer.bytes.is_empty());
+        let (stem, _) = file.split_once('.').unwrap();
+        let ending = file.rsplit_once('.').unwrap().1;
+        for other in [
+            format!("{stem}.{ending}"),
+            format!("{stem}.0123456789abcdef.{ending}"),
+        ] {
+            app.get(&format!("/assets/{other}")).expect(404).await;
+        }
     }
-    app.get("/assets/page.html").expect(404).await;
 }
 
 async fn neither_the_log_nor_the_database_shows_a_code_or_a_number(app: TestApp) {

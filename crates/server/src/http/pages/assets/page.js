@@ -33,6 +33,9 @@ addEventListener("DOMContentLoaded", () => {
   const app = document.querySelector("a[data-open]");
   document.querySelectorAll("form").forEach(sendOnce);
   if (start && code) follow(start);
+  // Whoever runs scripts is a person's browser; coming back to the page does not sign in again.
+  const [visit] = performance.getEntriesByType("navigation");
+  if (visit?.type === "navigate") document.querySelector("form[data-enter]")?.requestSubmit();
   // When everything is there, for the page is what the person comes back to.
   if (app) addEventListener("load", () => openApp(app));
 });

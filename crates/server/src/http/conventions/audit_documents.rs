@@ -1,4 +1,4 @@
-//! Proofs and checkpoints as JSON, for the API, the commands and whoever keeps them.
+//! Proofs and checkpoints as JSON, for the API, the console, the commands and whoever keeps them.
 //!
 //! Guarantees: a proof says nothing that is not checked (a field that we do not know makes it none),
 //! and it is read back as it was written.

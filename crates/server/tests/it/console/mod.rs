@@ -1,0 +1,144 @@
+//! The console as a browser gets it, without a browser: who comes in, what leaves, what is recorded.
+
+mod audit;
+mod customers;
+mod deliveries;
+mod figures;
+mod forms;
+mod keys;
+mod links;
+mod orders;
+mod overview;
+mod sessions;
+mod sign_in;
+
+use crate::harness::{Answer, Call, TestApp};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What the browser keeps where the connection is encrypted.
+const COOKIE: &str = "__Host-bonafide";
+
+/// Somebody who is signed in.
+struct Admin {
+    app: TestApp,
+    cookie: String,
+    mark: String,
+}
+
+impl Admin {
+    /// Signs in with a credential, and looks at the first page.
+    async fn with(app: &TestApp, credential: &str) -> Self {
+        let answer = sign_in(app, credential).expect(303).await;
+        assert_eq!(answer.header("location"), "../console");
+        Self::of(app, &answer).await
+    }
+
+    /// Whoever was let in by that answer.
+    async fn of(app: &TestApp, answer: &Answer) -> Self {
+        let kept = answer.header("set-cookie");
+        let cookie = kept.split(';').next().unwrap().to_owned();
+        let mut admin = Self {
+            app: app.clone(),
+            cookie,
+            mark: String::new(),
+        };
+        let page = admin.get("/console").expect(200).await;
+        admin.mark = field(&page, "mark");
+        admin
+    }
+
+    /// Signs in with a new administrator's key.
+    async fn new(app: &TestApp) -> Self {
+        Self::with(app, &app.key("default", "admin").await).await
+    }
+
+    fn get(&self, path: &str) -> Call {
+        self.app.get(path).header("cookie", &self.cookie)
+    }
+
+    /// Sends a form of this session.
+    fn send(&self, path: &str, fields: &[(&str, &str)]) -> Call {
+        let mut fields = fields.to_vec();
+        fields.push(("mark", &self.mark));
+        send(&self.app, path, &fields).header("cookie", &self.cookie)
+    }
+}
+
+/// Sends a form.
+fn send(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Call {
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish();
+    app.post(path).body(FORM, form)
+}
+
+fn sign_in(app: &TestApp, credential: &str) -> Call {
+    send(
+        app,
+        "/console/sign-in",
+        &[("credential", credential), ("way", "")],
+    )
+}
+
+/// What a hidden field of a page holds.
+fn field(page: &Answer, name: &str) -> String {
+    let text = page.text();
+    let begin = format!("name=\"{name}\" value=\"");
+    let (_, rest) = text
+        .split_once(&begin)
+        .unwrap_or_else(|| panic!("no {name}: {text}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+/// The action, the outcome and the credential of the record that an answer left.
+async fn record(app: &TestApp, answer: &Answer) -> (String, String, String) {
+    let records = app.records_of(answer.request_id()).await;
+    assert_eq!(records.len(), 1);
+    let record = records.into_iter().next().unwrap().record;
+    (record.action, record.outcome.code, record.credential)
+}
+
+/// How the audit log calls a key.
+fn named(key: &str) -> String {
+    format!("key:{}", crate::harness::key_id(key))
+}
+
+/// The pages that need nothing but a session.
+const PAGES: [&str; 14] = [
+    "/console/numbers",
+    "/console/ages",
+    "/console/ages?days=365",
+    "/console/keys",
+    "/console/audit",
+    "/console/audit/check",
+    "/console/deliveries",
+    "/console/deliveries?status=exhausted",
+    "/console/customers",
+    "/console",
+    "/console?figures=7d",
+    "/console/orders",
+    "/console/orders?status=all",
+    "/console/sessions",
+];
+
+/// The forms that change something.
+const FORMS: [&str; 17] = [
+    "/console/keys",
+    "/console/keys/aaaaaaaaaaaa/rotate",
+    "/console/keys/aaaaaaaaaaaa/revoke",
+    "/console/audit/check",
+    "/console/audit/records/1.1.0/proof",
+    "/console/deliveries/01941f29-7c00-7d1f-9a3f-803767c1cef5/open",
+    "/console/deliveries/01941f29-7c00-7d1f-9a3f-803767c1cef5/again",
+    "/console/customers/find",
+    "/console/customers/00000000000000000000000000000000/reveal",
+    "/console/customers/00000000000000000000000000000000/change",
+    "/console/customers/00000000000000000000000000000000/export",
+    "/console/customers/00000000000000000000000000000000/erase",
+    "/console/orders/1001/release",
+    "/console/orders/1001/cancel",
+    "/console/sessions/01941f29-7c00-7d1f-9a3f-803767c1cef5/end",
+    "/console/sign-out",
+    "/console/sign-out-everywhere",
+];
