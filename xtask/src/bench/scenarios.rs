@@ -676,6 +676,7 @@ impl Action {
             | Self::Submit
             | Self::Deliver
             | Self::AuditVerify
+            | Self::Erase
             | Self::Retire => Request::get(&format!("/api/v1/verification/status/{SESSION}"), key),
         }
     }
