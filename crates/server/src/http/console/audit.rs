@@ -164,9 +164,11 @@ async fn list(
         text => Some(Cursor::parse(text).ok_or_else(unknown_cursor)?),
     };
     let mut found = audit::list(&server.app, filter, after, PAGE + 1).await?;
-    let has_more = found.len() > usize::from(PAGE);
-    found.truncate(PAGE.into());
-    let next = found.last().filter(|_| has_more);
+    let has_more = found.listed.len() > usize::from(PAGE);
+    found.listed.truncate(PAGE.into());
+    let last = found.listed.last().filter(|_| has_more);
+    let next = last.map(|last| last.cursor.clone());
+    let next = next.or_else(|| found.left_off.map(|cursor| cursor.to_string()));
     let now = server.app.clock.now();
     let is_searched = search
         .parameters()
@@ -181,8 +183,8 @@ async fn list(
         is_searched,
         is_first => after.is_none(),
         newest => Value::from_safe_string(escaped(&search.link(""))),
-        next => next.map(|last| Value::from_safe_string(escaped(&search.link(&last.cursor)))),
-        records => found.iter().map(|Listed { record, .. }| shown(record, now)).collect::<Vec<_>>(),
+        next => next.map(|cursor| Value::from_safe_string(escaped(&search.link(&cursor)))),
+        records => found.listed.iter().map(|Listed { record, .. }| shown(record, now)).collect::<Vec<_>>(),
     };
     staff.page(Section::Audit, "console/audit.html", values)
 }

@@ -342,7 +342,7 @@ async fn erase(
     let values = context! {
         id => receipt.erasure_id.to_string(),
         at => words::moment(receipt.erased_at, receipt.erased_at),
-        record => receipt.audit_record.as_deref(),
+        record => receipt.audit_record.map(|place| place.id()),
         counts => [
             ("Pieces of evidence", counts.evidence),
             ("Orders that lead to nobody now", counts.orders),
