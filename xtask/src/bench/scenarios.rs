@@ -25,6 +25,8 @@ pub const CUSTOMERS: u64 = 100_000;
 pub const FEW_CUSTOMERS: u64 = 10_000;
 /// The records of the short audit log.
 pub const FEW_RECORDS: u64 = 10_000;
+/// The customers who are erased at each measurement.
+const LEAVERS: u64 = 200;
 /// How long the retirement of a month may take.
 const RETIRED_WITHIN: Duration = Duration::from_secs(600);
 /// The customers whose age is known.
@@ -115,6 +117,7 @@ enum Action {
     Deliver,
     AuditVerify,
     AuditPage(Filter),
+    Erase,
     Retire,
 }
 
@@ -213,6 +216,7 @@ pub fn all(pace: Pace) -> Vec<Scenario> {
         for filter in Filter::ALL {
             all.push(Scenario::page(engine, filter, pace.most_records));
         }
+        all.push(Scenario::erase(engine, pace.most_records));
         all.push(Scenario::retire(engine, pace.most_records));
     }
     all
@@ -256,6 +260,7 @@ impl Scenario {
             Action::Deliver => "deliver",
             Action::AuditVerify => "audit verify",
             Action::AuditPage(_) => "audit page",
+            Action::Erase => "erase",
             Action::Retire => "retire",
         };
         let records = match action {
@@ -323,6 +328,16 @@ impl Scenario {
         }
     }
 
+    /// Erasures, one after the other, with so many records in the audit log.
+    fn erase(engine: Engine, records: u64) -> Self {
+        Self {
+            name: erase_name(engine, records),
+            subject: Subject::Server(engine, Records::Past(records)),
+            action: Action::Erase,
+            connections: 1,
+        }
+    }
+
     /// Checks while a month of the audit log is retired.
     fn retire(engine: Engine, records: u64) -> Self {
         Self {
@@ -375,6 +390,9 @@ impl Scenario {
             Subject::Server(engine, records) if self.action == Action::AuditVerify => {
                 verify_audit(stage, engine, records)
             }
+            Subject::Server(engine, records) if self.action == Action::Erase => {
+                self.forget(stage, engine, records)
+            }
             Subject::Server(engine, records) if self.action == Action::Retire => {
                 self.retire_month(stage, engine, records, pace)
             }
@@ -419,6 +437,24 @@ impl Scenario {
             extent: Extent::EachOnce,
         };
         measure(&target, plan, &processes)
+    }
+
+    /// Erases customers who came to be erased; each receipt must carry its proof. The first checkpoint
+    /// covers all that was written before.
+    fn forget(&self, stage: &Stage, engine: Engine, records: Records) -> Result<Sample> {
+        let server = stage.server(engine, records)?;
+        seed::leavers(server.port(), &server.key, LEAVERS)?;
+        let target = Target {
+            port: server.port(),
+            request: Request::post(seed::ERASE_PATH, &server.key, seed::ERASE),
+            expected: "\"public_key\":\"",
+        };
+        let plan = Plan {
+            connections: self.connections,
+            customers: LEAVERS,
+            extent: Extent::EachOnce,
+        };
+        measure(&target, plan, &stage.processes(engine, records)?)
     }
 
     /// Has a worker retire the month whose time is over. The rate is that of months, the worker's
@@ -584,6 +620,11 @@ pub fn page_name(engine: Engine, filter: Filter, records: u64) -> String {
     format!("audit page {engine} 1 {filter} of {records}")
 }
 
+/// The name of the scenario about erasures.
+pub fn erase_name(engine: Engine, records: u64) -> String {
+    format!("erase {engine} 1 beside {records} past records")
+}
+
 /// The name of the scenario about the retirement of a month.
 pub fn retire_name(engine: Engine, records: u64) -> String {
     format!("check {engine} {UNHURRIED} while a month of {records} past records is retired")
@@ -635,6 +676,7 @@ impl Action {
             | Self::Submit
             | Self::Deliver
             | Self::AuditVerify
+            | Self::Erase
             | Self::Retire => Request::get(&format!("/api/v1/verification/status/{SESSION}"), key),
         }
     }
@@ -653,6 +695,7 @@ impl Action {
             | Self::Submit
             | Self::Deliver
             | Self::AuditVerify
+            | Self::Erase
             | Self::Retire => "\"status\":\"pending\"",
             Self::AuditPage(filter) => filter.expected(),
         }

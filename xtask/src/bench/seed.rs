@@ -22,6 +22,11 @@ pub const VERIFY_PATH: &str = "/api/age-verification/verify";
 /// The path of an update.
 pub const UPDATE_PATH: &str = "/api/v1/customer/update-verification";
 
+/// The path of an erasure.
+pub const ERASE_PATH: &str = "/api/v1/customer/erase";
+/// The body of an erasure.
+pub const ERASE: &str = r#"{"email":"leaver-#######@example.com"}"#;
+
 /// The body of an update with one proof of this type.
 pub fn update(proof: &str) -> String {
     format!(
@@ -44,6 +49,14 @@ pub fn verify(kind: &str) -> String {
 pub fn ages(port: u16, key: &str, customers: u64) -> Result<()> {
     let request = Request::post(VERIFY_PATH, key, &verify("known"));
     each_once(port, request, "\"verified\":true", "age", customers)
+}
+
+/// Has so many customers who are to be erased.
+pub fn leavers(port: u16, key: &str, count: u64) -> Result<()> {
+    let body = update("veriff").replace("customer-", "leaver-");
+    let body = body.replace("\"phone\":\"+44740#######\",", "");
+    let request = Request::post(UPDATE_PATH, key, &body);
+    each_once(port, request, "\"success\":true", "leaver", count)
 }
 
 /// Asks about so many customers, who are all unknown: so many records in the audit log.

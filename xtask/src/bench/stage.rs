@@ -256,6 +256,7 @@ fn create_key(server: &Server) -> Result<String> {
         "ages:write",
         "statistics:read",
         "audit:read",
+        "admin",
     ];
     let words = ["keys", "create", "--company", "default", "--name", "bench"];
     let arguments = words

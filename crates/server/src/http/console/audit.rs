@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::audit::{self, Cursor, ExportedRecord, Filter, Place, Stage};
+use app::audit::{self, Cursor, ExportedRecord, Filter, Listed, Place, Stage};
 use app::{Code, Error};
 use axum::Router;
 use axum::extract::{Path, State};
@@ -163,16 +163,12 @@ async fn list(
         "" => None,
         text => Some(Cursor::parse(text).ok_or_else(unknown_cursor)?),
     };
-    let page = audit::list(&server.app, filter, after, PAGE + 1).await?;
-    let mut found = page.listed;
-    let has_more = found.len() > usize::from(PAGE);
-    found.truncate(PAGE.into());
-    let last = found.last().filter(|_| has_more);
-    // A long search is left off, and goes on behind a cursor of its own.
-    let next = match last {
-        Some(last) => Some(last.cursor.clone()),
-        None => page.left_off.map(|cursor| cursor.to_string()),
-    };
+    let mut found = audit::list(&server.app, filter, after, PAGE + 1).await?;
+    let has_more = found.listed.len() > usize::from(PAGE);
+    found.listed.truncate(PAGE.into());
+    let last = found.listed.last().filter(|_| has_more);
+    let next = last.map(|last| last.cursor.clone());
+    let next = next.or_else(|| found.left_off.map(|cursor| cursor.to_string()));
     let now = server.app.clock.now();
     let is_searched = search
         .parameters()
@@ -182,14 +178,13 @@ async fn list(
     let typed: BTreeMap<_, _> = typed
         .map(|(name, value)| (name, Value::from(value)))
         .collect();
-    let records = found.iter().map(|listed| shown(&listed.record, now));
     let values = context! {
         search => typed,
         is_searched,
         is_first => after.is_none(),
         newest => Value::from_safe_string(escaped(&search.link(""))),
         next => next.map(|cursor| Value::from_safe_string(escaped(&search.link(&cursor)))),
-        records => records.collect::<Vec<_>>(),
+        records => found.listed.iter().map(|Listed { record, .. }| shown(record, now)).collect::<Vec<_>>(),
     };
     staff.page(Section::Audit, "console/audit.html", values)
 }
