@@ -52,7 +52,7 @@ async fn show(
         rate => words::percent(total.answered, total.total()),
         chart => charts::columns(&columns, "%-d %b", &NAMES),
         total => charts::total(&total, &NAMES),
-        reasons => figures.reasons.iter().map(|(reason, count)| line(reason, *count, total.total())).collect::<Vec<_>>(),
+        reasons => figures.reasons.iter().map(|(reason, count)| line(sentence(reason), *count, total.total())).collect::<Vec<_>>(),
         states => figures.states.iter().map(|(state, totals)| {
             let decided = totals.passed + totals.refused;
             context! {
@@ -88,6 +88,20 @@ fn begin_of(day: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH
         .checked_add(since)
         .unwrap_or(Timestamp::MAX)
+}
+
+/// Why, of the word that it is counted under.
+fn sentence(code: &str) -> &str {
+    match code {
+        "passed" => "All checks passed",
+        "under_minimum_age" => "Not old enough",
+        "name_incomplete" => "No first and last name",
+        "state_unknown" => "Not a state",
+        "birth_date_invalid" => "Not a date of birth",
+        "age_implausible" => "Older than anybody",
+        "id_digits_malformed" => "Not the last four digits of an ID",
+        other => other,
+    }
 }
 
 fn line(name: &str, count: i64, all: i64) -> Value {

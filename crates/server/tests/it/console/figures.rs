@@ -85,7 +85,7 @@ async fn ages_are_told_by_day_reason_and_state(app: TestApp) {
         for expected in [
             "</span>Passed <strong>3</strong>",
             "</span>Refused <strong>1</strong>",
-            "Must be at least 21 years old",
+            "Not old enough",
             "All checks passed",
             "<th scope=\"row\">TX</th><td class=\"number\">2</td><td class=\"number\">100.0 %</td>",
             "<th scope=\"row\">CA</th><td class=\"number\">2</td><td class=\"number\">50.0 %</td>",

@@ -121,6 +121,7 @@ async fn signing_out_everywhere_ends_all_of_ones_own(app: TestApp) {
 async fn one_sees_ones_own_sessions_and_can_end_each(app: TestApp) {
     let key = app.key("default", "admin").await;
     let one = Admin::with(&app, &key).await;
+    app.advance(MINUTE);
     let other = Admin::with(&app.reached_from("198.51.100.9:1", false), &key).await;
     let stranger = Admin::new(&app).await;
     let page = one.get("/console/sessions").expect(200).await;
