@@ -10,7 +10,7 @@ use store::{Lane, Tx, Unit, Written};
 use crate::{App, Result};
 
 /// How many times as long as it has worked it rests, so that requests keep the database.
-const REST: u32 = 4;
+const REST: u32 = 40;
 
 /// For how long the counts are kept: a year, and as much as makes it comparable.
 const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
