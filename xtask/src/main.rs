@@ -5,9 +5,14 @@
 
 mod bench;
 mod coverage;
+mod drill;
+mod faults;
+mod http;
 mod install;
 mod instrument;
 mod openapi;
+mod program;
+mod scale;
 mod steps;
 mod tests;
 mod workspace;
@@ -39,6 +44,10 @@ enum Task {
     Openapi(openapi::Options),
     /// Measures the server beside its baselines and prints a table
     Bench(bench::Options),
+    /// Mistreats servers under load and prints what each fault cost, and what was lost
+    Faults(faults::Options),
+    /// Has engines fail over under three instances and prints what each event cost
+    Scale(scale::Options),
     /// Serves the bench's bare handler
     #[command(hide = true)]
     BenchBare {
@@ -67,6 +76,8 @@ fn run() -> Result<()> {
         Task::Coverage(options) => coverage::run(&options),
         Task::Openapi(options) => openapi::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Faults(options) => faults::run(&options),
+        Task::Scale(options) => scale::run(&options),
         Task::BenchBare { port } => bench::bare::serve(port),
     }
 }
