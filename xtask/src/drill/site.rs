@@ -4,6 +4,8 @@
 //! folders and on loopback; all of it ends with the site.
 //! Must not: be gentler than production where it counts: nothing is buffered that production commits.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -256,12 +258,28 @@ pub fn await_key(server: &Server, key: &str) -> Result<()> {
 
 /// The status of one request over a connection of its own.
 pub fn ask_once(port: u16, request: &str) -> Result<u16> {
-    use std::io::{BufRead as _, BufReader, Write as _};
-    let mut stream = std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let mut stream = connect(port)?;
     stream.write_all(request.as_bytes())?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
     let status = line.split(' ').nth(1).context("no status line")?;
     Ok(status.parse()?)
+}
+
+/// The whole answer to a GET.
+pub fn get(port: u16, path: &str) -> Result<String> {
+    let mut stream = connect(port)?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn connect(port: u16) -> Result<TcpStream> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    Ok(stream)
 }

@@ -5,13 +5,15 @@
 //! Must not: leave the clock behind: what was due in the meantime would wait for an hour.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use test_support::waiting::wait_for;
 
 use crate::drill::load::Plan;
 use crate::drill::proof::Losses;
 use crate::drill::rest;
-use crate::drill::site::{Engine, Pace, Site};
+use crate::drill::site::{Engine, Pace, Site, get};
 use crate::drill::table::Row;
 use crate::install::{can_install, install};
 
@@ -22,6 +24,8 @@ const LIBRARIES: [&str; 4] = [
     "/usr/lib64/faketime/libfaketimeMT.so.1",
     "/usr/lib/faketime/libfaketimeMT.so.1",
 ];
+/// The library looks at its file every other second.
+const NOTICED_WITHIN: Duration = Duration::from_secs(5);
 /// How far the clock is off, one after the other, in seconds.
 const JUMPS: [&str; 3] = ["-3600", "+0", "+3600"];
 
@@ -56,13 +60,26 @@ fn jump(pace: &Pace, name: &str, engine: Engine) -> Result<Row> {
         tolerated: &[410],
         ..site.plan()
     })?;
+    let port = site.server(0)?.port();
     for offset in JUMPS {
+        let before = hour(port)?;
         clock.set(offset)?;
-        // The library looks at the file once a second.
-        rest(pace.time(1_800, 4_000));
+        wait_for("the jump of the server's clock", NOTICED_WITHIN, || {
+            Ok((hour(port)? != before).then_some(()))
+        })?;
+        rest(pace.time(1_000, 4_000));
         load.goes_on()?;
     }
     site.look_back(name, load, Losses::default(), "−1 h, +1 h, +1 h".to_owned())
+}
+
+/// The hour that the server's clock shows, which it tells with every answer.
+fn hour(port: u16) -> Result<String> {
+    let answer = get(port, "/health/live")?;
+    let line = answer.lines().find_map(|line| line.strip_prefix("date: "));
+    // As in `Sun, 06 Nov 1994 08:49:37 GMT`.
+    let hour = line.and_then(|date| date.split([' ', ':']).nth(4));
+    Ok(hour.context("an answer tells no time")?.to_owned())
 }
 
 /// The library, installed now if it is missing and may be.

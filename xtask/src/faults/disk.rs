@@ -53,7 +53,7 @@ pub fn full_postgres(pace: &Pace, name: &str) -> Result<Row> {
 fn fill_and_empty(pace: &Pace, name: &str, disk: &Disk, site: &mut Site) -> Result<Row> {
     let load = site.load()?;
     let filler = disk.fill()?;
-    rest(pace.time(2_000, 8_000));
+    rest(pace.time(3_500, 10_000));
     std::fs::remove_file(filler)?;
     if let Some(postgres) = &mut site.postgres {
         // Without room for its log it ends, and somebody has to start it again.

@@ -13,7 +13,7 @@ use crate::drill::table::Row;
 pub fn restart(pace: &Pace, name: &str) -> Result<Row> {
     survive(pace, name, |site| {
         site.postgres()?.stop()?;
-        rest(pace.time(1_500, 6_000));
+        rest(pace.time(3_000, 8_000));
         site.postgres()?.start_again()
     })
 }

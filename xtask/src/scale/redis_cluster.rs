@@ -82,17 +82,19 @@ impl RedisCluster {
     }
 }
 
-/// A replica takes over soon, and the slots of a lost master are nobody else's loss.
+/// What a node is told beyond its defaults: a replica takes over soon, the slots of a lost master are
+/// nobody else's loss, and a new replica is not kept waiting for others.
+const SETTINGS: [[&str; 2]; 3] = [
+    ["cluster-node-timeout", NODE_TIMEOUT],
+    ["cluster-require-full-coverage", "no"],
+    ["repl-diskless-sync-delay", "0"],
+];
+
 fn settle(port: u16) -> Result<()> {
-    ask(
-        port,
-        &["CONFIG", "SET", "cluster-node-timeout", NODE_TIMEOUT],
-    )?;
-    ask(
-        port,
-        &["CONFIG", "SET", "cluster-require-full-coverage", "no"],
-    )
-    .map(drop)
+    for [name, value] in SETTINGS {
+        ask(port, &["CONFIG", "SET", name, value])?;
+    }
+    Ok(())
 }
 
 fn port_of(node: &Redis) -> Result<u16> {

@@ -4,8 +4,6 @@
 //! by all instances together; a revocation holds when every instance refuses within a second.
 //! Must not: be asked through the proxy, which would hide an instance.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -13,7 +11,7 @@ use test_support::Server;
 use test_support::waiting::wait_for;
 
 use crate::drill::load::{CHECK_PATH, check_body, request};
-use crate::drill::site::{COMPANY, SCOPES, ask_once, await_key};
+use crate::drill::site::{COMPANY, SCOPES, ask_once, await_key, get};
 use crate::program::{ask, create_key};
 
 use super::estate::Estate;
@@ -118,17 +116,4 @@ fn expect_revocation(estate: &Estate) -> Result<Duration> {
         })?;
     }
     Ok(begin.elapsed())
-}
-
-/// The whole answer to a GET.
-fn get(port: u16, path: &str) -> Result<String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
 }
