@@ -1,6 +1,6 @@
 //! Reading the audit log. Records are written by the store's writers alone.
 
-use domain::audit::{Batch, LogHead, Outcome, Record};
+use domain::audit::{Batch, LogHead, Month, Outcome, Record};
 use domain::seal::BlindIndex;
 use jiff::Timestamp;
 
@@ -206,11 +206,16 @@ pub async fn find_since(
     action: &str,
 ) -> Result<Option<(i64, i64, i64)>> {
     tx.find(
-        "SELECT r.log, r.batch, r.position FROM audit_batches b \
-         JOIN audit_records r ON r.log = b.log AND r.batch = b.batch \
-         WHERE b.committed_at >= $1 AND r.request_id = $2 AND r.action = $3 \
-         ORDER BY r.log, r.batch, r.position LIMIT 1",
-        &[since.into(), request_id.into(), action.into()],
+        // From the batches to their records: joined in any order, SQLite would read all records.
+        "SELECT r.log, r.batch, r.position FROM audit_batches b CROSS JOIN audit_records r \
+         WHERE b.committed_at >= $1 AND r.log = b.log AND r.batch = b.batch AND r.month >= $4 \
+         AND r.request_id = $2 AND r.action = $3 ORDER BY r.log, r.batch, r.position LIMIT 1",
+        &[
+            since.into(),
+            request_id.into(),
+            action.into(),
+            Month::of(since).number().into(),
+        ],
     )
     .await?
     .map(|row| {
