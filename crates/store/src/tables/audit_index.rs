@@ -379,6 +379,8 @@ async fn tail(tx: &mut Tx<'_>, log: i64, after: i64) -> Result<Vec<Stretch>> {
     Ok(tail)
 }
 
+// Found first and sorted then: in the order of an index, which the sum keeps PostgreSQL from, all batches
+// would be gone through.
 macro_rules! found {
     ($from:literal) => {
         concat!(
@@ -406,14 +408,13 @@ pub async fn search(
     after: Position,
     count: i64,
 ) -> Result<Vec<Found>> {
-    // The batches are named twice, or PostgreSQL would walk them all by their time; the months leave
-    // out the tables of all others.
+    // The months leave out the tables of all others.
     const SEARCH: &str = concat!(
         found!("audit_records r"),
         "AND b.log = $12 AND b.batch >= $13 AND b.batch <= $14 \
          AND r.log = $12 AND r.batch >= $13 AND r.batch <= $14 \
          AND r.month >= $15 AND r.month <= $16 \
-         ORDER BY b.committed_at DESC, r.log DESC, r.batch DESC, r.position DESC LIMIT $17"
+         ORDER BY b.committed_at + 0 DESC, r.log DESC, r.batch DESC, r.position DESC LIMIT $17"
     );
     let [oldest, newest] = [stretch.committed_from, stretch.committed_to].map(Month::of);
     let within = [
@@ -445,7 +446,7 @@ pub async fn search_subject(
              AND r.position = s.position AND r.month = s.month"
         ),
         "AND s.month = $12 AND r.month = $12 AND s.subject = $6 \
-         ORDER BY b.committed_at DESC, r.log DESC, r.batch DESC, r.position DESC LIMIT $13"
+         ORDER BY b.committed_at + 0 DESC, r.log DESC, r.batch DESC, r.position DESC LIMIT $13"
     );
     let within = [Value::from(month.number())];
     query(tx, SEARCH, filter, after, &within, count).await
