@@ -1,6 +1,7 @@
 //! Putting the parts together as the configuration says, and the work that goes
 //! on beside the requests.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use domain::clock::Clock;
 use domain::delivery::Schedule;
 use domain::random::Random;
 use domain::seal::{IndexKey, KeyRing};
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use store::postgres::Target;
 use store::{Connections, Location, Store};
@@ -448,9 +450,11 @@ pub async fn poll_veriff(app: Arc<App>, veriff: Veriff, stop: CancellationToken)
 pub async fn follow(mut follower: Follower, stop: CancellationToken) {
     let mut well = true;
     loop {
-        let Some(step) = stop.run_until_cancelled(follower.step()).await else {
+        let step = AssertUnwindSafe(follower.step()).catch_unwind();
+        let Some(step) = stop.run_until_cancelled(step).await else {
             break;
         };
+        let step = step.unwrap_or_else(|_| Err(app::Error::internal("copying panicked")));
         let pause = match step {
             Ok(next) => {
                 well = true;
@@ -595,8 +599,15 @@ async fn again(app: Arc<App>, until: Until, period: Duration, failing: &'static 
         .await
         .is_some()
     {
-        let Some(result) = until.done.run_until_cancelled(chore(&app)).await else {
+        // A panic ends what was begun, and not what is done again and again.
+        let done = AssertUnwindSafe(chore(&app)).catch_unwind();
+        let Some(done) = until.done.run_until_cancelled(done).await else {
             return;
+        };
+        let Ok(result) = done else {
+            tracing::error!("{failing}: it panicked");
+            well = false;
+            continue;
         };
         // One line when it begins to fail, not one every time.
         if let (Err(error), true) = (&result, well) {
