@@ -4,12 +4,14 @@
 //! Every chore is done in small transactions, again and again; one that fails is tried again with the
 //! next tick, and says so in one line when it begins to fail. None outlives the stop.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::archive::{self, Follower};
 use app::veriff::{Polled, Veriff};
 use app::{App, deliveries, idempotency, inbox, numbers, orders, square};
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -217,9 +219,11 @@ pub async fn poll_veriff(app: Arc<App>, veriff: Veriff, stop: CancellationToken)
 pub async fn follow(mut follower: Follower, stop: CancellationToken) {
     let mut well = true;
     loop {
-        let Some(step) = stop.run_until_cancelled(follower.step()).await else {
+        let step = AssertUnwindSafe(follower.step()).catch_unwind();
+        let Some(step) = stop.run_until_cancelled(step).await else {
             break;
         };
+        let step = step.unwrap_or_else(|_| Err(app::Error::internal("copying panicked")));
         let pause = match step {
             Ok(next) => {
                 well = true;
@@ -300,8 +304,15 @@ async fn again(app: Arc<App>, until: Until, period: Duration, failing: &'static 
         .await
         .is_some()
     {
-        let Some(result) = until.done.run_until_cancelled(chore(&app)).await else {
+        // A panic ends what was begun, and not what is done again and again.
+        let done = AssertUnwindSafe(chore(&app)).catch_unwind();
+        let Some(done) = until.done.run_until_cancelled(done).await else {
             return;
+        };
+        let Ok(result) = done else {
+            tracing::error!("{failing}: it panicked");
+            well = false;
+            continue;
         };
         // One line when it begins to fail, not one every time.
         if let (Err(error), true) = (&result, well) {

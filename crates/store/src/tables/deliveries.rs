@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Error, Result, Row, Tx, Value};
+use crate::{Error, Readable, Result, Row, Tx, Value};
 
 macro_rules! insert_delivery {
     () => {
@@ -254,23 +254,22 @@ pub async fn settle(tx: &mut Tx<'_>, outcome: &Outcome<'_>) -> Result<bool> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, count: i64) -> Result<Vec<Listed>> {
+pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, count: i64) -> Result<Readable<Listed>> {
     let values: [Value<'_>; 4] = [
         filter.company_id.into(),
         filter.status.map(Status::as_str).into(),
         filter.before.unwrap_or(Uuid::max()).into(),
         count.into(),
     ];
-    tx.query(
-        "SELECT id, company_id, topic, status, attempts, outcome, created_at, due_at, finished_at \
-         FROM deliveries WHERE company_id = COALESCE($1, company_id) \
-         AND status = COALESCE($2, status) AND id < $3 ORDER BY id DESC LIMIT $4",
-        &values,
-    )
-    .await?
-    .iter()
-    .map(listed)
-    .collect()
+    let rows = tx
+        .query(
+            "SELECT id, company_id, topic, status, attempts, outcome, created_at, due_at, \
+             finished_at FROM deliveries WHERE company_id = COALESCE($1, company_id) \
+             AND status = COALESCE($2, status) AND id < $3 ORDER BY id DESC LIMIT $4",
+            &values,
+        )
+        .await?;
+    Readable::read(&rows, "deliveries", listed)
 }
 
 /// One delivery.
