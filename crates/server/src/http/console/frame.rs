@@ -26,6 +26,8 @@ pub enum Section {
     Ages,
     /// What leaves the house.
     Deliveries,
+    /// What came in by hooks.
+    Inbox,
     /// The audit log.
     Audit,
     /// API keys.
@@ -36,13 +38,14 @@ pub enum Section {
 
 impl Section {
     /// What the menu leads to.
-    const MENU: [Self; 8] = [
+    const MENU: [Self; 9] = [
         Self::Overview,
         Self::Orders,
         Self::Customers,
         Self::Numbers,
         Self::Ages,
         Self::Deliveries,
+        Self::Inbox,
         Self::Audit,
         Self::Keys,
     ];
@@ -55,6 +58,7 @@ impl Section {
             Self::Numbers => "Numbers",
             Self::Ages => "Ages",
             Self::Deliveries => "Deliveries",
+            Self::Inbox => "Inbox",
             Self::Audit => "Audit",
             Self::Keys => "Keys",
             Self::Sessions => "Signed in",
@@ -70,6 +74,7 @@ impl Section {
             Self::Numbers => "console/numbers",
             Self::Ages => "console/ages",
             Self::Deliveries => "console/deliveries",
+            Self::Inbox => "console/inbox",
             Self::Audit => "console/audit",
             Self::Keys => "console/keys",
             Self::Sessions => "console/sessions",

@@ -15,6 +15,7 @@ mod customers;
 mod deliveries;
 mod door;
 mod frame;
+mod inbox;
 mod keys;
 mod numbers;
 mod orders;
@@ -34,6 +35,7 @@ pub fn routes() -> Router<Shared> {
         .merge(orders::routes())
         .merge(customers::routes())
         .merge(deliveries::routes())
+        .merge(inbox::routes())
         .merge(audit::routes())
         .merge(keys::routes())
         .merge(numbers::routes())

@@ -161,6 +161,7 @@ async fn parts(server: &Shared, queues: &Queues) -> Vec<Value> {
     let part = |name: &str, tone: &str, word: &str, note: String| {
         let path = match name {
             "Deliveries" => "console/deliveries",
+            "Inbox" => "console/inbox",
             _ => "",
         };
         context! { name, tone, word, note, path => Value::from_safe_string(path.to_owned()) }

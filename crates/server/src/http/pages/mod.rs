@@ -73,6 +73,8 @@ templates!(
     "console/erased.html",
     "console/deliveries.html",
     "console/delivery.html",
+    "console/inbox.html",
+    "console/event.html",
     "console/audit.html",
     "console/audit_record.html",
     "console/audit_check.html",

@@ -163,6 +163,7 @@ fn every_page_fits_every_screen_by_day_and_by_night() {
             ("order", "/console/orders/1002"),
             ("customers", "/console/customers"),
             ("customer", &customer),
+            ("inbox", "/console/inbox"),
             ("deliveries", "/console/deliveries"),
             ("delivery", &delivery),
             ("audit", "/console/audit"),

@@ -5,6 +5,7 @@ mod customers;
 mod deliveries;
 mod figures;
 mod forms;
+mod inbox;
 mod keys;
 mod links;
 mod orders;
@@ -105,13 +106,16 @@ fn named(key: &str) -> String {
 }
 
 /// The pages that need nothing but a session.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 17] = [
     "/console/numbers",
     "/console/ages",
     "/console/ages?days=365",
     "/console/keys",
     "/console/audit",
     "/console/audit/check",
+    "/console/inbox",
+    "/console/inbox?status=waiting",
+    "/console/inbox?status=parked",
     "/console/deliveries",
     "/console/deliveries?status=exhausted",
     "/console/customers",
@@ -123,10 +127,13 @@ const PAGES: [&str; 14] = [
 ];
 
 /// The forms that change something.
-const FORMS: [&str; 17] = [
+const FORMS: [&str; 20] = [
     "/console/keys",
     "/console/keys/aaaaaaaaaaaa/rotate",
     "/console/keys/aaaaaaaaaaaa/revoke",
+    "/console/inbox/again",
+    "/console/inbox/01941f29-7c00-7d1f-9a3f-803767c1cef5/open",
+    "/console/inbox/01941f29-7c00-7d1f-9a3f-803767c1cef5/again",
     "/console/audit/check",
     "/console/audit/records/1.1.0/proof",
     "/console/deliveries/01941f29-7c00-7d1f-9a3f-803767c1cef5/open",
