@@ -30,6 +30,8 @@ pub enum Section {
     Inbox,
     /// The audit log.
     Audit,
+    /// Companies, and their settings.
+    Companies,
     /// API keys.
     Keys,
     /// The account of whoever is signed in.
@@ -38,7 +40,7 @@ pub enum Section {
 
 impl Section {
     /// What the menu leads to.
-    const MENU: [Self; 9] = [
+    const MENU: [Self; 10] = [
         Self::Overview,
         Self::Orders,
         Self::Customers,
@@ -47,6 +49,7 @@ impl Section {
         Self::Deliveries,
         Self::Inbox,
         Self::Audit,
+        Self::Companies,
         Self::Keys,
     ];
 
@@ -60,6 +63,7 @@ impl Section {
             Self::Deliveries => "Deliveries",
             Self::Inbox => "Inbox",
             Self::Audit => "Audit",
+            Self::Companies => "Companies",
             Self::Keys => "Keys",
             Self::Sessions => "Signed in",
         }
@@ -76,6 +80,7 @@ impl Section {
             Self::Deliveries => "console/deliveries",
             Self::Inbox => "console/inbox",
             Self::Audit => "console/audit",
+            Self::Companies => "console/companies",
             Self::Keys => "console/keys",
             Self::Sessions => "console/sessions",
         }

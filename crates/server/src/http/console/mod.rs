@@ -10,6 +10,7 @@
 mod ages;
 mod audit;
 mod charts;
+mod companies;
 mod cookie;
 mod customers;
 mod deliveries;
@@ -37,6 +38,7 @@ pub fn routes() -> Router<Shared> {
         .merge(deliveries::routes())
         .merge(inbox::routes())
         .merge(audit::routes())
+        .merge(companies::routes())
         .merge(keys::routes())
         .merge(numbers::routes())
         .merge(ages::routes())

@@ -164,6 +164,8 @@ fn every_page_fits_every_screen_by_day_and_by_night() {
             ("customers", "/console/customers"),
             ("customer", &customer),
             ("inbox", "/console/inbox"),
+            ("companies", "/console/companies"),
+            ("company", "/console/companies/default"),
             ("deliveries", "/console/deliveries"),
             ("delivery", &delivery),
             ("audit", "/console/audit"),

@@ -1,6 +1,7 @@
 //! The console as a browser gets it, without a browser: who comes in, what leaves, what is recorded.
 
 mod audit;
+mod companies;
 mod customers;
 mod deliveries;
 mod figures;
@@ -106,13 +107,15 @@ fn named(key: &str) -> String {
 }
 
 /// The pages that need nothing but a session.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 19] = [
     "/console/numbers",
     "/console/ages",
     "/console/ages?days=365",
     "/console/keys",
     "/console/audit",
     "/console/audit/check",
+    "/console/companies",
+    "/console/companies/default",
     "/console/inbox",
     "/console/inbox?status=waiting",
     "/console/inbox?status=parked",
@@ -127,10 +130,15 @@ const PAGES: [&str; 17] = [
 ];
 
 /// The forms that change something.
-const FORMS: [&str; 20] = [
+const FORMS: [&str; 25] = [
     "/console/keys",
     "/console/keys/aaaaaaaaaaaa/rotate",
     "/console/keys/aaaaaaaaaaaa/revoke",
+    "/console/companies",
+    "/console/companies/default/change",
+    "/console/companies/default/secret",
+    "/console/companies/default/on",
+    "/console/companies/default/off",
     "/console/inbox/again",
     "/console/inbox/01941f29-7c00-7d1f-9a3f-803767c1cef5/open",
     "/console/inbox/01941f29-7c00-7d1f-9a3f-803767c1cef5/again",
