@@ -28,19 +28,23 @@ pub enum Section {
     Deliveries,
     /// What came in by hooks.
     Inbox,
+    /// The services that we work with.
+    Integrations,
     /// The audit log.
     Audit,
     /// Companies, and their settings.
     Companies,
     /// API keys.
     Keys,
+    /// How the installation is.
+    Health,
     /// The account of whoever is signed in.
     Sessions,
 }
 
 impl Section {
     /// What the menu leads to.
-    const MENU: [Self; 10] = [
+    const MENU: [Self; 12] = [
         Self::Overview,
         Self::Orders,
         Self::Customers,
@@ -48,9 +52,11 @@ impl Section {
         Self::Ages,
         Self::Deliveries,
         Self::Inbox,
+        Self::Integrations,
         Self::Audit,
         Self::Companies,
         Self::Keys,
+        Self::Health,
     ];
 
     const fn title(self) -> &'static str {
@@ -62,9 +68,11 @@ impl Section {
             Self::Ages => "Ages",
             Self::Deliveries => "Deliveries",
             Self::Inbox => "Inbox",
+            Self::Integrations => "Integrations",
             Self::Audit => "Audit",
             Self::Companies => "Companies",
             Self::Keys => "Keys",
+            Self::Health => "Health",
             Self::Sessions => "Signed in",
         }
     }
@@ -79,9 +87,11 @@ impl Section {
             Self::Ages => "console/ages",
             Self::Deliveries => "console/deliveries",
             Self::Inbox => "console/inbox",
+            Self::Integrations => "console/integrations",
             Self::Audit => "console/audit",
             Self::Companies => "console/companies",
             Self::Keys => "console/keys",
+            Self::Health => "console/health",
             Self::Sessions => "console/sessions",
         }
     }

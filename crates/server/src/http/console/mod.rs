@@ -16,7 +16,9 @@ mod customers;
 mod deliveries;
 mod door;
 mod frame;
+mod health;
 mod inbox;
+mod integrations;
 mod keys;
 mod numbers;
 mod orders;
@@ -37,9 +39,11 @@ pub fn routes() -> Router<Shared> {
         .merge(customers::routes())
         .merge(deliveries::routes())
         .merge(inbox::routes())
+        .merge(integrations::routes())
         .merge(audit::routes())
         .merge(companies::routes())
         .merge(keys::routes())
+        .merge(health::routes())
         .merge(numbers::routes())
         .merge(ages::routes())
         .merge(sessions::routes())

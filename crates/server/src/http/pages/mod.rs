@@ -75,6 +75,8 @@ templates!(
     "console/delivery.html",
     "console/inbox.html",
     "console/event.html",
+    "console/integrations.html",
+    "console/health.html",
     "console/companies.html",
     "console/company.html",
     "console/secret.html",

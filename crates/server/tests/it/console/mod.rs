@@ -6,7 +6,9 @@ mod customers;
 mod deliveries;
 mod figures;
 mod forms;
+mod health;
 mod inbox;
+mod integrations;
 mod keys;
 mod links;
 mod orders;
@@ -107,7 +109,7 @@ fn named(key: &str) -> String {
 }
 
 /// The pages that need nothing but a session.
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 21] = [
     "/console/numbers",
     "/console/ages",
     "/console/ages?days=365",
@@ -116,6 +118,8 @@ const PAGES: [&str; 19] = [
     "/console/audit/check",
     "/console/companies",
     "/console/companies/default",
+    "/console/integrations",
+    "/console/health",
     "/console/inbox",
     "/console/inbox?status=waiting",
     "/console/inbox?status=parked",
