@@ -15,6 +15,7 @@ mod cookie;
 mod customers;
 mod deliveries;
 mod door;
+mod example;
 mod frame;
 mod health;
 mod inbox;
@@ -35,6 +36,7 @@ use super::Shared;
 pub fn routes() -> Router<Shared> {
     Router::new()
         .merge(overview::routes())
+        .merge(example::routes())
         .merge(orders::routes())
         .merge(customers::routes())
         .merge(deliveries::routes())

@@ -66,6 +66,7 @@ templates!(
     "console/unencrypted.html",
     "console/overview.html",
     "console/charts.html",
+    "console/guide.html",
     "console/orders.html",
     "console/order.html",
     "console/customers.html",

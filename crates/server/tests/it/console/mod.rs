@@ -4,6 +4,7 @@ mod audit;
 mod companies;
 mod customers;
 mod deliveries;
+mod example;
 mod figures;
 mod forms;
 mod health;
@@ -134,7 +135,9 @@ const PAGES: [&str; 21] = [
 ];
 
 /// The forms that change something.
-const FORMS: [&str; 25] = [
+const FORMS: [&str; 27] = [
+    "/console/example",
+    "/console/example/remove",
     "/console/keys",
     "/console/keys/aaaaaaaaaaaa/rotate",
     "/console/keys/aaaaaaaaaaaa/revoke",
