@@ -8,6 +8,7 @@ mod coverage;
 mod install;
 mod instrument;
 mod openapi;
+mod pictures;
 mod steps;
 mod tests;
 mod workspace;
@@ -37,6 +38,8 @@ enum Task {
     Coverage(coverage::Options),
     /// Writes docs/openapi.json from the code, or checks it
     Openapi(openapi::Options),
+    /// Takes the pictures of the console that the documentation shows
+    Pictures,
     /// Measures the server beside its baselines and prints a table
     Bench(bench::Options),
     /// Serves the bench's bare handler
@@ -66,6 +69,7 @@ fn run() -> Result<()> {
         Task::Test(options) => tests::run(&options),
         Task::Coverage(options) => coverage::run(&options),
         Task::Openapi(options) => openapi::run(&options),
+        Task::Pictures => pictures::run(),
         Task::Bench(options) => bench::run(&options),
         Task::BenchBare { port } => bench::bare::serve(port),
     }

@@ -189,6 +189,8 @@ pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
         hooks: integrations::hooks(config),
         veriff,
         archives: config.bigquery.is_some(),
+        mails: config.mail.smtp.is_some(),
+        integration_company: config.integration_company.as_str().into(),
         erasure_list: config.erasure_list.clone().map(ErasureList::at),
         edge: edge::Settings {
             trusted_proxies: config.http.trusted_proxies.clone(),

@@ -163,7 +163,7 @@ async fn serve_metrics(listener: TcpListener, options: Options, stop: Cancellati
 
 /// Makes deliveries until `stop`, then waits for those under way, as long as a shutdown may take.
 /// What is cut off is delivered again when its lease ends.
-async fn deliver(dispatcher: Dispatcher, patience: Duration, stop: CancellationToken) {
+pub(super) async fn deliver(dispatcher: Dispatcher, patience: Duration, stop: CancellationToken) {
     let out_of_patience = async {
         stop.cancelled().await;
         tokio::time::sleep(patience).await;

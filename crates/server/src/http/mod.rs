@@ -50,6 +50,10 @@ pub struct Server {
     pub veriff: Option<app::veriff::Veriff>,
     /// Whether records are archived at BigQuery.
     pub archives: bool,
+    /// Whether mails leave by a mail server; without one they are printed to the log.
+    pub mails: bool,
+    /// The company that the services work for which are configured.
+    pub integration_company: Arc<str>,
     /// Where erasures are written down, if anywhere.
     pub erasure_list: Option<ErasureList>,
     /// How the edge behaves.

@@ -202,6 +202,8 @@ impl TestApp {
             hooks: settings.hooks,
             veriff: settings.veriff,
             archives: settings.archives,
+            mails: settings.mails,
+            integration_company: "default".into(),
             erasure_list: settings.erasure_list,
             edge: settings.edge,
         });

@@ -40,6 +40,8 @@ pub struct Settings {
     pub veriff: Option<app::veriff::Veriff>,
     /// Whether records are archived at BigQuery.
     pub archives: bool,
+    /// Whether mails leave by a mail server.
+    pub mails: bool,
     pub erasure_list: Option<bonafide::erasure_list::ErasureList>,
     /// How checkpoints are told to whoever keeps them elsewhere.
     pub announce_checkpoints: Option<app::audit::Announce>,
@@ -77,6 +79,7 @@ impl Default for Settings {
             hooks: Hooks::default(),
             veriff: None,
             archives: false,
+            mails: false,
             erasure_list: None,
             announce_checkpoints: None,
             edge: edge::Settings {
