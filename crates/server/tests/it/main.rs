@@ -36,6 +36,7 @@ mod privacy;
 mod quota;
 mod retention;
 mod rotation;
+mod shipping;
 mod square;
 mod story;
 mod tls;
