@@ -203,6 +203,7 @@ impl TestApp {
             veriff: settings.veriff,
             archives: settings.archives,
             erasure_list: settings.erasure_list,
+            tracer: settings.tracer,
             edge: settings.edge,
         });
         Self {

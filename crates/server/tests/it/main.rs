@@ -39,6 +39,7 @@ mod rotation;
 mod shipping;
 mod square;
 mod story;
+mod telemetry;
 mod tls;
 mod tokens;
 mod veriff;

@@ -86,7 +86,7 @@ impl Stage {
         let tasks = TaskTracker::new();
         runtime::start_beside_requests(&app, &tasks, stop);
         runtime::start_workers(&app, &tasks, stop);
-        let router = http::router(runtime::server(&config, app.clone()).await?);
+        let router = http::router(runtime::server(&config, app.clone(), None).await?);
         let serving = listener::serve(
             listener,
             None,

@@ -1,5 +1,7 @@
 //! What is shipped beside the program (images, manifests, rules, pages) speaks of the program as it is.
 
+mod alerts;
+mod logs;
 mod manifests;
 
 use std::path::{Path, PathBuf};
