@@ -19,10 +19,9 @@ COPY --from=build /source/target/dist/bonafide /usr/local/bin/bonafide
 COPY --from=build --chown=65532:65532 /data /data
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
-WORKDIR /data
+# From here ./data is /data, where the database and the secrets are kept unless they come from outside.
+WORKDIR /
 ENV BIND=0.0.0.0
-ENV DATA_DIR=/data
-ENV DATABASE_URL=sqlite:///data/bonafide.db
 ENV LOG_FORMAT=json
 EXPOSE 3000
 # Whether the process answers. Whether its database does is no reason to start it again: it heals by

@@ -71,7 +71,9 @@ pub async fn edge(State(server): State<Shared>, mut request: Request, next: Next
         visit = visit.unaudited();
         visit.exchange().note_action("request.preflight");
     }
-    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = visit
+        .trace()
+        .and_then(|_| request.extensions().get::<MatchedPath>().cloned());
     request.extensions_mut().insert(visit.clone());
     request.extensions_mut().insert(origin);
     let guard = Unfinished {

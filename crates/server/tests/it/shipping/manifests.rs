@@ -108,7 +108,22 @@ fn every_variable_is_a_setting() {
         let known = is_setting(name) || OTHERS.contains(&name.as_str());
         assert!(known, "{}: {name}", path.display());
     }
-    assert!(variables.len() > 35, "{variables:?}");
+    assert!(variables.len() > 30, "{variables:?}");
+}
+
+/// A value and a file with it are a mistake together, so that the image may not set what its users give
+/// as a file.
+#[test]
+fn no_variable_is_given_twice() {
+    let variables = variables();
+    let of_image = variables
+        .iter()
+        .filter(|(path, _)| path.ends_with("Dockerfile"));
+    for (_, name) in of_image {
+        let file = format!("{name}_FILE");
+        let other = variables.iter().find(|(_, other)| *other == file);
+        assert!(other.is_none(), "{other:?} and {name}");
+    }
 }
 
 #[test]
