@@ -4,6 +4,7 @@
 //! Must not: be needed to build or run the server.
 
 mod bench;
+mod collection;
 mod coverage;
 mod install;
 mod instrument;
@@ -35,7 +36,7 @@ enum Task {
     Test(tests::Options),
     /// Measures which lines the tests run
     Coverage(coverage::Options),
-    /// Writes docs/openapi.json from the code, or checks it
+    /// Writes docs/openapi.json and the collection for Postman from the code, or checks them
     Openapi(openapi::Options),
     /// Measures the server beside its baselines and prints a table
     Bench(bench::Options),

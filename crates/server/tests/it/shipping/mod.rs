@@ -1,6 +1,7 @@
 //! What is shipped beside the program (images, manifests, rules, pages) speaks of the program as it is.
 
 mod alerts;
+mod examples;
 mod logs;
 mod manifests;
 
