@@ -8,7 +8,11 @@ mod collection;
 mod coverage;
 mod install;
 mod instrument;
+#[cfg(test)]
+mod licences;
 mod openapi;
+mod packages;
+mod sbom;
 mod steps;
 mod tests;
 mod workspace;
@@ -38,6 +42,8 @@ enum Task {
     Coverage(coverage::Options),
     /// Writes docs/openapi.json and the collection for Postman from the code, or checks them
     Openapi(openapi::Options),
+    /// Writes what the program is made of, as CycloneDX
+    Sbom(sbom::Options),
     /// Measures the server beside its baselines and prints a table
     Bench(bench::Options),
     /// Serves the bench's bare handler
@@ -67,6 +73,7 @@ fn run() -> Result<()> {
         Task::Test(options) => tests::run(&options),
         Task::Coverage(options) => coverage::run(&options),
         Task::Openapi(options) => openapi::run(&options),
+        Task::Sbom(options) => sbom::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::BenchBare { port } => bench::bare::serve(port),
     }
