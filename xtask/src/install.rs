@@ -9,14 +9,14 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use test_support::oracle;
-use test_support::programs::{browser, find_in_path, postgres_directory, redis_server};
+use test_support::programs::{browser, find_in_path, postgres_directory, promtool, redis_server};
 
 use crate::workspace::{succeed, target};
 
 const PYTHON_HINT: &str = "Python 3 with its module venv is not installed: on Debian or Ubuntu run \
     `apt-get install python3 python3-venv`, on Fedora `dnf install python3`";
 
-/// Makes sure that PostgreSQL, Redis and Chromium are on this machine.
+/// Makes sure that PostgreSQL, Redis, Chromium and Prometheus' tool are on this machine.
 pub fn test_servers() -> Result<()> {
     provide(missing())
 }
@@ -80,6 +80,7 @@ fn missing() -> Vec<(&'static str, String)> {
         ("postgresql", postgres_directory().err()),
         ("redis-server", redis_server().err()),
         ("chromium", browser().err()),
+        ("prometheus", promtool().err()),
     ]
     .into_iter()
     .filter_map(|(package, error)| Some((package, error?.to_string())))

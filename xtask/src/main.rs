@@ -4,11 +4,16 @@
 //! Must not: be needed to build or run the server.
 
 mod bench;
+mod collection;
 mod coverage;
 mod install;
 mod instrument;
+#[cfg(test)]
+mod licences;
 mod openapi;
 mod pictures;
+mod packages;
+mod sbom;
 mod steps;
 mod tests;
 mod workspace;
@@ -36,10 +41,12 @@ enum Task {
     Test(tests::Options),
     /// Measures which lines the tests run
     Coverage(coverage::Options),
-    /// Writes docs/openapi.json from the code, or checks it
+    /// Writes docs/openapi.json and the collection for Postman from the code, or checks them
     Openapi(openapi::Options),
     /// Takes the pictures of the console that the documentation shows
     Pictures,
+    /// Writes what the program is made of, as CycloneDX
+    Sbom(sbom::Options),
     /// Measures the server beside its baselines and prints a table
     Bench(bench::Options),
     /// Serves the bench's bare handler
@@ -70,6 +77,7 @@ fn run() -> Result<()> {
         Task::Coverage(options) => coverage::run(&options),
         Task::Openapi(options) => openapi::run(&options),
         Task::Pictures => pictures::run(),
+        Task::Sbom(options) => sbom::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::BenchBare { port } => bench::bare::serve(port),
     }

@@ -32,6 +32,7 @@ use crate::outbound::HttpSender;
 use crate::quota::memory::MemoryQuota;
 use crate::quota::redis::{Patience, RedisQuota};
 use crate::quota::steady_clock;
+use crate::telemetry::traces::Tracer;
 use crate::tokens::{Expected, Jwks, Tokens};
 
 /// How long a start waits for a database that is away.
@@ -174,7 +175,11 @@ fn key_ring(config: &Config) -> Result<KeyRing, Failure> {
 ///
 /// # Errors
 /// When Redis' address is not understood, or no client can be made.
-pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
+pub async fn server(
+    config: &Config,
+    app: Arc<App>,
+    tracer: Option<Tracer>,
+) -> Result<Shared, Failure> {
     let veriff = Integrations::open(config, &app.clock)?.veriff(config);
     let limits = Limits {
         customers: config.limits.customers,
@@ -192,6 +197,7 @@ pub async fn server(config: &Config, app: Arc<App>) -> Result<Shared, Failure> {
         mails: config.mail.smtp.is_some(),
         integration_company: config.integration_company.as_str().into(),
         erasure_list: config.erasure_list.clone().map(ErasureList::at),
+        tracer,
         edge: edge::Settings {
             trusted_proxies: config.http.trusted_proxies.clone(),
             require_https: config.http.require_https,

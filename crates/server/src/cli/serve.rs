@@ -23,6 +23,8 @@ use crate::erasure_list::ErasureList;
 use crate::http::listener::{self, Options};
 use crate::http::tls::TlsReloader;
 use crate::integrations::{Integrations, gate};
+use crate::telemetry::telling::Telling;
+use crate::telemetry::traces::Tracer;
 use crate::{chores, http, metrics, runtime, telemetry};
 
 /// Start the server.
@@ -60,15 +62,27 @@ impl Role {
 /// # Errors
 /// When it cannot start, or had to cut connections off at the end.
 pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failure> {
+    let (telling, reporter) = Telling::begin(&config.telemetry)?;
     let _log = telemetry::init(
         config.telemetry.log_level.clone(),
         config.telemetry.log_format,
+        reporter,
     )
     .map_err(|error| Failure::failed(format!("logging cannot begin: {error}")))?;
+    let served = serve(arguments, &config, telling.tracer.clone()).await;
+    telling.end().await;
+    served
+}
+
+async fn serve(
+    arguments: &ServeArguments,
+    config: &Config,
+    tracer: Option<Tracer>,
+) -> Result<(), Failure> {
     let stop = stop_on_signals()?;
     metrics::started(SystemClock.now());
-    let scraped = metrics_listener(&config).await?;
-    let started = stop.run_until_cancelled(start(&config)).await;
+    let scraped = metrics_listener(config).await?;
+    let started = stop.run_until_cancelled(start(config)).await;
     let Some(app) = started.transpose()? else {
         tracing::info!("stopped before the start was over");
         return Ok(());
@@ -76,7 +90,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     let tasks = TaskTracker::new();
     tasks.spawn(chores::keep_metrics(stop.clone()));
     if let Some(listener) = scraped {
-        tasks.spawn(serve_metrics(listener, options(&config), stop.clone()));
+        tasks.spawn(serve_metrics(listener, options(config), stop.clone()));
     }
     let configured = config.checkpoints.file.as_deref();
     let file = configured.filter(|_| arguments.role.works());
@@ -86,30 +100,30 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     }
     if arguments.role.works() {
         chores::start_workers(&app, &tasks, &stop);
-        let integrations = Integrations::open(&config, &app.clock)?;
-        let worker = integrations.worker(&config, &app, &gate(&app));
+        let integrations = Integrations::open(config, &app.clock)?;
+        let worker = integrations.worker(config, &app, &gate(&app));
         tasks.spawn(process(
             worker,
-            options(&config).shutdown_timeout,
+            options(config).shutdown_timeout,
             stop.clone(),
         ));
-        if let Some(veriff) = integrations.veriff(&config) {
+        if let Some(veriff) = integrations.veriff(config) {
             tasks.spawn(chores::poll_veriff(app.clone(), veriff, stop.clone()));
         }
         if let Some(follower) = integrations.follower(&app) {
             tasks.spawn(chores::follow(follower, stop.clone()));
             tasks.spawn(chores::watch_archive(app.clone(), stop.clone()));
         }
-        let dispatcher = runtime::dispatcher(&config, &app, &integrations)?;
+        let dispatcher = runtime::dispatcher(config, &app, &integrations)?;
         tasks.spawn(deliver(
             dispatcher,
-            options(&config).shutdown_timeout,
+            options(config).shutdown_timeout,
             stop.clone(),
         ));
     }
     let served = if arguments.role.answers() {
         chores::start_beside_requests(&app, &tasks, &stop);
-        answer(&config, app.clone(), &tasks, stop.clone()).await
+        answer(config, app.clone(), tracer, &tasks, stop.clone()).await
     } else {
         tracing::info!("working");
         stop.cancelled().await;
@@ -190,6 +204,7 @@ async fn process(worker: Worker, patience: Duration, stop: CancellationToken) {
 async fn answer(
     config: &Config,
     app: Arc<App>,
+    tracer: Option<Tracer>,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
@@ -206,7 +221,7 @@ async fn answer(
                 .map_err(|error| Failure::usage(format!("TLS: {error}")))?,
         ),
     };
-    let server = runtime::server(config, app).await?;
+    let server = runtime::server(config, app, tracer).await?;
     tasks.spawn(server.tokens.keep_fresh(stop.clone()));
     tasks.spawn(chores::watch_limits(server.clone(), stop.clone()));
     let address = listener.local_addr().unwrap_or(config.http.listen);

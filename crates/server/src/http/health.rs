@@ -161,6 +161,8 @@ struct Short {
 }
 
 /// See whether the process runs
+///
+/// Nothing else is looked at: a process whose database is away runs.
 #[utoipa::path(
     get,
     path = "/health/live",
@@ -172,6 +174,8 @@ async fn live() -> Response {
 }
 
 /// See whether requests can be answered
+///
+/// Take an instance that cannot out of rotation, and leave it running: it heals by itself.
 #[utoipa::path(
     get,
     path = "/health/ready",

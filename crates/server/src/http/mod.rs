@@ -34,6 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
 use conventions::{cors, edge};
 
 use crate::erasure_list::ErasureList;
+use crate::telemetry::traces::Tracer;
 use crate::tokens::Tokens;
 
 /// What handlers work with.
@@ -56,6 +57,8 @@ pub struct Server {
     pub integration_company: Arc<str>,
     /// Where erasures are written down, if anywhere.
     pub erasure_list: Option<ErasureList>,
+    /// Whose requests are traced, if anybody's.
+    pub tracer: Option<Tracer>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }

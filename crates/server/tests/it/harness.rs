@@ -205,6 +205,7 @@ impl TestApp {
             mails: settings.mails,
             integration_company: "default".into(),
             erasure_list: settings.erasure_list,
+            tracer: settings.tracer,
             edge: settings.edge,
         });
         Self {

@@ -92,7 +92,7 @@ impl Stage {
         let dispatcher = runtime::dispatcher(&config, &app, &integrations)?;
         let patience = serve::options(&config).shutdown_timeout;
         tasks.spawn(serve::deliver(dispatcher, patience, stop.clone()));
-        let router = http::router(runtime::server(&config, app.clone()).await?);
+        let router = http::router(runtime::server(&config, app.clone(), None).await?);
         let serving = listener::serve(
             listener,
             None,

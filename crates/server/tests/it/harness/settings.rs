@@ -45,6 +45,8 @@ pub struct Settings {
     pub erasure_list: Option<bonafide::erasure_list::ErasureList>,
     /// How checkpoints are told to whoever keeps them elsewhere.
     pub announce_checkpoints: Option<app::audit::Announce>,
+    /// Whose requests are traced.
+    pub tracer: Option<bonafide::telemetry::traces::Tracer>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -82,6 +84,7 @@ impl Default for Settings {
             mails: false,
             erasure_list: None,
             announce_checkpoints: None,
+            tracer: None,
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),
                 require_https: false,
