@@ -350,12 +350,13 @@ fn open_sqlite(
     let readers = sqlite::Readers::open(path, connections.readers.max(1) + 1)?;
     let (writer, queue) = mpsc::channel(QUEUE);
     let turnstile = sqlite::Turnstile::before(path);
-    let thread = sqlite::start_writer(writing, turnstile, queue, clock, watched)?;
+    let log_end = sqlite::LogEnd::default();
+    let thread = sqlite::start_writer(writing, turnstile, queue, clock, watched, log_end.clone())?;
     Ok(Engine::Sqlite {
         readers,
         writer,
         thread,
-        checkpointer: sqlite::Checkpointer::start(path)?,
+        checkpointer: sqlite::Checkpointer::start(path, log_end)?,
     })
 }
 

@@ -23,7 +23,7 @@ use crate::erasure_list::ErasureList;
 use crate::http::listener::{self, Options};
 use crate::http::tls::TlsReloader;
 use crate::integrations::{Integrations, gate};
-use crate::{http, metrics, runtime, telemetry};
+use crate::{chores, http, metrics, runtime, telemetry};
 
 /// Start the server.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
         return Ok(());
     };
     let tasks = TaskTracker::new();
-    tasks.spawn(runtime::keep_metrics(stop.clone()));
+    tasks.spawn(chores::keep_metrics(stop.clone()));
     if let Some(listener) = scraped {
         tasks.spawn(serve_metrics(listener, options(&config), stop.clone()));
     }
@@ -82,14 +82,10 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     let file = configured.filter(|_| arguments.role.works());
     let file = file.map(CheckpointFile::new);
     if let Some(file) = file.clone() {
-        tasks.spawn(runtime::publish_checkpoints(
-            app.clone(),
-            file,
-            stop.clone(),
-        ));
+        tasks.spawn(chores::publish_checkpoints(app.clone(), file, stop.clone()));
     }
     if arguments.role.works() {
-        runtime::start_workers(&app, &tasks, &stop);
+        chores::start_workers(&app, &tasks, &stop);
         let integrations = Integrations::open(&config, &app.clock)?;
         let worker = integrations.worker(&config, &app, &gate(&app));
         tasks.spawn(process(
@@ -98,11 +94,11 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
             stop.clone(),
         ));
         if let Some(veriff) = integrations.veriff(&config) {
-            tasks.spawn(runtime::poll_veriff(app.clone(), veriff, stop.clone()));
+            tasks.spawn(chores::poll_veriff(app.clone(), veriff, stop.clone()));
         }
         if let Some(follower) = integrations.follower(&app) {
-            tasks.spawn(runtime::follow(follower, stop.clone()));
-            tasks.spawn(runtime::watch_archive(app.clone(), stop.clone()));
+            tasks.spawn(chores::follow(follower, stop.clone()));
+            tasks.spawn(chores::watch_archive(app.clone(), stop.clone()));
         }
         let dispatcher = runtime::dispatcher(&config, &app, &integrations)?;
         tasks.spawn(deliver(
@@ -112,7 +108,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
         ));
     }
     let served = if arguments.role.answers() {
-        runtime::start_beside_requests(&app, &tasks, &stop);
+        chores::start_beside_requests(&app, &tasks, &stop);
         answer(&config, app.clone(), &tasks, stop.clone()).await
     } else {
         tracing::info!("working");
@@ -122,7 +118,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     stop.cancel();
     tasks.close();
     tasks.wait().await;
-    runtime::finish(&app, file.as_ref()).await;
+    chores::finish(&app, file.as_ref()).await;
     session::close(app).await;
     tracing::info!("stopped");
     served
@@ -212,7 +208,7 @@ async fn answer(
     };
     let server = runtime::server(config, app).await?;
     tasks.spawn(server.tokens.keep_fresh(stop.clone()));
-    tasks.spawn(runtime::watch_limits(server.clone(), stop.clone()));
+    tasks.spawn(chores::watch_limits(server.clone(), stop.clone()));
     let address = listener.local_addr().unwrap_or(config.http.listen);
     first_start::welcome(config, &server.app, address.port()).await?;
     tracing::info!(listen = %address, database = server.app.store.engine(), "serving");

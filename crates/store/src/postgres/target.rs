@@ -27,9 +27,11 @@ pub struct Target {
 
 /// Every statement goes by an index. A plan made while a table was small, or before the database
 /// counted its rows, would read all of it, and go on to as it grows. Where there is no index the
-/// plan counts as dear, and is not to be compiled for that.
+/// plan counts as dear, and is not to be compiled for that, nor to be shared among processes, which
+/// take longer to start than to answer.
 const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
-                     SET enable_mergejoin = off; SET jit = off";
+                     SET enable_mergejoin = off; SET jit = off; \
+                     SET max_parallel_workers_per_gather = 0";
 
 impl Target {
     /// Parses `postgres://…`. `ca_file` holds the certificates (PEM) of a private

@@ -28,7 +28,7 @@ use super::{serve, session};
 use crate::config::{Config, Outside, secrets};
 use crate::http::listener;
 use crate::integrations::Integrations;
-use crate::{http, runtime};
+use crate::{chores, http, runtime};
 
 /// Show it all in a minute, and keep nothing.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -86,8 +86,8 @@ impl Stage {
         runtime::migrate(&location, runtime::START_PATIENCE).await?;
         let app = runtime::open(&config, &location, Connections::default()).await?;
         let tasks = TaskTracker::new();
-        runtime::start_beside_requests(&app, &tasks, stop);
-        runtime::start_workers(&app, &tasks, stop);
+        chores::start_beside_requests(&app, &tasks, stop);
+        chores::start_workers(&app, &tasks, stop);
         let integrations = Integrations::open(&config, &app.clock)?;
         let dispatcher = runtime::dispatcher(&config, &app, &integrations)?;
         let patience = serve::options(&config).shutdown_timeout;
