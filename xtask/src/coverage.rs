@@ -31,7 +31,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut steps = Steps::default();
     let tools = steps.run("llvm tools", Tools::find_or_install);
     let objects = steps.run("build with counters", || place.build());
-    steps.run("verifier of webhooks", crate::install::webhook_oracle);
+    steps.run("judges of webhooks and pages", crate::install::judges);
     let servers = steps.run("PostgreSQL and Redis", Servers::start);
     if let Some(servers) = &servers {
         steps.run("tests", || place.test(servers));

@@ -1,15 +1,15 @@
 //! The programs that tests need beside Rust: found, or installed, or asked for.
 //!
 //! Guarantees: installs only as root on a system with apt, and only what is missing; otherwise the
-//! error says exactly what to install. Starts no service of the distribution. The Python library that
-//! judges our webhooks goes into an environment of its own below cargo's target folder.
+//! error says exactly what to install. Starts no service of the distribution. What judges our
+//! webhooks and pages, from PyPI, goes into an environment of its own below cargo's target folder.
 //! Must not: install anything that cargo or rustup can bring.
 
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use test_support::oracle;
-use test_support::programs::{browser, find_in_path, postgres_directory, redis_server};
+use test_support::programs::{browser, find_in_path, postgres_directory, promtool, redis_server};
 
 use crate::workspace::{succeed, target};
 
@@ -18,9 +18,18 @@ const PROXY_HINT: &str = "HAProxy is not installed: on Debian or Ubuntu run `apt
 const PYTHON_HINT: &str = "Python 3 with its module venv is not installed: on Debian or Ubuntu run \
     `apt-get install python3 python3-venv`, on Fedora `dnf install python3`";
 
-/// Makes sure that PostgreSQL, Redis and Chromium are on this machine.
+/// Makes sure that PostgreSQL, Redis, Chromium and Prometheus' tool are on this machine.
 pub fn test_servers() -> Result<()> {
-    let missing = missing();
+    provide(missing())
+}
+
+/// Makes sure that Chromium is.
+pub fn chromium() -> Result<()> {
+    let found = browser().err().map(|error| error.to_string());
+    provide(found.into_iter().map(|hint| ("chromium", hint)).collect())
+}
+
+fn provide(missing: Vec<(&'static str, String)>) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -41,11 +50,11 @@ pub fn proxy() -> Result<()> {
     install(&["haproxy"])
 }
 
-/// Makes sure that the library that judges our webhooks is there, in its pinned version.
-pub fn webhook_oracle() -> Result<()> {
+/// Makes sure that what judges our webhooks and pages is there, in its pinned versions.
+pub fn judges() -> Result<()> {
     let environment = oracle::environment(&target()?);
     let python = oracle::python_in(&environment);
-    if oracle::has_library(&python) {
+    if oracle::has_packages(&python) {
         return Ok(());
     }
     if !can_make_environments() {
@@ -63,8 +72,9 @@ pub fn webhook_oracle() -> Result<()> {
         "--disable-pip-version-check",
     ]);
     pip.args(["--no-deps", "--require-hashes", "--requirement"]);
-    succeed(pip.arg(oracle::REQUIREMENTS))
-        .context("the Python library `standardwebhooks` comes from PyPI, which must be in reach")
+    succeed(pip.arg(oracle::REQUIREMENTS)).context(
+        "the packages that judge webhooks and pages come from PyPI, which must be in reach",
+    )
 }
 
 /// Debian keeps what `venv` needs in a package of its own, so that Python may be here without it.
@@ -81,6 +91,7 @@ fn missing() -> Vec<(&'static str, String)> {
         ("postgresql", postgres_directory().err()),
         ("redis-server", redis_server().err()),
         ("chromium", browser().err()),
+        ("prometheus", promtool().err()),
     ]
     .into_iter()
     .filter_map(|(package, error)| Some((package, error?.to_string())))

@@ -4,14 +4,20 @@
 //! Must not: be needed to build or run the server.
 
 mod bench;
+mod collection;
 mod coverage;
 mod drill;
 mod faults;
 mod http;
 mod install;
 mod instrument;
+#[cfg(test)]
+mod licences;
 mod openapi;
+mod packages;
+mod pictures;
 mod program;
+mod sbom;
 mod scale;
 mod steps;
 mod tests;
@@ -40,8 +46,12 @@ enum Task {
     Test(tests::Options),
     /// Measures which lines the tests run
     Coverage(coverage::Options),
-    /// Writes docs/openapi.json from the code, or checks it
+    /// Writes docs/openapi.json and the collection for Postman from the code, or checks them
     Openapi(openapi::Options),
+    /// Takes the pictures of the console that the documentation shows
+    Pictures,
+    /// Writes what the program is made of, as CycloneDX
+    Sbom(sbom::Options),
     /// Measures the server beside its baselines and prints a table
     Bench(bench::Options),
     /// Mistreats servers under load and prints what each fault cost, and what was lost
@@ -75,6 +85,8 @@ fn run() -> Result<()> {
         Task::Test(options) => tests::run(&options),
         Task::Coverage(options) => coverage::run(&options),
         Task::Openapi(options) => openapi::run(&options),
+        Task::Pictures => pictures::run(),
+        Task::Sbom(options) => sbom::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Faults(options) => faults::run(&options),
         Task::Scale(options) => scale::run(&options),

@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     steps.run("build", || build(&mut cargo()?));
     steps.run("documented examples", run_examples);
-    steps.run("verifier of webhooks", crate::install::webhook_oracle);
+    steps.run("judges of webhooks and pages", crate::install::judges);
     let servers = steps.run("PostgreSQL and Redis", Servers::start);
     if let Some(servers) = servers {
         steps.run("tests", || run_tests(&servers));

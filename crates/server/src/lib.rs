@@ -5,6 +5,7 @@
 
 pub mod ambient;
 pub mod checkpoint_file;
+pub mod chores;
 pub mod cli;
 pub mod config;
 pub mod erasure_list;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::work::{Lane, Unit, Written};
-use crate::{Result, Store, Tx};
+use crate::{Result, Store, Tx, migrate};
 
 /// Commits that are measured.
 const COMMITS: u32 = 5;
@@ -54,6 +54,16 @@ impl Store {
             major: digits.parse().unwrap_or_default(),
             name,
         })
+    }
+
+    /// How far the database is, of the migrations that this program has.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn migrations(&self) -> Result<Migrations> {
+        let applied =
+            self.read(|mut tx| Box::pin(async move { tx.query(migrate::APPLIED, &[]).await }));
+        migrate::compared_with(&applied.await?)
     }
 
     /// The time on the database's own clock; `None` for SQLite, which has none.

@@ -185,6 +185,7 @@ impl Store {
     /// [`Error::Unavailable`] when the database was away for longer than a
     /// caller's patience; what the unit itself answered otherwise.
     pub async fn write<U: Unit>(&self, unit: U) -> Result<U::Output> {
+        let _visit = self.watched.visit("store.write");
         let mut lanes = vec![unit.lane()];
         lanes.extend(unit.other_lanes());
         let (unit, answer) = work::pending(unit);
@@ -207,6 +208,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when it could not be written in time.
     pub async fn append(&self, record: Record) -> Result<()> {
+        let _visit = self.watched.visit("store.append");
         let (reply, answer) = oneshot::channel();
         let appended = match self.send(Work::Record {
             since: Instant::now(),
@@ -252,6 +254,7 @@ impl Store {
         T: Send + 'static,
         F: for<'t> Fn(Tx<'t>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
     {
+        let _visit = self.watched.visit("store.read");
         match &self.engine {
             Engine::Sqlite { readers, .. } => {
                 let readers = readers.clone();
@@ -350,12 +353,13 @@ fn open_sqlite(
     let readers = sqlite::Readers::open(path, connections.readers.max(1) + 1)?;
     let (writer, queue) = mpsc::channel(QUEUE);
     let turnstile = sqlite::Turnstile::before(path);
-    let thread = sqlite::start_writer(writing, turnstile, queue, clock, watched)?;
+    let log_end = sqlite::LogEnd::default();
+    let thread = sqlite::start_writer(writing, turnstile, queue, clock, watched, log_end.clone())?;
     Ok(Engine::Sqlite {
         readers,
         writer,
         thread,
-        checkpointer: sqlite::Checkpointer::start(path)?,
+        checkpointer: sqlite::Checkpointer::start(path, log_end)?,
     })
 }
 

@@ -10,6 +10,9 @@ use crate::tables::verification_sessions;
 use crate::work::LookUp;
 use crate::{Engine, Result, Store, sqlite};
 
+/// The name of a look-up, for whoever watches.
+const FIND: &str = "store.find";
+
 impl Store {
     /// A customer's standing, and the audit record of having asked, made of what was
     /// found; returns once the record is durable.
@@ -33,14 +36,17 @@ impl Store {
             }
             Engine::Postgres {
                 by_email, by_phone, ..
-            } => match (wanted.by_email, wanted.by_phone) {
-                (Some(email), phone) => match (by_email.find(email).await?, phone) {
+            } => {
+                let _visit = self.watched.visit(FIND);
+                match (wanted.by_email, wanted.by_phone) {
+                    (Some(email), phone) => match (by_email.find(email).await?, phone) {
+                        (None, Some(phone)) => by_phone.find(phone).await?,
+                        (found, _) => found,
+                    },
                     (None, Some(phone)) => by_phone.find(phone).await?,
-                    (found, _) => found,
-                },
-                (None, Some(phone)) => by_phone.find(phone).await?,
-                (None, None) => None,
-            },
+                    (None, None) => None,
+                }
+            }
         };
         self.append(record(found.as_ref())).await?;
         Ok(found)
@@ -51,6 +57,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn find_customers(&self, keys: &[Key]) -> Result<Vec<Option<Found>>> {
+        let _visit = self.watched.visit(FIND);
         match &self.engine {
             Engine::Sqlite { readers, .. } => {
                 readers.read(|connection| customers::sqlite::by_emails(connection, keys))
@@ -90,7 +97,10 @@ impl Store {
             Engine::Postgres {
                 age_customers: by_index,
                 ..
-            } => by_index.find(key).await?,
+            } => {
+                let _visit = self.watched.visit(FIND);
+                by_index.find(key).await?
+            }
         };
         if let Some(record) = record(found.as_ref()) {
             self.append(record).await?;
@@ -140,7 +150,10 @@ impl Store {
                 let record = |_: &Option<verification_sessions::Found>| None;
                 self.write(LookUp { read, record }).await
             }
-            Engine::Postgres { sessions, .. } => sessions.find(key).await,
+            Engine::Postgres { sessions, .. } => {
+                let _visit = self.watched.visit(FIND);
+                sessions.find(key).await
+            }
         }
     }
 }

@@ -68,6 +68,12 @@ fn compared(known: usize, applied: usize) -> Migrations {
     }
 }
 
+/// How far a database is whose history says this. Both folders hold the same migrations.
+pub(crate) fn compared_with(history: &[Row]) -> Result<Migrations> {
+    let known = sqlite_migrations::migrations::runner();
+    Ok(compared(known.get_migrations().len(), counted(history)?))
+}
+
 /// How far a SQLite file is; one that does not exist has nothing yet, and is not made.
 pub(crate) fn look_at_sqlite(path: &Path) -> Result<Migrations> {
     let known = sqlite_migrations::migrations::runner()
@@ -111,7 +117,7 @@ pub(crate) async fn look_at_postgres(connection: &PostgresConnection) -> Result<
     Ok(compared(known, applied))
 }
 
-const APPLIED: &str = "SELECT COUNT(*) FROM refinery_schema_history";
+pub(crate) const APPLIED: &str = "SELECT COUNT(*) FROM refinery_schema_history";
 
 fn counted(rows: &[Row]) -> Result<usize> {
     let count = rows

@@ -14,6 +14,10 @@ pub trait StoreWatch: Send + Sync {
 
     /// A row of a table could not be read and was put aside.
     fn spoilt(&self, table: &'static str);
+
+    /// A visit to the database begins, in the task of whoever waits for it; what is given back is
+    /// dropped when it ends.
+    fn visit(&self, name: &'static str) -> Option<Box<dyn Send>>;
 }
 
 /// The writers' side: whoever watches, if anybody does.
@@ -47,6 +51,11 @@ impl Watched {
         if let Some(watch) = self.0.get() {
             watch.spoilt(table);
         }
+    }
+
+    /// A visit begins; it ends when this is dropped.
+    pub fn visit(&self, name: &'static str) -> Option<Box<dyn Send>> {
+        self.0.get()?.visit(name)
     }
 
     /// This work is given up. Of a unit nothing happened, so nothing is missing in the log; a

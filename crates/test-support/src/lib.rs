@@ -1,5 +1,5 @@
 //! Real servers for tests and benches: private PostgreSQL, Redis and `bonafide` processes, a
-//! browser to look at what they serve, and a stock library to judge what they sign.
+//! browser to look at what they serve, and stock libraries to judge what they sign and show.
 //!
 //! Guarantees: every server listens on loopback only, on a port of its own, keeps its files in a
 //! temporary directory of its own, and is stopped when its handle is dropped. A program that is not

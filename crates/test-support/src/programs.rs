@@ -24,6 +24,9 @@ const REDIS_HINT: &str = "redis-server is not installed: on Debian or Ubuntu run
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 const BROWSER_HINT: &str = "Chromium is not installed: on Debian or Ubuntu run `apt-get install \
     chromium`, on Fedora `dnf install chromium`; elsewhere put `chromium` or `google-chrome` into PATH";
+const PROMTOOL_HINT: &str = "promtool is not installed: on Debian or Ubuntu run `apt-get install \
+    prometheus`, on Fedora `dnf install golang-github-prometheus`, on macOS `brew install prometheus`; \
+    elsewhere put promtool into PATH";
 
 /// The folder that holds PostgreSQL's programs, the newest version first.
 pub fn postgres_directory() -> Result<PathBuf> {
@@ -44,6 +47,11 @@ pub fn redis_server() -> Result<PathBuf> {
 pub fn browser() -> Result<PathBuf> {
     let mut names = BROWSERS.into_iter();
     names.find_map(find_in_path).context(BROWSER_HINT)
+}
+
+/// The tool that comes with Prometheus and tries alert rules.
+pub fn promtool() -> Result<PathBuf> {
+    find_in_path("promtool").context(PROMTOOL_HINT)
 }
 
 /// A program of this name in one of the folders of `PATH`.

@@ -286,7 +286,9 @@ impl Decide {
                     verification: earlier
                         .filter(|_| !anew)
                         .and_then(|found| found.verification.clone()),
-                    email_index: linked,
+                    // It proves nothing of anybody, but what was claimed goes with whom it was
+                    // claimed for.
+                    email_index: linked.or(self.question.email_index),
                 };
                 let verification_id = id.as_str().to_owned();
                 let outcome = Outcome::Refused {

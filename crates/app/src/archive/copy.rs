@@ -3,8 +3,9 @@
 //! What cannot be read is parked as a batch, so that what comes behind it is copied. Records that are
 //! gone, because their month was retired before, are counted and passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use domain::age::VerificationId;
 use domain::random::uuid_v7;
 use jiff::Timestamp;
 use store::tables::archive::{self, Batch, Parked, Position, Step, Task};
@@ -172,12 +173,12 @@ impl Page {
             .records
             .iter()
             .map(|found| found.record.detail.as_deref());
-        for name in details.filter_map(decision_named) {
-            match archive::find_decision(tx, name.as_str()).await? {
-                Some(decision) => self.decisions.push(Row::of_decision(decision)),
-                None => self.gone += 1,
-            }
-        }
+        let named: BTreeSet<_> = details.filter_map(decision_named).collect();
+        let names: Vec<_> = named.iter().map(VerificationId::as_str).collect();
+        let found = archive::find_decisions(tx, &names).await?;
+        let gone = names.len().saturating_sub(found.len());
+        self.gone = i64::try_from(gone).unwrap_or(i64::MAX);
+        self.decisions = found.into_iter().map(Row::of_decision).collect();
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use domain::audit::Month;
 use domain::contact::{E164, Email};
 use domain::number::MobileNumber;
 use domain::seal::{BlindIndex, IndexKey};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::Tx;
 use store::tables::audit_index::{self, Found, Position, Stretch};
 use uuid::Uuid;
@@ -229,8 +229,8 @@ struct Walk {
     until: Timestamp,
     /// What is not indexed yet; the newest last.
     tails: Vec<Stretch>,
-    /// The months of the index, if that is where to look: the next, and the first.
-    months: Option<(Month, Month)>,
+    /// The next month of the index, if that is where to look and there is one.
+    month: Option<Month>,
     /// What is looked up of the index already; the newest last.
     indexed: Vec<Stretch>,
     /// The last stretch that was looked up; `None` at first, and when there are no more.
@@ -244,16 +244,17 @@ impl Walk {
         // is then met twice, and never missed.
         let mut tails = audit_index::tails(tx, filter, until).await?;
         tails.sort_by_key(|tail| tail.committed_to);
-        let months = match filter.subject {
+        let month = match filter.subject {
             None => None,
-            Some(_) => audit_index::extent(tx)
-                .await?
-                .map(|(first, last)| (Month::of(last.min(until)), Month::of(first))),
+            Some(_) => {
+                let behind = until.checked_add(SignedDuration::from_micros(1));
+                last_month(tx, behind.unwrap_or(until)).await?
+            }
         };
         Ok(Self {
             until,
             tails,
-            months,
+            month,
             indexed: Vec::new(),
             last: None,
             is_over: filter.subject.is_some(),
@@ -269,11 +270,14 @@ impl Walk {
             self.is_over = self.indexed.is_empty();
         }
         let tail = self.tails.last().map(|tail| tail.committed_to);
-        let month = self.months.map(|(next, _)| next.ends());
+        let month_ends = self.month.map(Month::ends);
         let indexed = self.indexed.last().map(|stretch| stretch.committed_to);
         // A month before its part that is not indexed: of the two it alone is free.
-        if month.is_some() && month >= tail {
-            return Ok(self.next_month().map(Piece::Month));
+        if let Some(month) = self.month
+            && month_ends >= tail
+        {
+            self.month = last_month(tx, month.begins()).await?;
+            return Ok(Some(Piece::Month(month)));
         }
         let stretch = if tail >= indexed {
             self.tails.pop()
@@ -282,13 +286,12 @@ impl Walk {
         };
         Ok(stretch.map(Piece::Stretch))
     }
+}
 
-    fn next_month(&mut self) -> Option<Month> {
-        let (next, first) = self.months?;
-        let before = next.before();
-        self.months = (before >= first && before < next).then_some((before, first));
-        Some(next)
-    }
+/// The last month before a moment in which anything was recorded.
+async fn last_month(tx: &mut Tx<'_>, before: Timestamp) -> store::Result<Option<Month>> {
+    let last = audit_index::last_before(tx, before).await?;
+    Ok(last.map(Month::of))
 }
 
 /// The newest of what was found so far.

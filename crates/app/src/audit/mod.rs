@@ -2,11 +2,10 @@
 
 mod announce;
 mod checkpoints;
-mod count;
+mod digest;
 mod export;
 mod faults;
 mod floods;
-mod index;
 mod list;
 mod place;
 mod prove;
@@ -21,10 +20,9 @@ mod verify;
 
 pub use announce::{Announce, Announcements, CHECKPOINT, Published, published};
 pub use checkpoints::Checkpoints;
-pub use count::{count_hours, forget_hours};
+pub use digest::{count_hours, extend_index, forget_hours};
 pub use export::{Export, Exported, ExportedRecord, Range};
 pub use faults::{BatchPlace, Fault, Place, Report};
-pub use index::extend_index;
 pub use list::{Cursor, Filter, Listed, Page, Whom, list, list_about};
 pub use place::place_of;
 pub use prove::{Proven, keys, prove, prove_for};

@@ -154,6 +154,6 @@ impl Channels {
 }
 
 /// In whose line a company's deliveries over a channel wait.
-pub(super) fn receiver(channel: &str, company: &str) -> String {
+pub(crate) fn receiver(channel: &str, company: &str) -> String {
     format!("{channel}:{company}")
 }

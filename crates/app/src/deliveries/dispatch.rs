@@ -26,6 +26,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How long after the longest attempt a lease ends.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
+/// Why a line, or all of them, cannot be served for now.
+const PANICKED: &str = "it panicked; the log says where";
+
 /// How deliveries are made.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -73,7 +76,7 @@ impl Dispatcher {
         self.reclaim().await;
         let mut failing = false;
         loop {
-            let looked = self.look().await;
+            let looked = self.look_unharmed().await;
             if let (Err(error), false) = (&looked, failing) {
                 tracing::warn!(cause = error.cause(), "deliveries are not made");
             }
@@ -127,6 +130,19 @@ impl Dispatcher {
             }
             Err(error) => tracing::error!(%error, "a delivery's turn ended early"),
         }
+    }
+
+    /// One look. A panic in it is told, and ends nothing but this look: what was claimed is due again
+    /// when its lease ends.
+    async fn look_unharmed(&mut self) -> Result<bool> {
+        let looked = AssertUnwindSafe(self.look()).catch_unwind().await;
+        looked.unwrap_or_else(|_| {
+            tracing::error!("a look at the deliveries panicked");
+            // What is known of the lines may be half written.
+            self.lines = Lines::default();
+            self.after.clear();
+            Err(Error::internal(PANICKED))
+        })
     }
 
     /// Starts what is due and has room; returns whether more may be due than that.
@@ -228,6 +244,9 @@ impl Shared {
         let Some((channel, company)) = self.channels.of(&line.receiver) else {
             return Err(Error::internal("a line of no channel was claimed"));
         };
-        channel.open(company, now).await
+        // A channel that panics ends its own line, and no other.
+        let opened = AssertUnwindSafe(async { channel.open(company, now).await });
+        let opened = opened.catch_unwind().await;
+        opened.unwrap_or_else(|_| Err(Error::internal(PANICKED)))
     }
 }

@@ -35,7 +35,7 @@ pub enum Replay {
     ExhaustedOf(String),
 }
 
-/// At most `count` deliveries, the newest first.
+/// At most `count` deliveries, the newest first; what cannot be read is told to the log.
 ///
 /// # Errors
 /// When the database is away.
@@ -51,7 +51,9 @@ pub async fn list(app: &App, chosen: Chosen, count: u16) -> Result<Vec<Listed>> 
             deliveries::list(&mut tx, &filter, count.into()).await
         })
     });
-    Ok(listed.await?)
+    let listed = listed.await?;
+    app.store.note_spoilt(&listed.spoilt);
+    Ok(listed.rows)
 }
 
 /// One delivery with every attempt at it.

@@ -12,7 +12,7 @@ use super::place;
 use crate::{App, Code, Ctx, Error, Result};
 
 /// At most `count` deliveries of the caller's company that were enqueued before one, the newest
-/// first.
+/// first; what cannot be read is told to the log.
 ///
 /// # Errors
 /// [`Code::Unavailable`] when the database is away.
@@ -23,14 +23,28 @@ pub async fn list_seen(
     before: Option<Uuid>,
     count: u16,
 ) -> Result<Vec<Seen>> {
-    let company = ctx.caller.company().to_owned();
-    let listed = app.store.read(move |mut tx| {
-        let company = company.clone();
-        Box::pin(async move {
-            deliveries::list_of_company(&mut tx, &company, status, before, count.into()).await
-        })
-    });
-    Ok(listed.await?)
+    let (mut seen, mut before) = (Vec::new(), before);
+    loop {
+        let company = ctx.caller.company().to_owned();
+        let wanted = i64::from(count).saturating_sub_unsigned(seen.len() as u64);
+        let listed = app.store.read(move |mut tx| {
+            let company = company.clone();
+            Box::pin(async move {
+                deliveries::list_of_company(&mut tx, &company, status, before, wanted).await
+            })
+        });
+        let listed = listed.await?;
+        app.store.note_spoilt(&listed.spoilt);
+        let spoilt = listed.spoilt.iter().map(|row| row.id);
+        // As many as asked for, those in between left out.
+        before = spoilt
+            .chain(listed.rows.iter().map(|row| row.delivery.id))
+            .min();
+        seen.extend(listed.rows);
+        if listed.spoilt.is_empty() {
+            return Ok(seen);
+        }
+    }
 }
 
 /// A delivery of the caller's company, with every attempt at it.

@@ -161,8 +161,7 @@ impl Forget {
     async fn erase(&self, tx: &mut Tx<'_>, person: &Person) -> store::Result<(Counts, News)> {
         let indexes = Indexes {
             email: Some(self.email_index),
-            phone: None,
-            number: None,
+            ..Indexes::default()
         };
         self.eraser.erase(tx, Some(person), indexes).await
     }

@@ -12,10 +12,12 @@ use store::tables::data_keys;
 use store::tables::erasure::{self, Person};
 use store::tables::erasures::{self, Erasure};
 use store::tables::personal;
+use store::tables::square_customers::{self, SquareCustomer};
 use uuid::Uuid;
 
-use super::{Indexes, number_of};
+use super::Indexes;
 use crate::orders::{self, News, Pen};
+use crate::square::Whom;
 use crate::{App, Result, inbox, lightspeed, square};
 
 /// What an erasure took away.
@@ -115,16 +117,20 @@ impl Eraser {
     ) -> store::Result<(Counts, News)> {
         let (mut counts, mut keys, mut news) = (Counts::default(), Vec::new(), News::default());
         if let Some(person) = person {
-            indexes.email = Some(person.email_index);
-            indexes.phone = indexes.phone.or(person.phone_index);
-            let number = number_of(&self.pen.ring, &self.index_key, &self.company, person)?;
-            indexes.number = indexes.number.or(number);
+            indexes.add((&self.pen.ring, &self.index_key), &self.company, person)?;
             news = self.customer(tx, person, &mut counts, &mut keys).await?;
         }
-        if let Some(email) = indexes.email {
-            self.linked(tx, email, &mut counts, &mut keys).await?;
-        }
         let company = self.company.as_str();
+        if let Some(phone) = indexes.phone
+            && erasure::is_held_by_another(tx, company, phone, indexes.email).await?
+        {
+            // What is known by the number is theirs as well, and must not go.
+            (indexes.phone, indexes.number) = (None, None);
+        }
+        if let Some(email) = indexes.email {
+            self.linked(tx, email, &indexes, &mut counts, &mut keys)
+                .await?;
+        }
         if let Some(number) = indexes.number {
             let sessions = erasure::numbers(tx, company, number).await?;
             counts.number_sessions = sessions.len() as u64;
@@ -179,6 +185,7 @@ impl Eraser {
         &self,
         tx: &mut Tx<'_>,
         email: BlindIndex,
+        indexes: &Indexes,
         counts: &mut Counts,
         keys: &mut Vec<Uuid>,
     ) -> store::Result<()> {
@@ -190,18 +197,41 @@ impl Eraser {
             counts.events += events.len() as u64;
             keys.extend(events);
         }
-        let ages = erasure::ages(tx, company, email, nobody).await?;
-        counts.age_customers = ages.len() as u64;
-        keys.extend(ages);
+        for age in erasure::ages(tx, company, email, indexes.age, nobody).await? {
+            counts.age_customers += 1;
+            counts.other += erasure::answers_and_suppressions(tx, company, age.index).await?;
+            keys.push(age.data_key);
+        }
         for customer in personal::list_square(tx, company, email).await? {
             let id = square::id_of(&self.pen.ring, &customer)?;
-            let events = self.events_of(tx, Source::Square, &id).await?;
+            let stream = inbox::stream_index(&self.index_key, company, square::SOURCE, &id);
+            let events = erasure::events_of_square(tx, company, stream, self.now).await?;
             counts.events += events.len() as u64;
             keys.extend(events);
         }
+        let holders = square_customers::list_holders(tx, company, email).await?;
         let (customers, square) = erasure::square(tx, company, email).await?;
         counts.square_customers = customers;
         keys.extend(square);
+        self.let_go(tx, email, &holders).await
+    }
+
+    /// Has whoever they were merged into at Square hold what is proven without them.
+    async fn let_go(
+        &self,
+        tx: &mut Tx<'_>,
+        email: BlindIndex,
+        holders: &[SquareCustomer],
+    ) -> store::Result<()> {
+        let owners = holders.iter().filter_map(|holder| holder.subject_index);
+        for email_index in owners.filter(|owner| *owner != email) {
+            let whom = Whom {
+                company: self.company.as_str(),
+                email_index,
+                now: self.now,
+            };
+            square::ask(&self.pen, tx, &whom).await?;
+        }
         Ok(())
     }
 

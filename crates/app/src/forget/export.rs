@@ -14,10 +14,10 @@ use super::document::{
     AgeDecision, Customer, Document, Evidence, IdentityCheck, Moment, NumberVerification, Order,
     SquareCustomer, Told,
 };
-use super::{Indexes, Refusal, Whom, number_of};
+use super::{Indexes, Refusal, Whom};
 use crate::audit::{self, ExportedRecord};
 use crate::exchange::Exchange;
-use crate::{App, Result, customers, orders, square};
+use crate::{App, Result, customers, inbox, orders, square};
 
 /// Puts together what is stored about a person.
 ///
@@ -78,7 +78,8 @@ impl Search {
             Ok(Some(person)) => self.find_customer(tx, person, &mut found).await?,
         }
         if let Some(email) = found.indexes.email {
-            found.ages = personal::list_ages(tx, company, email).await?;
+            let named = found.indexes.age;
+            found.ages = personal::list_ages(tx, company, email, named).await?;
             found.checks = personal::list_identity_checks(tx, company, email).await?;
             found.square = personal::list_square(tx, company, email).await?;
             found.left_alone_until = personal::left_alone_until(tx, company, email).await?;
@@ -95,6 +96,18 @@ impl Search {
             let received = personal::list_received(tx, company, index).await?;
             found.received.extend(received);
         }
+        for customer in &found.square {
+            // Who cannot be opened is told of as that.
+            let Ok(id) = square::id_of(&self.ring, customer) else {
+                continue;
+            };
+            let stream = inbox::stream_index(&self.index_key, company, square::SOURCE, &id);
+            let received = personal::list_received_from_square(tx, company, stream).await?;
+            found.received.extend(received);
+        }
+        // Most are told of by the address and by Square's name for them.
+        found.received.sort_by_key(|message| message.id);
+        found.received.dedup_by_key(|message| message.id);
         Ok(if found.is_nothing() {
             Err(Refusal::Unknown)
         } else {
@@ -109,11 +122,8 @@ impl Search {
         found: &mut Found,
     ) -> store::Result<()> {
         let (company, email) = (self.company.as_str(), person.email_index);
-        let indexes = &mut found.indexes;
-        indexes.email = Some(email);
-        indexes.phone = indexes.phone.or(person.phone_index);
-        let number = number_of(&self.ring, &self.index_key, &self.company, &person)?;
-        indexes.number = indexes.number.or(number);
+        let keys = (&*self.ring, &*self.index_key);
+        found.indexes.add(keys, &self.company, &person)?;
         found.customer = personal::find_customer(tx, company, email).await?;
         found.evidence = personal::list_evidence(tx, person.last_evidence).await?;
         found.orders = personal::list_orders(tx, company, email).await?;

@@ -26,13 +26,14 @@ pub use store::tables::erasures::Erasure;
 use domain::access::CompanyId;
 use domain::contact::{E164, Email};
 use domain::number::MobileNumber;
-use domain::seal::{BlindIndex, IndexKey, KeyRing, SealError};
+use domain::seal::{BlindIndex, IndexKey, KeyRing};
 use store::Tx;
 use store::tables::erasure::{self, Lock, Person};
+use zeroize::Zeroizing;
 
 use crate::exchange::Exchange;
 use crate::people::sealing;
-use crate::{App, Code, Error, customers, numbers};
+use crate::{App, Code, Error, ages, customers, numbers};
 
 /// Whom it is about; at least one of the two.
 #[derive(Clone)]
@@ -48,7 +49,10 @@ pub struct Whom {
 struct Indexes {
     email: Option<BlindIndex>,
     phone: Option<BlindIndex>,
+    /// As a number that was verified.
     number: Option<BlindIndex>,
+    /// As somebody whom the shop knows by the address, where it asks about an age.
+    age: Option<BlindIndex>,
 }
 
 impl Indexes {
@@ -67,6 +71,10 @@ impl Indexes {
                 .as_ref()
                 .map(|phone| customers::phone_index(key, company, phone)),
             number: number.map(|number| numbers::number_index(key, company, &number)),
+            age: whom
+                .email
+                .as_ref()
+                .map(|email| ages::key(key, company, email.as_str()).index),
         };
         if let Some(subject) = indexes.email.or(indexes.phone) {
             exchange.note_subject(subject);
@@ -100,30 +108,41 @@ impl Indexes {
 
     /// All of them.
     fn each(&self) -> impl Iterator<Item = BlindIndex> {
-        [self.email, self.phone, self.number].into_iter().flatten()
+        let all = [self.email, self.phone, self.number, self.age];
+        all.into_iter().flatten()
     }
-}
 
-/// How the sessions about a customer's own phone number are looked up. Without its key, or with a
-/// phone that is no mobile, there is nothing to look for.
-///
-/// # Errors
-/// A data key that does not open here: then the sessions cannot be found.
-fn number_of(
-    ring: &KeyRing,
-    index_key: &IndexKey,
-    company: &CompanyId,
-    person: &Person,
-) -> store::Result<Option<BlindIndex>> {
-    let Some((key, phone)) = person.key.as_ref().zip(person.phone.as_ref()) else {
-        return Ok(None);
-    };
-    let place = customers::place(&person.email_index, "phone");
-    let open = || -> std::result::Result<_, SealError> { ring.unwrap(key)?.open(place, phone) };
-    let phone = open().map_err(sealing)?;
-    let number = std::str::from_utf8(&phone).ok();
-    let number = number.and_then(|number| MobileNumber::parse(number).ok());
-    Ok(number.map(|number| numbers::number_index(index_key, company, &number)))
+    /// Adds what a customer's own address and phone number lead to; nothing more without their key, and
+    /// no sessions by a phone that is no mobile.
+    ///
+    /// # Errors
+    /// A data key that does not open here: then what is linked cannot be found.
+    fn add(
+        &mut self,
+        (ring, key): (&KeyRing, &IndexKey),
+        company: &CompanyId,
+        person: &Person,
+    ) -> store::Result<()> {
+        self.email = Some(person.email_index);
+        self.phone = self.phone.or(person.phone_index);
+        let Some(data_key) = person.key.as_ref() else {
+            return Ok(());
+        };
+        let data_key = ring.unwrap(data_key).map_err(sealing)?;
+        let open = |column, sealed: &[u8]| {
+            let plain = data_key.open(customers::place(&person.email_index, column), sealed);
+            let plain = plain.map_err(sealing)?;
+            Ok::<_, store::Error>(String::from_utf8_lossy(&plain).into_owned())
+        };
+        let email = Zeroizing::new(open("email", &person.email)?);
+        self.age = Some(ages::key(key, company, &email).index);
+        if let (None, Some(phone)) = (self.number, &person.phone) {
+            let phone = Zeroizing::new(open("phone", phone)?);
+            let number = MobileNumber::parse(&phone).ok();
+            self.number = number.map(|number| numbers::number_index(key, company, &number));
+        }
+        Ok(())
+    }
 }
 
 /// Why somebody is not erased, held or told of.

@@ -6,21 +6,23 @@ use store::{Lane, Tx, Unit, Written};
 
 use crate::{App, Result};
 
-/// How long an event is kept after it was processed, ignored or parked; and after it came, if its sender
-/// is switched off, so that nobody processes it. Its sender's name for it is known for as long, and
-/// nobody repeats a hook after a week.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long an event is kept at least, whatever the operator wants: its sender's name for it is known for
+/// as long, and nobody repeats a hook after a week.
+const LEAST: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// How many one transaction deletes.
 const BATCH: i64 = 200;
 
-/// Deletes events whose time is over, each with its key; returns how many there were.
+/// Deletes events whose time is over, each with its key: it begins when an event was processed, ignored or
+/// parked, and when it came, if its sender is switched off, so that nobody processes it. Returns how many
+/// there were.
 ///
 /// # Errors
 /// When the database is away; what is left is deleted the next time.
 pub async fn clear(app: &App) -> Result<u64> {
     let now = app.clock.now();
-    let before = now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+    let least = now.saturating_sub(LEAST).unwrap_or(Timestamp::MIN);
+    let before = app.retention.sessions_kept_from(now).min(least);
     let mut deleted = 0;
     loop {
         let batch = app.store.write(Clear { before }).await?;

@@ -78,6 +78,17 @@ pub async fn find(app: &App, id: Uuid) -> Result<Listed> {
 /// [`Code::NotFound`] when there is no such event, [`Code::Gone`] when what it said is forgotten.
 pub async fn reveal(app: &App, exchange: &Exchange, id: Uuid) -> Result<Zeroizing<Vec<u8>>> {
     find(app, id).await?;
+    let event = opened(app, id).await?;
+    exchange.note_detail(format!("event={id}"));
+    app.recorder.record(exchange, "ok", 0).await?;
+    Ok(event)
+}
+
+/// What an event says, byte for byte.
+///
+/// # Errors
+/// [`Code::Gone`] when it is forgotten.
+pub(super) async fn opened(app: &App, id: Uuid) -> Result<Zeroizing<Vec<u8>>> {
     let sealed = app
         .store
         .read(move |mut tx| Box::pin(async move { inbox::find_sealed(&mut tx, id).await }));
@@ -85,10 +96,7 @@ pub async fn reveal(app: &App, exchange: &Exchange, id: Uuid) -> Result<Zeroizin
         let message = "What this event said is not kept any more.";
         Error::new(Code::Gone, message)
     })?;
-    let event = app.key_ring.unwrap(&key)?.open(place(&id), &event)?;
-    exchange.note_detail(format!("event={id}"));
-    app.recorder.record(exchange, "ok", 0).await?;
-    Ok(event)
+    Ok(app.key_ring.unwrap(&key)?.open(place(&id), &event)?)
 }
 
 /// How much waits.
@@ -126,7 +134,7 @@ pub async fn replay(app: &App, exchange: &Exchange, replay: Replay) -> Result<u6
     }
 }
 
-fn not_found() -> Error {
+pub(super) fn not_found() -> Error {
     Error::new(Code::NotFound, "There is no event of that id.")
 }
 

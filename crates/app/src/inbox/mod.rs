@@ -13,6 +13,7 @@ mod clear;
 mod handler;
 mod manage;
 mod receive;
+mod seen;
 mod settle;
 mod turn;
 mod worker;
@@ -24,6 +25,7 @@ pub use manage::{Chosen, Listed, Replay, depth, find, list, replay, reveal};
 pub(crate) use receive::file;
 pub(crate) use receive::stream_index;
 pub use receive::{Bell, Incoming, Received, receive};
+pub use seen::{list_seen, open, process_again, process_parked_again, see};
 pub use store::tables::inbox::{Depth, Status};
 pub use worker::{Settings, Worker, schedule};
 

@@ -19,7 +19,7 @@ use tokio::task::{JoinError, JoinSet};
 use super::handler::Handler;
 use super::settle::{Claim, Reclaim};
 use super::turn::Turn;
-use crate::{App, Result};
+use crate::{App, Error, Result};
 
 /// How often it looks of itself.
 const LOOK: Duration = Duration::from_millis(250);
@@ -82,7 +82,7 @@ impl Worker {
         self.reclaim().await;
         let mut failing = false;
         loop {
-            let looked = self.look().await;
+            let looked = self.look_unharmed().await;
             if let (Err(error), false) = (&looked, failing) {
                 tracing::warn!(cause = error.cause(), "events are not processed");
             }
@@ -133,6 +133,16 @@ impl Worker {
             }
             Err(error) => tracing::error!(%error, "an event's turn ended early"),
         }
+    }
+
+    /// One look. A panic in it is told, and ends nothing but this look: what was claimed is due again
+    /// when its lease ends.
+    async fn look_unharmed(&mut self) -> Result<()> {
+        let looked = AssertUnwindSafe(self.look()).catch_unwind().await;
+        looked.unwrap_or_else(|_| {
+            tracing::error!("a look at the inbox panicked");
+            Err(Error::internal("it panicked; the log says where"))
+        })
     }
 
     /// Starts what is due and has room.

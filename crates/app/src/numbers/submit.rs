@@ -11,6 +11,7 @@ use store::{Lane, Tx, Unit, Written};
 use super::ending::Pen;
 use super::{not_found, number_index};
 use crate::audit::Draft;
+use crate::exchange::Exchange;
 use crate::idempotency::Reply;
 use crate::{App, Code, Ctx, Error, Result};
 
@@ -64,6 +65,7 @@ pub async fn submit(
         id,
         submission,
         now: app.clock.now(),
+        exchange: ctx.exchange.clone(),
         draft: app.recorder.draft(&ctx.exchange).await?,
         reply,
     };
@@ -117,6 +119,7 @@ struct Submit {
     id: SessionId,
     submission: Submission,
     now: Timestamp,
+    exchange: Arc<Exchange>,
     draft: Draft,
     reply: Reply<Outcome>,
 }
@@ -187,6 +190,8 @@ impl Submit {
                 attempts_left: session.attempts_left(),
             }
         };
+        // A stored answer is about whoever has the number, and goes with them.
+        self.exchange.note_subject(found.number_index);
         self.reply.store(tx, &outcome).await?;
         let detail = session.status.as_str().to_owned();
         let mut record = self.draft.clone().finish("ok", 200, Some(detail));

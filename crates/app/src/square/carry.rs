@@ -16,6 +16,7 @@ use store::{Lane, Tx, Unit, Written};
 
 use super::hold::Hold;
 use super::learn::Contact;
+use super::notice::{self, Whom};
 use crate::customers::Piece;
 use crate::orders::{News, Pen};
 use crate::{App, Result};
@@ -50,7 +51,9 @@ pub(super) async fn carry_on(app: &App, company: &str) -> Result<u64> {
             Box::pin(async move { square_carries::list(&mut tx, &name, BATCH).await })
         });
         let asked = asked.await?;
-        let is_last = asked.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+        if asked.is_empty() {
+            return Ok(carried);
+        }
         let mut failure = None;
         for carry in asked {
             match one(app, &carry).await {
@@ -64,9 +67,6 @@ pub(super) async fn carry_on(app: &App, company: &str) -> Result<u64> {
         }
         if let Some(failure) = failure {
             return Err(failure);
-        }
-        if is_last {
-            return Ok(carried);
         }
     }
 }
@@ -185,18 +185,19 @@ impl Unit for CarryOne {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
+        let mut known = BTreeMap::new();
+        // All of them, in the order in which everybody locks: their proofs stand still from here on, and
+        // whoever looks at one of them later has the merges that are read now behind them.
+        for index in &self.everybody {
+            let found = customers::find_for_update(tx, &self.carry.company_id, *index).await?;
+            known.extend(found.map(|found| (*index, found)));
+        }
         let lines = Lines::read(tx, &self.carry).await?;
         if !lines.everybody().is_subset(&self.everybody) {
             return Ok(Written {
                 output: None,
                 records: Vec::new(),
             });
-        }
-        let mut known = BTreeMap::new();
-        // All of them, in the order in which everybody locks: their proofs stand still from here on.
-        for index in &self.everybody {
-            let found = customers::find_for_update(tx, &self.carry.company_id, *index).await?;
-            known.extend(found.map(|found| (*index, found)));
         }
         let mut news = News::default();
         for (owner, line) in &lines.0 {
@@ -271,6 +272,13 @@ impl CarryOne {
         };
         let (ring, random) = (&*self.pen.ring, &*self.pen.random);
         piece.make_customer(tx, ring, random, &email, None).await?;
+        // Who was not there could not be locked: somebody may have looked meanwhile, and held nothing.
+        let whom = Whom {
+            company: &self.carry.company_id,
+            email_index: owner,
+            now: self.now,
+        };
+        notice::ask(&self.pen, tx, &whom).await?;
         customers::find_for_update(tx, &self.carry.company_id, owner).await
     }
 }

@@ -70,14 +70,20 @@ impl Learning {
     /// Those of the database.
     pub async fn learn(&self, tx: &mut Tx<'_>, told: &ByCustomer) -> store::Result<Learnt> {
         let mut learnt = Learnt::default();
-        let mut merged = BTreeSet::new();
+        let mut changed = Vec::new();
         for (index, facts) in told {
             let (before, after) = self.take(tx, *index, facts).await?;
-            if let Some(before) = before {
-                learnt.changed += 1;
-                merged.extend(self.involved(tx, &before, &after).await?);
-            }
+            changed.extend(before);
             learnt.known.insert(*index, after);
+        }
+        learnt.changed = changed.len() as u64;
+        // Only now that all of them are locked: who is tied to whom another was merged into may have
+        // been written a moment ago.
+        let mut merged = BTreeSet::new();
+        for before in &changed {
+            if let Some(after) = learnt.known.get(&before.square_index) {
+                merged.extend(self.involved(tx, before, after).await?);
+            }
         }
         if self.shows() {
             learnt.enqueued = self.show(tx, &learnt.known).await?;
@@ -108,8 +114,10 @@ impl Learning {
     ) -> store::Result<(Option<SquareCustomer>, SquareCustomer)> {
         let company = self.company.as_str();
         square_customers::make_sure(tx, company, index, self.now).await?;
-        let known = square_customers::find_for_update(tx, company, index).await?;
-        let before = known.unwrap_or_else(|| SquareCustomer::unknown(company, index));
+        let before = square_customers::find_for_update(tx, company, index).await?;
+        let before = before.ok_or_else(|| {
+            store::Error::Conflict("customer of Square forgotten elsewhere".into())
+        })?;
         let mut after = before.clone();
         for event in &facts.events {
             after.life.hear(*event);
@@ -163,8 +171,8 @@ impl Learning {
         people::insert_key(tx, ring, random, self.company.as_str(), self.now).await
     }
 
-    /// The customers whose proofs may be held by somebody else now: those who are, or were, this one
-    /// and whom it is, or was, merged into.
+    /// The customers whose proofs may be held by somebody else now, or who may hold others': those who
+    /// are, or were, this one and everybody it is, or was, merged into, one behind the other.
     async fn involved(
         &self,
         tx: &mut Tx<'_>,
@@ -183,8 +191,7 @@ impl Learning {
         );
         let holders = [before, after].map(|one| one.life.merge.map(|merge| merge.into));
         for holder in holders.into_iter().flatten() {
-            let holder = square_customers::find(tx, company, holder).await?;
-            involved.extend(holder.and_then(|holder| holder.subject_index));
+            involved.extend(square_customers::list_owners(tx, company, holder).await?);
         }
         Ok(involved)
     }

@@ -1,8 +1,8 @@
 //! Square: which of the shop's customers is which of Square's, and what follows from a merge.
 //!
-//! A customer of Square is tied to ours by the address, or, where it has none, by the number. The tie
-//! proves nothing: it says whose standing Square is to show, and whose proofs follow when staff merge
-//! two customers.
+//! A customer of Square is tied to ours by the address, and by nothing else: anybody can type a number
+//! at a checkout. The tie proves nothing: it says whose standing Square is to show, and whose proofs
+//! follow when staff merge two customers.
 //! Guarantees: after the same events, in any order and however often, the same is tied, held and
 //! shown; a proof that comes later follows the same merges; what Square is told to show is looked up
 //! at the moment of telling.
@@ -29,7 +29,7 @@ pub use channel::{SQUARE, Showing};
 pub use clear::clear;
 pub use hook::SquareHooks;
 pub(crate) use learn::id_of;
-pub(crate) use notice::{Changed, Whom, notice};
+pub(crate) use notice::{Changed, Whom, ask, notice};
 pub use profile::Profile;
 pub use sync::{Interrupted, Progress, Request, sync};
 

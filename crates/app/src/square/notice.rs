@@ -68,7 +68,7 @@ pub(crate) async fn notice(
 ///
 /// # Errors
 /// Those of the database.
-pub(super) async fn ask(pen: &Pen, tx: &mut Tx<'_>, whom: &Whom<'_>) -> store::Result<()> {
+pub(crate) async fn ask(pen: &Pen, tx: &mut Tx<'_>, whom: &Whom<'_>) -> store::Result<()> {
     square_carries::ask(tx, &carry(pen, whom), whom.now).await
 }
 

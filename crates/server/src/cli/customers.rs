@@ -35,9 +35,12 @@ pub enum CustomersCommand {
 
 /// Who.
 #[derive(Args, Clone, Debug)]
-#[group(id = "person", required = true, multiple = true, args = ["email", "phone"])]
+#[group(id = "person", required = true, multiple = true, args = ["address", "email", "phone"])]
 pub struct Person {
     /// The e-mail address
+    #[arg(value_parser = Email::parse, value_name = "EMAIL", conflicts_with = "email")]
+    pub address: Option<Email>,
+    /// The e-mail address, by name
     #[arg(long, value_parser = Email::parse, value_name = "ADDRESS")]
     pub email: Option<Email>,
     /// The phone number, for example +12345678900
@@ -51,7 +54,7 @@ pub struct Person {
 impl Person {
     fn whom(&self) -> Whom {
         Whom {
-            email: self.email.clone(),
+            email: self.address.as_ref().or(self.email.as_ref()).cloned(),
             phone: self.phone.clone(),
         }
     }

@@ -81,7 +81,7 @@ fn greeting(style: Style, base: &str, own_certificate: bool, key: &str, link: &s
             style.bold(key)
         ),
         format!(
-            "The console, signed in by this link once and within an hour:\n\n    {}",
+            "The console, signed in by this link once and within an hour; it offers an example to try:\n\n    {}",
             style.bold(format!("{base}/console/enter/{link}"))
         ),
         paste,

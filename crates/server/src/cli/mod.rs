@@ -13,6 +13,7 @@ pub mod demo;
 pub mod doctor;
 pub mod failure;
 pub mod first_start;
+pub mod health;
 pub mod inbox;
 pub mod keys;
 pub mod lightspeed;
@@ -110,6 +111,8 @@ pub enum Command {
     Seal(seal::SealCommand),
     /// Check configuration, database and surroundings, and say what to put right
     Doctor(doctor::DoctorArguments),
+    /// Ask the server on this machine how it is, for images and supervisors
+    Health(health::HealthArguments),
     /// Take a tour of a server of its own, over real HTTP; nothing of it is kept
     Demo(demo::DemoArguments),
     /// Print the OpenAPI document
@@ -197,6 +200,9 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Keys(command) => keys::run(command, output, &environment::load()?).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Doctor(_) => doctor::run(output).await,
+        Command::Health(arguments) => {
+            health::run(&arguments, output, &environment::look()?.config).await
+        }
         Command::Tokens(command) => tokens::run(&command, output, &environment::load()?).await,
         Command::Ages(command) => ages::run(command, output, &environment::load()?).await,
         Command::Deliveries(command) => {

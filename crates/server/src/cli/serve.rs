@@ -23,7 +23,9 @@ use crate::erasure_list::ErasureList;
 use crate::http::listener::{self, Options};
 use crate::http::tls::TlsReloader;
 use crate::integrations::{Integrations, gate};
-use crate::{http, metrics, runtime, telemetry};
+use crate::telemetry::telling::Telling;
+use crate::telemetry::traces::Tracer;
+use crate::{chores, http, metrics, runtime, telemetry};
 
 /// Start the server.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -60,60 +62,68 @@ impl Role {
 /// # Errors
 /// When it cannot start, or had to cut connections off at the end.
 pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failure> {
+    let (telling, reporter) = Telling::begin(&config.telemetry)?;
     let _log = telemetry::init(
         config.telemetry.log_level.clone(),
         config.telemetry.log_format,
+        reporter,
     )
     .map_err(|error| Failure::failed(format!("logging cannot begin: {error}")))?;
+    let served = serve(arguments, &config, telling.tracer.clone()).await;
+    telling.end().await;
+    served
+}
+
+async fn serve(
+    arguments: &ServeArguments,
+    config: &Config,
+    tracer: Option<Tracer>,
+) -> Result<(), Failure> {
     let stop = stop_on_signals()?;
     metrics::started(SystemClock.now());
-    let scraped = metrics_listener(&config).await?;
-    let started = stop.run_until_cancelled(start(&config)).await;
+    let scraped = metrics_listener(config).await?;
+    let started = stop.run_until_cancelled(start(config)).await;
     let Some(app) = started.transpose()? else {
         tracing::info!("stopped before the start was over");
         return Ok(());
     };
     let tasks = TaskTracker::new();
-    tasks.spawn(runtime::keep_metrics(stop.clone()));
+    tasks.spawn(chores::keep_metrics(stop.clone()));
     if let Some(listener) = scraped {
-        tasks.spawn(serve_metrics(listener, options(&config), stop.clone()));
+        tasks.spawn(serve_metrics(listener, options(config), stop.clone()));
     }
     let configured = config.checkpoints.file.as_deref();
     let file = configured.filter(|_| arguments.role.works());
     let file = file.map(CheckpointFile::new);
     if let Some(file) = file.clone() {
-        tasks.spawn(runtime::publish_checkpoints(
-            app.clone(),
-            file,
-            stop.clone(),
-        ));
+        tasks.spawn(chores::publish_checkpoints(app.clone(), file, stop.clone()));
     }
     if arguments.role.works() {
-        runtime::start_workers(&app, &tasks, &stop);
-        let integrations = Integrations::open(&config, &app.clock)?;
-        let worker = integrations.worker(&config, &app, &gate(&app));
+        chores::start_workers(&app, &tasks, &stop);
+        let integrations = Integrations::open(config, &app.clock)?;
+        let worker = integrations.worker(config, &app, &gate(&app));
         tasks.spawn(process(
             worker,
-            options(&config).shutdown_timeout,
+            options(config).shutdown_timeout,
             stop.clone(),
         ));
-        if let Some(veriff) = integrations.veriff(&config) {
-            tasks.spawn(runtime::poll_veriff(app.clone(), veriff, stop.clone()));
+        if let Some(veriff) = integrations.veriff(config) {
+            tasks.spawn(chores::poll_veriff(app.clone(), veriff, stop.clone()));
         }
         if let Some(follower) = integrations.follower(&app) {
-            tasks.spawn(runtime::follow(follower, stop.clone()));
-            tasks.spawn(runtime::watch_archive(app.clone(), stop.clone()));
+            tasks.spawn(chores::follow(follower, stop.clone()));
+            tasks.spawn(chores::watch_archive(app.clone(), stop.clone()));
         }
-        let dispatcher = runtime::dispatcher(&config, &app, &integrations)?;
+        let dispatcher = runtime::dispatcher(config, &app, &integrations)?;
         tasks.spawn(deliver(
             dispatcher,
-            options(&config).shutdown_timeout,
+            options(config).shutdown_timeout,
             stop.clone(),
         ));
     }
     let served = if arguments.role.answers() {
-        runtime::start_beside_requests(&app, &tasks, &stop);
-        answer(&config, app.clone(), &tasks, stop.clone()).await
+        chores::start_beside_requests(&app, &tasks, &stop);
+        answer(config, app.clone(), tracer, &tasks, stop.clone()).await
     } else {
         tracing::info!("working");
         stop.cancelled().await;
@@ -122,7 +132,7 @@ pub async fn run(arguments: &ServeArguments, config: Config) -> Result<(), Failu
     stop.cancel();
     tasks.close();
     tasks.wait().await;
-    runtime::finish(&app, file.as_ref()).await;
+    chores::finish(&app, file.as_ref()).await;
     session::close(app).await;
     tracing::info!("stopped");
     served
@@ -167,7 +177,7 @@ async fn serve_metrics(listener: TcpListener, options: Options, stop: Cancellati
 
 /// Makes deliveries until `stop`, then waits for those under way, as long as a shutdown may take.
 /// What is cut off is delivered again when its lease ends.
-async fn deliver(dispatcher: Dispatcher, patience: Duration, stop: CancellationToken) {
+pub(super) async fn deliver(dispatcher: Dispatcher, patience: Duration, stop: CancellationToken) {
     let out_of_patience = async {
         stop.cancelled().await;
         tokio::time::sleep(patience).await;
@@ -194,6 +204,7 @@ async fn process(worker: Worker, patience: Duration, stop: CancellationToken) {
 async fn answer(
     config: &Config,
     app: Arc<App>,
+    tracer: Option<Tracer>,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
@@ -210,9 +221,9 @@ async fn answer(
                 .map_err(|error| Failure::usage(format!("TLS: {error}")))?,
         ),
     };
-    let server = runtime::server(config, app).await?;
+    let server = runtime::server(config, app, tracer).await?;
     tasks.spawn(server.tokens.keep_fresh(stop.clone()));
-    tasks.spawn(runtime::watch_limits(server.clone(), stop.clone()));
+    tasks.spawn(chores::watch_limits(server.clone(), stop.clone()));
     let address = listener.local_addr().unwrap_or(config.http.listen);
     first_start::welcome(config, &server.app, address.port()).await?;
     tracing::info!(listen = %address, database = server.app.store.engine(), "serving");

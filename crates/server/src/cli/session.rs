@@ -59,7 +59,7 @@ pub async fn with_shared_app<T>(
 /// There is a log already.
 pub fn quiet_log(config: &Config) -> Result<LogGuard, Failure> {
     let warnings = Targets::new().with_default(LevelFilter::WARN);
-    telemetry::init(warnings, config.telemetry.log_format)
+    telemetry::init(warnings, config.telemetry.log_format, None)
         .map_err(|error| Failure::failed(format!("logging cannot begin: {error}")))
 }
 

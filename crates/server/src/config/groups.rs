@@ -297,6 +297,10 @@ pub struct Telemetry {
     pub sentry_dsn: Option<Secret>,
     /// Where traces go.
     pub otlp_endpoint: Option<BaseUrl>,
+    /// What is sent along with them.
+    pub otlp_headers: Option<Secret>,
+    /// Of the requests that come without a trace, this share begins one: 0 to 1.
+    pub traced_share: f64,
 }
 
 impl Telemetry {
@@ -306,12 +310,16 @@ impl Telemetry {
         let metrics = read.optional(&settings::METRICS_BIND);
         let sentry_dsn = read.optional(&settings::SENTRY_DSN);
         let otlp_endpoint = read.optional(&settings::OTEL_EXPORTER_OTLP_ENDPOINT);
+        let otlp_headers = read.optional(&settings::OTEL_EXPORTER_OTLP_HEADERS);
+        let traced_share = read.value(&settings::OTEL_TRACES_SAMPLER_ARG);
         Some(Self {
             log_level: log_level?,
             log_format: log_format?,
             metrics,
             sentry_dsn,
             otlp_endpoint,
+            otlp_headers,
+            traced_share: traced_share?,
         })
     }
 }

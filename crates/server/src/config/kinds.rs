@@ -124,6 +124,14 @@ pub const AGREEMENT: Kind<Agreement> = open("plain text", |text| {
 });
 /// A key or token given by somebody else.
 pub const TOKEN: Kind<Secret> = hidden("text", |text| Ok(Secret::new(text)));
+/// Headers of HTTP, some of which hold keys.
+pub const HEADERS: Kind<Secret> = hidden("`name=value,name=value`", |text| Ok(Secret::new(text)));
+/// A part of a whole.
+pub const SHARE: Kind<f64> = open("number from `0` to `1`", |text| {
+    let share = text.parse().ok();
+    let share = share.filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "must be a number from 0 to 1".to_owned())
+});
 /// A word of a service's own.
 pub const WORD: Kind<String> = open("word such as `CUSTOM_FULFILLMENT_STATUS_1`", word);
 /// The key of a custom attribute.

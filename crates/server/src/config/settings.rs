@@ -278,10 +278,15 @@ settings! {
         LOG_FORMAT: LogFormat = kinds::LOG_FORMAT, Default("text");
         /// Where Prometheus finds the metrics without a credential.
         METRICS_BIND: SocketAddr = kinds::SOCKET_ADDRESS, Nothing("`/metrics`, for administrators");
-        /// Reports errors to Sentry.
+        /// Reports errors, panics and outages to Sentry, and nobody's data.
         SENTRY_DSN: Secret = kinds::SECRET_URL, Nothing("off");
-        /// Sends traces to an OpenTelemetry collector.
+        /// Sends traces to an OpenTelemetry collector, by OTLP over HTTP: to `/v1/traces` at this address.
         OTEL_EXPORTER_OTLP_ENDPOINT: BaseUrl = kinds::BASE_URL, Nothing("off");
+        /// What is sent to the collector with each request, such as a key.
+        OTEL_EXPORTER_OTLP_HEADERS: Secret = kinds::HEADERS, Nothing("none");
+        /// Of the requests that come without a `traceparent`, this share begins a trace; with one, the
+        /// caller decides.
+        OTEL_TRACES_SAMPLER_ARG: f64 = kinds::SHARE, Default("0.1");
     }
     Lightspeed {
         /// The address of the API, with its version.

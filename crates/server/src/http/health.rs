@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// it must come back into rotation to find out.
 const FAILED_WRITE: Duration = Duration::from_secs(5);
 
+/// How a server is that cannot answer.
+pub const UNHEALTHY: &str = "unhealthy";
+
 /// The routes.
 pub fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
@@ -35,37 +38,39 @@ pub fn routes() -> OpenApiRouter<Shared> {
 
 /// Whether the server is well.
 #[derive(Serialize, ToSchema)]
-struct Health {
+pub struct Health {
     /// `healthy`, `degraded` (it answers, with less than configured) or `unhealthy`.
     #[schema(examples("healthy"))]
-    status: &'static str,
+    pub status: &'static str,
     /// The program's version.
-    version: &'static str,
+    pub version: &'static str,
     /// Its parts.
-    components: Components,
+    pub components: Components,
 }
 
+/// The parts of the server.
 #[derive(Serialize, ToSchema)]
 #[schema(as = HealthComponents)]
-struct Components {
+pub struct Components {
     /// Where the records are.
-    database: Component,
+    pub database: Component,
     /// Where requests are counted.
-    limits: Component,
+    pub limits: Component,
     /// Where records are copied to, if anywhere. It is `degraded` while it is behind.
     #[serde(skip_serializing_if = "Option::is_none")]
-    archive: Option<Component>,
+    pub archive: Option<Component>,
 }
 
+/// A part of the server.
 #[derive(Serialize, ToSchema)]
 #[schema(as = HealthComponent)]
-struct Component {
+pub struct Component {
     /// `healthy`, `degraded` or `unhealthy`.
     #[schema(examples("healthy"))]
-    status: &'static str,
+    pub status: &'static str,
     /// What does the work, as in `postgres`, `memory` or `bigquery`.
     #[schema(examples("postgres"))]
-    kind: &'static str,
+    pub kind: &'static str,
 }
 
 /// Look at every component
@@ -93,27 +98,33 @@ struct Component {
     )
 )]
 async fn health(State(server): State<Shared>) -> Response {
-    let database = database_answers(&server).await;
+    let health = look(&server).await;
+    answer(health.status != UNHEALTHY, &health)
+}
+
+/// Looks at every component.
+pub async fn look(server: &Shared) -> Health {
+    let database = database_answers(server).await;
     let (limits, kind) = match server.limiter.quota().health() {
         QuotaHealth::Memory => ("healthy", "memory"),
         QuotaHealth::Shared => ("healthy", "redis"),
         QuotaHealth::Degraded { .. } => ("degraded", "memory"),
     };
     let archive = match server.archives {
-        true => Some(archive_status(&server, database).await),
+        true => Some(archive_status(server, database).await),
         false => None,
     };
     let is_degraded = limits == "degraded" || archive == Some("degraded");
-    let body = Health {
+    Health {
         status: match (database, is_degraded) {
-            (false, _) => "unhealthy",
+            (false, _) => UNHEALTHY,
             (true, true) => "degraded",
             (true, false) => "healthy",
         },
         version: env!("CARGO_PKG_VERSION"),
         components: Components {
             database: Component {
-                status: if database { "healthy" } else { "unhealthy" },
+                status: if database { "healthy" } else { UNHEALTHY },
                 kind: server.app.store.engine(),
             },
             limits: Component {
@@ -125,8 +136,7 @@ async fn health(State(server): State<Shared>) -> Response {
                 kind: "bigquery",
             }),
         },
-    };
-    answer(database, &body)
+    }
 }
 
 /// Whether the archive keeps up. Answers do not depend on it, so it is never worse than `degraded`.
@@ -151,6 +161,8 @@ struct Short {
 }
 
 /// See whether the process runs
+///
+/// Nothing else is looked at: a process whose database is away runs.
 #[utoipa::path(
     get,
     path = "/health/live",
@@ -162,6 +174,8 @@ async fn live() -> Response {
 }
 
 /// See whether requests can be answered
+///
+/// Take an instance that cannot out of rotation, and leave it running: it heals by itself.
 #[utoipa::path(
     get,
     path = "/health/ready",

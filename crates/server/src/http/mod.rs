@@ -34,6 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
 use conventions::{cors, edge};
 
 use crate::erasure_list::ErasureList;
+use crate::telemetry::traces::Tracer;
 use crate::tokens::Tokens;
 
 /// What handlers work with.
@@ -50,8 +51,14 @@ pub struct Server {
     pub veriff: Option<app::veriff::Veriff>,
     /// Whether records are archived at BigQuery.
     pub archives: bool,
+    /// Whether mails leave by a mail server; without one they are printed to the log.
+    pub mails: bool,
+    /// The company that the services work for which are configured.
+    pub integration_company: Arc<str>,
     /// Where erasures are written down, if anywhere.
     pub erasure_list: Option<ErasureList>,
+    /// Whose requests are traced, if anybody's.
+    pub tracer: Option<Tracer>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }

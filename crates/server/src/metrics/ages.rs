@@ -4,13 +4,36 @@
 //! documentation has the expressions.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use app::ages::{Answer, Outcome};
 use domain::age::Method;
 use metrics::{Counter, Histogram};
 
-use super::families::{AGE_PROCESSING, AGE_VERIFICATIONS};
+use super::families::{AGE_PROCESSING, AGE_SLOW_RUNS, AGE_VERIFICATIONS};
+
+/// What a verification may take.
+const PROMISED: Duration = Duration::from_millis(500);
+
+/// Slower ones in a row that are worth an alert. How observations follow each other is not to be seen
+/// in a histogram, so they are counted here.
+const RUN: u32 = 5;
+
+/// How many in a row were too slow.
+#[derive(Default)]
+struct Slowness(AtomicU32);
+
+impl Slowness {
+    /// Notes what one more took; whether it is the last of [`RUN`] that were too slow.
+    fn completes_a_run(&self, took: Duration) -> bool {
+        if took <= PROMISED {
+            self.0.store(0, Ordering::Relaxed);
+            return false;
+        }
+        (self.0.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(RUN)
+    }
+}
 
 struct ByOutcome {
     method: Method,
@@ -21,6 +44,8 @@ struct ByOutcome {
 struct Handles {
     decided: [ByOutcome; 6],
     processing: Histogram,
+    slowness: Slowness,
+    slow_runs: Counter,
 }
 
 static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
@@ -30,6 +55,8 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
         refused: series(method, "refused"),
     }),
     processing: AGE_PROCESSING.histogram([]),
+    slowness: Slowness::default(),
+    slow_runs: AGE_SLOW_RUNS.counter([]),
 });
 
 /// Counts an answer that was worked out; one that is given again is not.
@@ -51,6 +78,9 @@ pub fn decided(method: Method, passed: bool, processing: Duration) {
         counter.increment(1);
     }
     HANDLES.processing.record(processing);
+    if HANDLES.slowness.completes_a_run(processing) {
+        HANDLES.slow_runs.increment(1);
+    }
 }
 
 /// Makes the series exist before anything was verified: a rate needs something to rise from.
@@ -60,4 +90,22 @@ pub(super) fn begin() {
 
 fn series(method: Method, outcome: &'static str) -> Counter {
     AGE_VERIFICATIONS.counter([method.as_str().into(), outcome.into()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_five_in_a_row() {
+        let slowness = Slowness::default();
+        let took = |milliseconds| slowness.completes_a_run(Duration::from_millis(milliseconds));
+        let ends = |times: &[u64]| times.iter().map(|time| took(*time)).collect::<Vec<_>>();
+        assert_eq!(ends(&[501, 900, 501, 501]), [false; 4]);
+        assert!(took(501), "the fifth");
+        assert_eq!(ends(&[501, 501, 501, 501]), [false; 4]);
+        assert_eq!(ends(&[500, 501]), [false; 2], "a quick one ends it");
+        assert_eq!(ends(&[501, 501, 501]), [false; 3]);
+        assert!(took(501));
+    }
 }

@@ -17,6 +17,10 @@ const OUTCOMES: [&str; 3] = ["taken", "again", "refused"];
 struct Handles {
     rows: [(Table, [Counter; 3]); 2],
     failures: [(&'static str, Counter); ArchiveProblem::WORDS.len()],
+}
+
+/// Told by instances that work, and by no other.
+struct Standing {
     lag: Gauge,
     trouble: Gauge,
     parked: Gauge,
@@ -32,11 +36,14 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| {
     Handles {
         rows: Table::ALL.map(counters),
         failures: ArchiveProblem::WORDS.map(|word| (word, ARCHIVE_FAILURES.counter([word.into()]))),
-        lag: ARCHIVE_LAG.gauge([]),
-        trouble: ARCHIVE_TROUBLE.gauge([]),
-        parked: ARCHIVE_PARKED.gauge([]),
-        missed: ARCHIVE_MISSED.gauge([]),
     }
+});
+
+static STANDING: LazyLock<Standing> = LazyLock::new(|| Standing {
+    lag: ARCHIVE_LAG.gauge([]),
+    trouble: ARCHIVE_TROUBLE.gauge([]),
+    parked: ARCHIVE_PARKED.gauge([]),
+    missed: ARCHIVE_MISSED.gauge([]),
 });
 
 /// An archive whose rows are counted.
@@ -78,12 +85,11 @@ fn count_failure(problem: ArchiveProblem) {
 
 /// Notes how the archive stands.
 pub fn note(state: &State, now: Timestamp) {
-    HANDLES.lag.set(state.lag(now).as_secs_f64());
-    HANDLES
-        .trouble
-        .set(f64::from(u8::from(state.trouble.is_some())));
-    HANDLES.parked.set(state.parked as f64);
-    HANDLES.missed.set(state.missed as f64);
+    STANDING.lag.set(state.lag(now).as_secs_f64());
+    let trouble = u8::from(state.trouble.is_some());
+    STANDING.trouble.set(f64::from(trouble));
+    STANDING.parked.set(state.parked as f64);
+    STANDING.missed.set(state.missed as f64);
 }
 
 /// Makes the series exist before anything was archived: a rate needs something to rise from.

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use metrics::{Counter, Histogram};
 use store::StoreWatch;
 
+use crate::telemetry::traces;
+
 use super::families::{
     AUDIT_BATCH, AUDIT_FAILURES, AUDIT_RECORDS, CHECKPOINT_FILE_FAILURES, SPOILT_ROWS,
 };
@@ -28,7 +30,7 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
     spoilt: TABLES.map(|table| (table, SPOILT_ROWS.counter([table.into()]))),
 });
 
-/// Counts what a store tells of itself.
+/// Counts what a store tells of itself, and has visits to it traced.
 pub struct Watch;
 
 impl StoreWatch for Watch {
@@ -46,6 +48,11 @@ impl StoreWatch for Watch {
         if let Some((_, counter)) = counters.find(|(counted, _)| *counted == table) {
             counter.increment(1);
         }
+    }
+
+    fn visit(&self, name: &'static str) -> Option<Box<dyn Send>> {
+        let work = traces::work(name)?;
+        Some(Box::new(work))
     }
 }
 

@@ -15,6 +15,10 @@ use super::families::{DELIVERY_ATTEMPTS, DELIVERY_DURATION, QUEUE_AGE, QUEUE_DEP
 struct Handles {
     webhooks: Attempts,
     mails: Attempts,
+}
+
+/// Told by instances that work, and by no other.
+struct Queue {
     waiting: Gauge,
     overdue: Gauge,
 }
@@ -28,6 +32,9 @@ struct Attempts {
 static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
     webhooks: Attempts::of(WEBHOOK, &delivery::Outcome::WORDS),
     mails: Attempts::of(MAIL, &mail::Outcome::WORDS),
+});
+
+static QUEUE: LazyLock<Queue> = LazyLock::new(|| Queue {
     waiting: QUEUE_DEPTH.gauge([]),
     overdue: QUEUE_AGE.gauge([]),
 });
@@ -85,8 +92,8 @@ pub fn note_depth(depth: Depth, now: Timestamp) {
     let overdue = depth
         .oldest_due
         .map_or(0.0, |due| now.duration_since(due).as_secs_f64());
-    HANDLES.waiting.set(depth.waiting as f64);
-    HANDLES.overdue.set(overdue.max(0.0));
+    QUEUE.waiting.set(depth.waiting as f64);
+    QUEUE.overdue.set(overdue.max(0.0));
 }
 
 /// Makes the series of attempts exist before any was made; how much waits is told by those that

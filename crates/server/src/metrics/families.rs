@@ -139,6 +139,13 @@ pub(super) const AGE_PROCESSING: Family = Family {
     help: "Time an age verification took to decide.",
 };
 
+pub(super) const AGE_SLOW_RUNS: Family = Family {
+    name: "bonafide_age_slow_runs_total",
+    kind: Kind::Counter,
+    labels: &[],
+    help: "Times that five age verifications in a row took longer than 500 ms each.",
+};
+
 pub(super) const ORDERS: Family = Family {
     name: "bonafide_orders_total",
     kind: Kind::Counter,
@@ -251,6 +258,13 @@ pub(super) const ARCHIVE_MISSED: Family = Family {
     help: "Records that were gone before they were archived; told by instances that work.",
 };
 
+pub(super) const TELEMETRY_LOST: Family = Family {
+    name: "bonafide_telemetry_lost_total",
+    kind: Kind::Counter,
+    labels: &["kind"],
+    help: "What could not be told to others, by kind (report to Sentry, or span to the collector).",
+};
+
 pub(super) const BUILD_INFO: Family = Family {
     name: "bonafide_build_info",
     kind: Kind::Gauge,
@@ -266,7 +280,7 @@ pub(super) const START_TIME: Family = Family {
 };
 
 /// All families.
-pub const ALL: [&Family; 31] = [
+pub const ALL: [&Family; 33] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &LIMIT_REFUSALS,
@@ -280,6 +294,7 @@ pub const ALL: [&Family; 31] = [
     &SPOILT_ROWS,
     &AGE_VERIFICATIONS,
     &AGE_PROCESSING,
+    &AGE_SLOW_RUNS,
     &ORDERS,
     &ORDERS_HELD,
     &DELIVERY_ATTEMPTS,
@@ -296,6 +311,7 @@ pub const ALL: [&Family; 31] = [
     &ARCHIVE_TROUBLE,
     &ARCHIVE_PARKED,
     &ARCHIVE_MISSED,
+    &TELEMETRY_LOST,
     &BUILD_INFO,
     &START_TIME,
 ];

@@ -15,6 +15,10 @@ const OUTCOMES: [&str; 3] = ["done", "ignored", "failed"];
 
 struct Handles {
     events: Vec<(Source, [(&'static str, Counter); 3])>,
+}
+
+/// Told by instances that work, and by no other.
+struct Queue {
     waiting: Gauge,
     overdue: Gauge,
     parked: Gauge,
@@ -32,10 +36,13 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| {
     };
     Handles {
         events: Source::ALL.map(counters).to_vec(),
-        waiting: INBOX_DEPTH.gauge([]),
-        overdue: INBOX_AGE.gauge([]),
-        parked: INBOX_PARKED.gauge([]),
     }
+});
+
+static QUEUE: LazyLock<Queue> = LazyLock::new(|| Queue {
+    waiting: INBOX_DEPTH.gauge([]),
+    overdue: INBOX_AGE.gauge([]),
+    parked: INBOX_PARKED.gauge([]),
 });
 
 /// A handler whose events are counted.
@@ -85,9 +92,9 @@ pub fn note_depth(depth: Depth, now: Timestamp) {
     let overdue = depth
         .oldest_due
         .map_or(0.0, |due| now.duration_since(due).as_secs_f64());
-    HANDLES.waiting.set(depth.waiting as f64);
-    HANDLES.overdue.set(overdue.max(0.0));
-    HANDLES.parked.set(depth.parked as f64);
+    QUEUE.waiting.set(depth.waiting as f64);
+    QUEUE.overdue.set(overdue.max(0.0));
+    QUEUE.parked.set(depth.parked as f64);
 }
 
 /// Makes the series of events exist before any came; how much waits is told by those that look.

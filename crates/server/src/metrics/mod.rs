@@ -21,6 +21,7 @@ mod process;
 pub mod refusals;
 mod registry;
 pub mod requests;
+pub mod telemetry;
 
 pub use families::{ALL, Family, Kind};
 pub use page::render as render_page;

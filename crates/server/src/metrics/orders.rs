@@ -7,19 +7,15 @@ use metrics::{Counter, Gauge};
 
 use super::families::{ORDERS, ORDERS_HELD};
 
-struct Handles {
-    orders: [(Status, Counter); 5],
-    held: Gauge,
-}
+static COUNTERS: LazyLock<[(Status, Counter); 5]> =
+    LazyLock::new(|| Status::ALL.map(|status| (status, ORDERS.counter([status.as_str().into()]))));
 
-static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
-    orders: Status::ALL.map(|status| (status, ORDERS.counter([status.as_str().into()]))),
-    held: ORDERS_HELD.gauge([]),
-});
+/// Told by instances that work, and by no other.
+static HELD: LazyLock<Gauge> = LazyLock::new(|| ORDERS_HELD.gauge([]));
 
 /// An order has come to stand somewhere.
 pub fn count(status: Status) {
-    let mut counters = HANDLES.orders.iter();
+    let mut counters = COUNTERS.iter();
     if let Some((_, counter)) = counters.find(|(counted, _)| *counted == status) {
         counter.increment(1);
     }
@@ -27,11 +23,11 @@ pub fn count(status: Status) {
 
 /// Notes how many orders are held.
 pub fn note_held(held: i64) {
-    HANDLES.held.set(held as f64);
+    HELD.set(held as f64);
 }
 
 /// Makes the series exist before any order was placed; how many are held is told by those that
 /// look.
 pub(super) fn begin() {
-    LazyLock::force(&HANDLES);
+    LazyLock::force(&COUNTERS);
 }

@@ -30,6 +30,8 @@ scrape_configs:
       - targets: [\"127.0.0.1:9090\"]
 ```
 
+Rules to be alerted by, and a dashboard, are in `deploy/`: [alerts.md](alerts.md).
+
 ## Families
 
 | name | type | labels | meaning |

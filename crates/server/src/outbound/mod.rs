@@ -10,14 +10,18 @@ pub mod addresses;
 mod bigquery;
 mod failure;
 mod lightspeed;
+mod otlp;
 pub mod resolver;
 mod retry_after;
 mod sender;
+mod sentry;
 mod square;
 mod veriff;
 
 pub use bigquery::{Account, AccountUnusable, BigQueryClient, BigQueryUnusable};
 pub use lightspeed::{LightspeedClient, Unusable};
+pub use otlp::{OtlpClient, OtlpUnusable};
 pub use sender::{HttpSender, Settings};
+pub use sentry::{SentryClient, SentryUnusable};
 pub use square::{SquareClient, SquareUnusable};
 pub use veriff::{VeriffClient, VeriffUnusable};

@@ -27,6 +27,9 @@ flows!(
     a_change_and_an_erasure_at_once_leave_one_person_or_none,
     the_address_of_a_visitor_goes_with_the_customer,
     the_phone_of_a_customer_leads_to_its_verifications,
+    what_was_claimed_in_vain_goes_with_whom_it_was_claimed_for,
+    an_answer_that_is_kept_goes_with_whom_it_is_about,
+    the_number_of_a_held_customer_is_not_erased_with_another,
 );
 
 const ERASE: &str = "/api/v1/customer/erase";
@@ -487,4 +490,72 @@ async fn the_phone_of_a_customer_leads_to_its_verifications(app: TestApp) {
     for record in document["audit_records"].as_array().unwrap() {
         assert_eq!(record["ip_address"], Value::Null);
     }
+}
+
+async fn what_was_claimed_in_vain_goes_with_whom_it_was_claimed_for(app: TestApp) {
+    let key = app.key("default", SCOPES).await;
+    prove(&app, &key, ANN, "membership", true).await;
+    // Named with her address, and known by it, as on her page.
+    let mut named = ages::adult_with("shop-77", "dateOfBirth", "2010-06-15");
+    named["email"] = ANN.into();
+    let known = ages::adult_with(ANN, "dateOfBirth", "2011-06-15");
+    for claim in [named, known] {
+        ages::verify(&app, &key, &claim).expect(400).await;
+    }
+    ages::refuse(&app, &key, "somebody-else").await;
+    let told = export(&app, &key, ANN).expect(200).await.json;
+    let claims = told["age_decisions"].to_string();
+    assert!(claims.contains("2010-06-15") && claims.contains("2011-06-15"));
+    assert_eq!(told["age_decisions"].as_array().unwrap().len(), 2);
+
+    let erased = erase(&app, &key, ANN).expect(200).await.json;
+    assert_eq!(erased["erased"]["age_customers"], 2);
+    let left = "SELECT k.id FROM data_keys k JOIN age_decisions d ON d.data_key = k.id";
+    assert_eq!(rows(&app, left).await.len(), 1, "somebody else's alone");
+    // Who was refused under her address may try again, as somebody new.
+    ages::refuse(&app, &key, ANN).await;
+}
+
+async fn an_answer_that_is_kept_goes_with_whom_it_is_about(app: TestApp) {
+    let key = app.key("default", SCOPES).await;
+    let mut claim = ages::adult("shop-77");
+    claim["email"] = ANN.into();
+    let asked = || ages::verify(&app, &key, &claim).header("idempotency-key", "age-1");
+    let first = asked().expect(200).await.json;
+    assert_eq!(asked().expect(200).await.json, first);
+    let session = numbers::open(&app, &key, "request-77").await;
+    numbers::submit_as(&app, &key, &session, NUMBER)
+        .header("idempotency-key", "number-1")
+        .expect(200)
+        .await;
+    let both = app.post(ERASE).key(&key);
+    let erased = both.json(&json!({"email": ANN, "phone": NUMBER}));
+    erased.expect(200).await;
+    let answers = "SELECT status FROM idempotency_keys WHERE answer IS NOT NULL";
+    assert!(rows(&app, answers).await.is_empty());
+    let again = asked().expect(200).await.json;
+    assert_ne!(again["verificationId"], first["verificationId"]);
+    app.leaves_deliveries();
+}
+
+async fn the_number_of_a_held_customer_is_not_erased_with_another(app: TestApp) {
+    let key = app.key("default", SCOPES).await;
+    for email in [ANN, "bob@example.com"] {
+        let change = json!({"email": email, "phone": NUMBER, "verification_type": "veriff",
+            "status": true});
+        update(&app, &key, &change).expect(200).await;
+    }
+    numbers::open(&app, &key, "request-77").await;
+    let held = json!({"email": ANN, "hold": true, "reason": "case of Ann"});
+    app.post(HOLD).key(&key).json(&held).expect(200).await;
+    let nobody = json!({"email": "nobody@example.com", "phone": NUMBER});
+    app.post(ERASE).key(&key).json(&nobody).expect(404).await;
+    let receipt = erase(&app, &key, "bob@example.com").expect(200).await.json;
+    assert_eq!(receipt["erased"]["number_sessions"], 0);
+    let told = export(&app, &key, ANN).expect(200).await.json;
+    assert_eq!(told["number_verifications"][0]["request_id"], "request-77");
+    let over = json!({"email": ANN, "hold": false});
+    app.post(HOLD).key(&key).json(&over).expect(200).await;
+    let receipt = erase(&app, &key, ANN).expect(200).await.json;
+    assert_eq!(receipt["erased"]["number_sessions"], 1);
 }

@@ -202,7 +202,10 @@ impl TestApp {
             hooks: settings.hooks,
             veriff: settings.veriff,
             archives: settings.archives,
+            mails: settings.mails,
+            integration_company: "default".into(),
             erasure_list: settings.erasure_list,
+            tracer: settings.tracer,
             edge: settings.edge,
         });
         Self {

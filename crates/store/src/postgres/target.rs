@@ -31,9 +31,11 @@ const NOT_UNDERSTOOD: &str = "not understood; expected postgres://user:password@
 
 /// Every statement goes by an index. A plan made while a table was small, or before the database
 /// counted its rows, would read all of it, and go on to as it grows. Where there is no index the
-/// plan counts as dear, and is not to be compiled for that.
+/// plan counts as dear, and is not to be compiled for that, nor to be shared among processes, which
+/// take longer to start than to answer.
 const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
-                     SET enable_mergejoin = off; SET jit = off";
+                     SET enable_mergejoin = off; SET jit = off; \
+                     SET max_parallel_workers_per_gather = 0";
 
 impl Target {
     /// Parses `postgres://…`. Several hosts may stand with commas between them, each with its port;

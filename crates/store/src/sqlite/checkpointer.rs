@@ -1,10 +1,13 @@
 //! Copying the write-ahead log back into the file, beside the writer.
 //!
 //! Left to itself the writer would copy the whole log in the middle of a commit, and everybody
-//! would wait. A thread of its own copies what is committed while the writer goes on; the writer
-//! finds little left to do when the log is to begin anew.
+//! would wait. A thread of its own copies what is committed while the writer goes on. The log can
+//! only begin anew while nobody writes: once it is long, and little of it is left to copy, the
+//! writer is asked to copy the rest between two transactions.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -16,11 +19,39 @@ use crate::{Error, Result};
 /// How often the log is looked at. Nothing is copied twice, and an idle log costs nothing.
 const PERIOD: Duration = Duration::from_millis(200);
 
+/// How many pages a long log has (64 MiB): a page that changes often is copied back once, and the
+/// writer is seldom interrupted.
+const LONG: i64 = 16_384;
+
+/// How many pages the writer copies in a moment.
+const FEW: i64 = 512;
+
+/// How often a long log is copied in a row, to have few pages left of it.
+const ROUNDS: usize = 8;
+
 /// How often it is tried to empty the log, which waits for readers and writers each time.
 const EMPTYING: usize = 3;
 
 /// Somebody wants the log emptied, and to hear whether it was.
 type Wish = oneshot::Sender<bool>;
+
+/// Whether the writer is to copy the rest of the log.
+#[derive(Clone, Default)]
+pub(crate) struct LogEnd(Arc<AtomicBool>);
+
+impl LogEnd {
+    fn is_near(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Copies the rest of the log, if that was asked for; called by the writer when it has nothing
+    /// open.
+    pub(super) fn reach(&self, connection: &mut Connection) {
+        if self.0.swap(false, Ordering::Relaxed) {
+            copy(connection);
+        }
+    }
+}
 
 /// The thread, until dropped.
 pub(crate) struct Checkpointer {
@@ -30,12 +61,12 @@ pub(crate) struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread over the database at this path.
-    pub(crate) fn start(path: &Path) -> Result<Self> {
+    pub(crate) fn start(path: &Path, log_end: LogEnd) -> Result<Self> {
         let mut connection = Connection::open(path)?;
         let (wishes, wished) = channel();
         let thread = std::thread::Builder::new()
             .name("sqlite-checkpointer".into())
-            .spawn(move || copy_until_dropped(&wished, &mut connection))
+            .spawn(move || copy_until_dropped(&wished, &mut connection, &log_end))
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         Ok(Self {
             wishes: Some(wishes),
@@ -51,20 +82,59 @@ impl Checkpointer {
     }
 }
 
-fn copy_until_dropped(wished: &Receiver<Wish>, connection: &mut Connection) {
+fn copy_until_dropped(wished: &Receiver<Wish>, connection: &mut Connection, log_end: &LogEnd) {
     loop {
         match wished.recv_timeout(PERIOD) {
             Err(RecvTimeoutError::Disconnected) => return,
-            // Passive: waits for nobody, and nobody waits for it. What fails now is done next time.
             Err(RecvTimeoutError::Timeout) => {
-                if let Err(error) = connection.query("PRAGMA wal_checkpoint(PASSIVE)", &[]) {
-                    tracing::debug!(%error, "the write-ahead log is not copied back");
+                if is_near_its_end(connection) {
+                    log_end.is_near();
                 }
             }
             // Whoever stopped waiting needs no answer.
             Ok(wish) => drop(wish.send((0..EMPTYING).any(|_| is_emptied(connection)))),
         }
     }
+}
+
+/// Copies what is there, and what was written meanwhile; whether the log is long, and almost all of it
+/// is copied.
+fn is_near_its_end(connection: &mut Connection) -> bool {
+    for _ in 0..ROUNDS {
+        match copy(connection) {
+            Some(log) if log.pages < LONG => return false,
+            Some(log) if log.pages - log.copied <= FEW => return true,
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    // The writer is faster; without an end the log would grow for ever.
+    true
+}
+
+/// How long the log is, and how much of it is copied.
+struct Log {
+    pages: i64,
+    copied: i64,
+}
+
+/// Waits for nobody, and nobody waits for it. What fails now is done next time.
+fn copy(connection: &mut Connection) -> Option<Log> {
+    let copied = connection
+        .query("PRAGMA wal_checkpoint(PASSIVE)", &[])
+        .and_then(|rows| {
+            let Some(row) = rows.first() else {
+                return Ok(None);
+            };
+            Ok(Some(Log {
+                pages: row.int(1, "wal_checkpoint.log")?,
+                copied: row.int(2, "wal_checkpoint.checkpointed")?,
+            }))
+        });
+    copied.unwrap_or_else(|error| {
+        tracing::debug!(%error, "the write-ahead log is not copied back");
+        None
+    })
 }
 
 /// Copies everything back and cuts the log off; `false` while somebody reads or writes for too long.

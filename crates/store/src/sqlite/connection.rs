@@ -53,9 +53,9 @@ impl Connection {
         raw.pragma_update(None, "secure_delete", true)?;
         // 10 MiB, so that hot index pages stay; the rest is the kernel's.
         raw.pragma_update(None, "cache_size", -10_240)?;
-        // 64 MiB of log between checkpoints: a page that changes often is copied back
-        // once, and the writer is interrupted less.
-        raw.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+        // The checkpointer copies the log back; whoever commits does so himself only when
+        // that does not get on with it, at 256 MiB.
+        raw.pragma_update(None, "wal_autocheckpoint", 65_536)?;
         raw.set_prepared_statement_cache_capacity(STATEMENTS);
         // Plans must not depend on the values of parameters: that prepares anew.
         raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

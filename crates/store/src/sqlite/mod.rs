@@ -10,7 +10,7 @@ mod reader;
 mod turn;
 mod writer;
 
-pub(crate) use checkpointer::Checkpointer;
+pub(crate) use checkpointer::{Checkpointer, LogEnd};
 pub use connection::Connection;
 pub(crate) use reader::Readers;
 pub(crate) use turn::Turnstile;

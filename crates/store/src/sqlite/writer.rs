@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
 use super::connection::BUSY_TIMEOUT;
-use super::{Connection, Turnstile};
+use super::{Connection, LogEnd, Turnstile};
 use crate::ledger::{self, SQLITE_LOG};
 use crate::tables::age_statistics;
 use crate::watch::Watched;
@@ -26,6 +26,7 @@ pub(crate) fn start(
     queue: mpsc::Receiver<Work>,
     clock: StoreClock,
     watched: Watched,
+    log_end: LogEnd,
 ) -> Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new()
         .name("sqlite-writer".into())
@@ -35,6 +36,7 @@ pub(crate) fn start(
                 turnstile,
                 clock,
                 watched,
+                log_end,
             };
             writer.work_off(queue);
         })
@@ -46,6 +48,7 @@ struct Writer {
     turnstile: Turnstile,
     clock: StoreClock,
     watched: Watched,
+    log_end: LogEnd,
 }
 
 impl Writer {
@@ -54,6 +57,7 @@ impl Writer {
         while queue.blocking_recv_many(&mut waiting, BATCH) > 0 {
             for works in transactions(std::mem::take(&mut waiting)) {
                 self.commit(works);
+                self.log_end.reach(&mut self.connection);
             }
         }
     }

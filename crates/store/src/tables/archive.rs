@@ -376,6 +376,27 @@ pub async fn find_decision(tx: &mut Tx<'_>, name: &str) -> Result<Option<Decisio
     row.as_ref().map(decision).transpose()
 }
 
+/// The decisions of these names that are there, in no order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_decisions(tx: &mut Tx<'_>, names: &[&str]) -> Result<Vec<Decision>> {
+    let rows: Vec<Row> = match tx {
+        Tx::Sqlite(connection) => {
+            const FIND: &str = decisions!("verification_id = $1");
+            let look = |name: &&str| connection.query(FIND, &[(*name).into()]);
+            let found: Result<Vec<_>> = names.iter().map(look).collect();
+            found?.into_iter().flatten().collect()
+        }
+        Tx::Postgres(connection) => {
+            const FIND: &str = decisions!("verification_id = ANY($1)");
+            let rows = connection.query_native(FIND, &[&names]).await?;
+            rows.into_iter().map(Row::Postgres).collect()
+        }
+    };
+    rows.iter().map(decision).collect()
+}
+
 /// Up to `limit` decisions with names after one and before another, in their order.
 ///
 /// # Errors

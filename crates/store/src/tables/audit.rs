@@ -1,6 +1,6 @@
 //! Reading the audit log. Records are written by the store's writers alone.
 
-use domain::audit::{Batch, LogHead, Outcome, Record};
+use domain::audit::{Batch, LogHead, Month, Outcome, Record};
 use domain::seal::BlindIndex;
 use jiff::Timestamp;
 
@@ -205,20 +205,28 @@ pub async fn find_since(
     request_id: &str,
     action: &str,
 ) -> Result<Option<(i64, i64, i64)>> {
-    tx.find(
-        "SELECT r.log, r.batch, r.position FROM audit_batches b \
-         JOIN audit_records r ON r.log = b.log AND r.batch = b.batch \
-         WHERE b.committed_at >= $1 AND r.request_id = $2 AND r.action = $3 \
-         ORDER BY r.log, r.batch, r.position LIMIT 1",
-        &[since.into(), request_id.into(), action.into()],
-    )
-    .await?
-    .map(|row| {
+    // From the batches to their records: joined in another order, all records would be read. The upper
+    // end, which is none, has PostgreSQL expect few batches.
+    let found = tx
+        .query(
+            "SELECT r.log, r.batch, r.position FROM audit_batches b CROSS JOIN audit_records r \
+             WHERE b.committed_at >= $1 AND b.committed_at <= $2 AND r.log = b.log \
+             AND r.batch = b.batch AND r.month >= $3 AND r.request_id = $4 AND r.action = $5",
+            &[
+                since.into(),
+                Timestamp::MAX.into(),
+                Month::of(since).number().into(),
+                request_id.into(),
+                action.into(),
+            ],
+        )
+        .await?;
+    let places = found.iter().map(|row| {
         Ok((
             row.int(0, "audit_records.log")?,
             row.int(1, "audit_records.batch")?,
             row.int(2, "audit_records.position")?,
         ))
-    })
-    .transpose()
+    });
+    Ok(places.collect::<Result<Vec<_>>>()?.into_iter().min())
 }

@@ -243,6 +243,8 @@ pub struct Found {
 /// A run of batches of a log in which something may be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
+    /// When the oldest of its batches was committed, at the earliest.
+    pub committed_from: Timestamp,
     /// When the newest of its batches was committed, at the latest.
     pub committed_to: Timestamp,
     /// The log.
@@ -253,6 +255,20 @@ pub struct Stretch {
     pub from: i64,
     /// The last batch.
     pub to: i64,
+}
+
+macro_rules! stretches {
+    ($kinds:literal) => {
+        concat!(
+            "SELECT committed_to, log, first_batch, MIN(from_batch), MAX(to_batch), \
+             MIN(committed_from) FROM audit_kinds WHERE ",
+            $kinds,
+            " AND (outcome = $3 OR $3 IS NULL) AND at_to >= $4 AND at_from < $5 \
+             AND (committed_to, log, first_batch) < ($6, $7, $8) AND committed_from <= $9 \
+             GROUP BY committed_to, log, first_batch \
+             ORDER BY committed_to DESC, log DESC, first_batch DESC LIMIT $10"
+        )
+    };
 }
 
 /// Where indexed records that a filter wants and that were committed no later than `until` may be
@@ -272,28 +288,24 @@ pub async fn stretches(
             (stretch.committed_to, stretch.log, stretch.first)
         });
     let [company, action, outcome, at_from, at_to, ..] = filter.values();
-    let rows = tx
-        .query(
-            "SELECT committed_to, log, first_batch, MIN(from_batch), MAX(to_batch) FROM audit_kinds \
-             WHERE (company_id = $1 OR $1 IS NULL) AND (action = $2 OR $2 IS NULL) \
-             AND (outcome = $3 OR $3 IS NULL) AND at_to >= $4 AND at_from < $5 \
-             AND (committed_to, log, first_batch) < ($6, $7, $8) AND committed_from <= $9 \
-             GROUP BY committed_to, log, first_batch \
-             ORDER BY committed_to DESC, log DESC, first_batch DESC LIMIT $10",
-            &[
-                company,
-                action,
-                outcome,
-                at_from,
-                at_to,
-                committed_to.into(),
-                log.into(),
-                first.into(),
-                until.into(),
-                count.into(),
-            ],
-        )
-        .await?;
+    // What a company asked for has an index, by which a rare action is found among millions.
+    let sql = match (&filter.company_id, &filter.action) {
+        (Some(_), Some(_)) => stretches!("company_id = $1 AND action = $2"),
+        _ => stretches!("(company_id = $1 OR $1 IS NULL) AND (action = $2 OR $2 IS NULL)"),
+    };
+    let values = [
+        company,
+        action,
+        outcome,
+        at_from,
+        at_to,
+        committed_to.into(),
+        log.into(),
+        first.into(),
+        until.into(),
+        count.into(),
+    ];
+    let rows = tx.query(sql, &values).await?;
     rows.iter().map(stretch).collect()
 }
 
@@ -304,6 +316,7 @@ fn stretch(row: &Row) -> Result<Stretch> {
         first: row.int(2, "audit_kinds.first_batch")?,
         from: row.int(3, "audit_kinds.from_batch")?,
         to: row.int(4, "audit_kinds.to_batch")?,
+        committed_from: row.time(5, "audit_kinds.committed_from")?,
     })
 }
 
@@ -323,14 +336,14 @@ pub async fn tails(tx: &mut Tx<'_>, filter: &Filter, until: Timestamp) -> Result
             None => kinds_to,
         };
         let tail = tail(tx, log, indexed).await?;
-        let tail = tail.into_iter().filter(|(from, _)| *from <= until);
-        tails.extend(tail.map(|(_, stretch)| stretch));
+        let tail = tail.into_iter();
+        tails.extend(tail.filter(|stretch| stretch.committed_from <= until));
     }
     Ok(tails)
 }
 
-/// What comes after a batch of a log, in stretches, each with when its oldest batch was committed.
-async fn tail(tx: &mut Tx<'_>, log: i64, after: i64) -> Result<Vec<(Timestamp, Stretch)>> {
+/// What comes after a batch of a log, in stretches.
+async fn tail(tx: &mut Tx<'_>, log: i64, after: i64) -> Result<Vec<Stretch>> {
     let batches = tx
         .query(
             "SELECT batch, size, committed_at FROM audit_batches WHERE log = $1 AND batch > $2 \
@@ -338,27 +351,27 @@ async fn tail(tx: &mut Tx<'_>, log: i64, after: i64) -> Result<Vec<(Timestamp, S
             &[log.into(), after.into()],
         )
         .await?;
-    let mut tail: Vec<(Timestamp, Stretch)> = Vec::new();
+    let mut tail: Vec<Stretch> = Vec::new();
     let mut room = 0;
     for row in &batches {
         let batch = row.int(0, "audit_batches.batch")?;
         let committed_at = row.time(2, "audit_batches.committed_at")?;
         match tail.last_mut() {
-            Some((committed_from, stretch)) if room > 0 => {
+            Some(stretch) if room > 0 => {
                 stretch.to = batch;
                 stretch.committed_to = stretch.committed_to.max(committed_at);
-                *committed_from = (*committed_from).min(committed_at);
+                stretch.committed_from = stretch.committed_from.min(committed_at);
             }
             _ => {
                 room = BLOCK;
-                let stretch = Stretch {
+                tail.push(Stretch {
+                    committed_from: committed_at,
                     committed_to: committed_at,
                     log,
                     first: batch,
                     from: batch,
                     to: batch,
-                };
-                tail.push((committed_at, stretch));
+                });
             }
         }
         room -= row.int(1, "audit_batches.size")?;
@@ -366,6 +379,8 @@ async fn tail(tx: &mut Tx<'_>, log: i64, after: i64) -> Result<Vec<(Timestamp, S
     Ok(tail)
 }
 
+// Found first and sorted then: in the order of an index, which the sum keeps PostgreSQL from, all batches
+// would be gone through.
 macro_rules! found {
     ($from:literal) => {
         concat!(
@@ -393,12 +408,23 @@ pub async fn search(
     after: Position,
     count: i64,
 ) -> Result<Vec<Found>> {
+    // The months leave out the tables of all others.
     const SEARCH: &str = concat!(
         found!("audit_records r"),
-        "AND r.log = $12 AND r.batch >= $13 AND r.batch <= $14 \
-         ORDER BY b.committed_at DESC, r.log DESC, r.batch DESC, r.position DESC LIMIT $15"
+        "AND b.log = $12 AND b.batch >= $13 AND b.batch <= $14 \
+         AND r.log = $12 AND r.batch >= $13 AND r.batch <= $14 \
+         AND r.month >= $15 AND r.month <= $16 \
+         ORDER BY b.committed_at + 0 DESC, r.log DESC, r.batch DESC, r.position DESC LIMIT $17"
     );
-    let within = [stretch.log, stretch.from, stretch.to].map(Value::from);
+    let [oldest, newest] = [stretch.committed_from, stretch.committed_to].map(Month::of);
+    let within = [
+        stretch.log,
+        stretch.from,
+        stretch.to,
+        oldest.number(),
+        newest.number(),
+    ]
+    .map(Value::from);
     query(tx, SEARCH, filter, after, &within, count).await
 }
 
@@ -419,8 +445,8 @@ pub async fn search_subject(
             "audit_subjects s JOIN audit_records r ON r.log = s.log AND r.batch = s.batch \
              AND r.position = s.position AND r.month = s.month"
         ),
-        "AND s.month = $12 AND s.subject = $6 \
-         ORDER BY b.committed_at DESC, r.log DESC, r.batch DESC, r.position DESC LIMIT $13"
+        "AND s.month = $12 AND r.month = $12 AND s.subject = $6 \
+         ORDER BY b.committed_at + 0 DESC, r.log DESC, r.batch DESC, r.position DESC LIMIT $13"
     );
     let within = [Value::from(month.number())];
     query(tx, SEARCH, filter, after, &within, count).await
@@ -468,4 +494,16 @@ pub async fn extent(tx: &mut Tx<'_>) -> Result<Option<(Timestamp, Timestamp)>> {
     };
     let first = row.find_time(0, "audit_batches.committed_at")?;
     Ok(first.zip(row.find_time(1, "audit_batches.committed_at")?))
+}
+
+/// When the last batch before a moment was committed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn last_before(tx: &mut Tx<'_>, at: Timestamp) -> Result<Option<Timestamp>> {
+    let sql = "SELECT MAX(committed_at) FROM audit_batches WHERE committed_at < $1";
+    let row = tx.find(sql, &[at.into()]).await?;
+    row.map_or(Ok(None), |row| {
+        row.find_time(0, "audit_batches.committed_at")
+    })
 }

@@ -9,12 +9,18 @@ use jiff::Timestamp;
 
 use crate::{Result, Tx, Value};
 
+/// Tables of a month are made and dropped while nobody uses the log, and whoever comes meanwhile waits
+/// behind. Where somebody reads for long (a backup does), that is given up before any writer does, and
+/// tried again.
+const BRIEFLY: &str = "SELECT set_config('lock_timeout', '40ms', true)";
+
 /// Makes the tables of a month, where months have any.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn make(tx: &mut Tx<'_>, month: Month) -> Result<()> {
     if let Tx::Postgres(_) = tx {
+        tx.query(BRIEFLY, &[]).await?;
         let values = [month.number().into()];
         tx.query("SELECT audit_make_month($1)", &values).await?;
     }
@@ -121,6 +127,7 @@ pub async fn retire(tx: &mut Tx<'_>, month: Month, at: Timestamp) -> Result<bool
         )
         .await?;
     if let Tx::Postgres(_) = tx {
+        tx.query(BRIEFLY, &[]).await?;
         let values = [month.number().into()];
         tx.query("SELECT audit_drop_month($1)", &values).await?;
     }

@@ -8,27 +8,12 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Error, Result, Row, Tx, Value};
-
-/// When a delivery counts as enqueued: now, but after what waits in its stream, whatever the clocks of
-/// those who enqueued it say. Deliveries of one stream are enqueued one at a time, under a lock.
-macro_rules! behind_the_stream {
-    () => {
-        "(SELECT MAX(t.at) FROM (SELECT CAST($8 AS BIGINT) AS at UNION ALL \
-         SELECT created_at + 1 FROM deliveries WHERE status = 'waiting' AND stream = $5) AS t)"
-    };
-}
+use crate::{Error, Readable, Result, Row, Tx, Value};
 
 macro_rules! insert_delivery {
     () => {
         "INSERT INTO deliveries (id, company_id, kind, topic, receiver, stream, data_key, payload, \
          status, attempts, step, due_at, created_at) "
-    };
-}
-
-macro_rules! if_wanted {
-    () => {
-        "FROM companies WHERE company_id = $2 AND webhook_url IS NOT NULL"
     };
 }
 
@@ -160,26 +145,15 @@ pub struct Depth {
 /// # Errors
 /// Those of the database.
 pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Result<bool> {
-    const SQLITE: &str = concat!(
-        insert_delivery!(),
-        "SELECT $1, $2, 'webhook', $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, ",
-        behind_the_stream!(),
-        " ",
-        if_wanted!()
-    );
-    const POSTGRES: &str = concat!(
-        insert_delivery!(),
-        "SELECT $1::uuid, $2::text, 'webhook', $3::text, $4::text, $5::bytea, $6::uuid, \
-         $7::bytea, 'waiting', 0, 0, $8::bigint, ",
-        behind_the_stream!(),
-        " ",
-        if_wanted!()
-    );
-    let sql = match tx {
-        Tx::Sqlite(_) => SQLITE,
-        Tx::Postgres(_) => POSTGRES,
-    };
-    Ok(tx.execute(sql, &values(delivery)).await? == 1)
+    let wanted = "SELECT 1 FROM companies WHERE company_id = $1 AND webhook_url IS NOT NULL";
+    if tx
+        .find(wanted, &[delivery.company_id.into()])
+        .await?
+        .is_none()
+    {
+        return Ok(false);
+    }
+    insert(tx, "webhook", delivery).await.map(|()| true)
 }
 
 /// Enqueues a delivery over any channel, whatever becomes of its company's webhook.
@@ -187,6 +161,7 @@ pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Resu
 /// # Errors
 /// Those of the database.
 pub async fn insert(tx: &mut Tx<'_>, kind: &str, delivery: &NewDelivery<'_>) -> Result<()> {
+    let enqueued_at = behind_the_stream(tx, delivery).await?;
     let [
         id,
         company_id,
@@ -207,18 +182,24 @@ pub async fn insert(tx: &mut Tx<'_>, kind: &str, delivery: &NewDelivery<'_>) -> 
         payload,
         at,
         kind.into(),
+        enqueued_at.into(),
     ];
-    tx.execute(
-        concat!(
-            insert_delivery!(),
-            "VALUES ($1, $2, $9, $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, ",
-            behind_the_stream!(),
-            ")"
-        ),
-        &values,
-    )
-    .await?;
-    Ok(())
+    // Values alone: for rows that a statement looks up, SQLite copies each page before it writes.
+    let sql = concat!(
+        insert_delivery!(),
+        "VALUES ($1, $2, $9, $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, $10)"
+    );
+    tx.execute(sql, &values).await.map(drop)
+}
+
+/// When a delivery counts as enqueued: now, but after what waits in its stream, whatever the clocks of
+/// those who enqueued it say. Deliveries of one stream are enqueued one at a time, under a lock.
+async fn behind_the_stream(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Result<Timestamp> {
+    let last =
+        "SELECT MAX(created_at) + 1 FROM deliveries WHERE status = 'waiting' AND stream = $1";
+    let row = tx.find(last, &[delivery.stream.into()]).await?;
+    let behind = row.map_or(Ok(None), |row| row.find_time(0, "deliveries.created_at"))?;
+    Ok(behind.map_or(delivery.at, |behind| behind.max(delivery.at)))
 }
 
 /// The columns of a delivery, in the order in which they are written.
@@ -273,23 +254,22 @@ pub async fn settle(tx: &mut Tx<'_>, outcome: &Outcome<'_>) -> Result<bool> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, count: i64) -> Result<Vec<Listed>> {
+pub async fn list(tx: &mut Tx<'_>, filter: &Filter<'_>, count: i64) -> Result<Readable<Listed>> {
     let values: [Value<'_>; 4] = [
         filter.company_id.into(),
         filter.status.map(Status::as_str).into(),
         filter.before.unwrap_or(Uuid::max()).into(),
         count.into(),
     ];
-    tx.query(
-        "SELECT id, company_id, topic, status, attempts, outcome, created_at, due_at, finished_at \
-         FROM deliveries WHERE company_id = COALESCE($1, company_id) \
-         AND status = COALESCE($2, status) AND id < $3 ORDER BY id DESC LIMIT $4",
-        &values,
-    )
-    .await?
-    .iter()
-    .map(listed)
-    .collect()
+    let rows = tx
+        .query(
+            "SELECT id, company_id, topic, status, attempts, outcome, created_at, due_at, \
+             finished_at FROM deliveries WHERE company_id = COALESCE($1, company_id) \
+             AND status = COALESCE($2, status) AND id < $3 ORDER BY id DESC LIMIT $4",
+            &values,
+        )
+        .await?;
+    Readable::read(&rows, "deliveries", listed)
 }
 
 /// One delivery.

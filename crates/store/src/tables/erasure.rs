@@ -18,6 +18,8 @@ use crate::{Error, Result, Row, Tx, Value};
 pub struct Person {
     /// The keyed hash of the e-mail address.
     pub email_index: BlindIndex,
+    /// The sealed e-mail address.
+    pub email: Vec<u8>,
     /// The keyed hash of the phone number.
     pub phone_index: Option<BlindIndex>,
     /// The sealed phone number.
@@ -43,7 +45,7 @@ pub enum Lock {
 
 macro_rules! find_person {
     () => {
-        "SELECT email_index, phone_index, phone, data_key, last_evidence, legal_hold_at \
+        "SELECT email_index, phone_index, phone, data_key, last_evidence, legal_hold_at, email \
          FROM customer_verification WHERE company_id = $1 AND email_index = $2"
     };
 }
@@ -69,6 +71,7 @@ pub async fn find_person(
     let phone_index = row.find_bytes(1, "customer_verification.phone_index")?;
     Ok(Some(Person {
         email_index: index(&row, 0, "customer_verification.email_index")?,
+        email: row.bytes(6, "customer_verification.email")?,
         phone_index: phone_index.and_then(|bytes| BlindIndex::from_bytes(&bytes)),
         phone: row.find_bytes(2, "customer_verification.phone")?,
         data_key,
@@ -96,6 +99,28 @@ pub async fn list_by_phone(
     .iter()
     .map(|row| index(row, 0, "customer_verification.email_index"))
     .collect()
+}
+
+/// Whether another customer who is under legal hold has this phone number as well.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_held_by_another(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    phone_index: BlindIndex,
+    email_index: Option<BlindIndex>,
+) -> Result<bool> {
+    let none = [].as_slice();
+    let own = email_index.as_ref().map_or(none, |index| index.as_bytes());
+    let held = tx
+        .find(
+            "SELECT 1 FROM customer_verification WHERE company_id = $1 AND phone_index = $2 \
+             AND email_index <> $3 AND legal_hold_at IS NOT NULL LIMIT 1",
+            &[company_id.into(), phone_index.as_bytes().into(), own.into()],
+        )
+        .await?;
+    Ok(held.is_some())
 }
 
 /// Puts a customer under legal hold, with a sealed reason, or ends it; the row is locked.
@@ -229,8 +254,17 @@ pub async fn veriff_sessions(
     Ok(names)
 }
 
-/// Deletes the customers of age verification that are linked to an address, and lets their decisions
-/// lead to nobody: those stay, as they are counted.
+/// A customer of age verification who is gone.
+#[derive(Debug, Clone, Copy)]
+pub struct AgeCustomer {
+    /// As whom they were looked up.
+    pub index: BlindIndex,
+    /// Their data key.
+    pub data_key: Uuid,
+}
+
+/// Deletes the customers of age verification that are linked to an address, and the one `named` so, and
+/// lets their decisions lead to nobody: those stay, as they are counted.
 ///
 /// # Errors
 /// Those of the database.
@@ -238,27 +272,32 @@ pub async fn ages(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
+    named: Option<BlindIndex>,
     nobody: BlindIndex,
-) -> Result<Vec<Uuid>> {
-    let linked = tx
-        .query(
-            "DELETE FROM age_customers WHERE company_id = $1 AND email_index = $2 \
-             RETURNING data_key, last_decision",
-            &[company_id.into(), email_index.as_bytes().into()],
-        )
-        .await?;
-    forget_decisions(tx, &linked, nobody).await
+) -> Result<Vec<AgeCustomer>> {
+    const LINKED: &str = "DELETE FROM age_customers WHERE company_id = $1 AND email_index = $2 \
+        RETURNING data_key, last_decision, customer_index";
+    const NAMED: &str = "DELETE FROM age_customers WHERE company_id = $1 AND customer_index = $2 \
+        RETURNING data_key, last_decision, customer_index";
+    let mut gone = Vec::new();
+    for (sql, index) in [(LINKED, Some(email_index)), (NAMED, named)] {
+        if let Some(index) = index {
+            let values = [company_id.into(), index.as_bytes().into()];
+            gone.extend(tx.query(sql, &values).await?);
+        }
+    }
+    forget_decisions(tx, &gone, nobody).await
 }
 
 /// The same for those whose data key is on the list of erased ones.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn listed_ages(tx: &mut Tx<'_>, nobody: BlindIndex) -> Result<Vec<Uuid>> {
+pub async fn listed_ages(tx: &mut Tx<'_>, nobody: BlindIndex) -> Result<Vec<AgeCustomer>> {
     let listed = tx
         .query(
             "DELETE FROM age_customers WHERE data_key IN (SELECT data_key FROM erased_keys) \
-             RETURNING data_key, last_decision",
+             RETURNING data_key, last_decision, customer_index",
             &[],
         )
         .await?;
@@ -269,8 +308,8 @@ async fn forget_decisions(
     tx: &mut Tx<'_>,
     customers: &[Row],
     nobody: BlindIndex,
-) -> Result<Vec<Uuid>> {
-    let mut keys = Vec::with_capacity(customers.len());
+) -> Result<Vec<AgeCustomer>> {
+    let mut gone = Vec::with_capacity(customers.len());
     for row in customers {
         let last = row.text(1, "age_customers.last_decision")?;
         tx.execute(
@@ -283,9 +322,12 @@ async fn forget_decisions(
             &[(&last).into(), nobody.as_bytes().into(), Value::Bytes(&[])],
         )
         .await?;
-        keys.push(row.uuid(0, "age_customers.data_key")?);
+        gone.push(AgeCustomer {
+            index: index(row, 2, "age_customers.customer_index")?,
+            data_key: row.uuid(0, "age_customers.data_key")?,
+        });
     }
-    Ok(keys)
+    Ok(gone)
 }
 
 /// Deletes the sessions about a mobile number.
@@ -368,6 +410,21 @@ pub async fn events_of_stream(
     Ok(keys)
 }
 
+/// The same for all that came about somebody at Square, whatever address they had there by then. Every
+/// hook of Square that is kept is looked at.
+///
+/// # Errors
+/// Those of the database.
+pub async fn events_of_square(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    stream: BlindIndex,
+    now: Timestamp,
+) -> Result<Vec<Uuid>> {
+    let sql = forget_events!("company_id = $1 AND source = 'square' AND stream = $2");
+    forget_events(tx, sql, company_id, stream, now).await
+}
+
 async fn forget_events(
     tx: &mut Tx<'_>,
     (select, update): (&'static str, &'static str),
@@ -382,7 +439,8 @@ async fn forget_events(
     Ok(keys)
 }
 
-/// Deletes what is known of Square's customers who are this one; returns how many there were, too.
+/// Deletes what is known of Square's customers who are this one, and that others were merged into them;
+/// returns how many there were, too.
 ///
 /// # Errors
 /// Those of the database.
@@ -391,6 +449,13 @@ pub async fn square(
     company_id: &str,
     email_index: BlindIndex,
 ) -> Result<(u64, Vec<Uuid>)> {
+    tx.execute(
+        "UPDATE square_customers SET merged_at = NULL, merged_into = NULL, holder_index = NULL \
+         WHERE company_id = $1 AND merged_into IN (SELECT square_index FROM square_customers \
+         WHERE company_id = $1 AND subject_index = $2)",
+        &[company_id.into(), email_index.as_bytes().into()],
+    )
+    .await?;
     let deleted = tx
         .query(
             "DELETE FROM square_customers WHERE company_id = $1 AND subject_index = $2 \

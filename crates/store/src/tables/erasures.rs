@@ -54,28 +54,25 @@ pub async fn insert(tx: &mut Tx<'_>, erasure: &Erasure) -> Result<bool> {
 pub async fn list(tx: &mut Tx<'_>, after: Uuid, count: i64) -> Result<Vec<Erasure>> {
     let rows = tx
         .query(
-            "SELECT id, company_id, at FROM erasures WHERE id > $1 ORDER BY id LIMIT $2",
+            "SELECT e.id, e.company_id, e.at, k.data_key FROM \
+             (SELECT id, company_id, at FROM erasures WHERE id > $1 ORDER BY id LIMIT $2) AS e \
+             LEFT JOIN erased_keys k ON k.erasure = e.id ORDER BY e.id, k.data_key",
             &[after.into(), count.into()],
         )
         .await?;
-    let mut erasures = Vec::with_capacity(rows.len());
+    let mut erasures: Vec<Erasure> = Vec::new();
     for row in &rows {
         let id = row.uuid(0, "erasures.id")?;
-        let keys = tx
-            .query(
-                "SELECT data_key FROM erased_keys WHERE erasure = $1 ORDER BY data_key",
-                &[id.into()],
-            )
-            .await?;
-        erasures.push(Erasure {
-            id,
-            company_id: row.text(1, "erasures.company_id")?,
-            at: row.time(2, "erasures.at")?,
-            keys: keys
-                .iter()
-                .map(|row| row.uuid(0, "erased_keys.data_key"))
-                .collect::<Result<_>>()?,
-        });
+        let key = row.find_uuid(3, "erased_keys.data_key")?;
+        match erasures.last_mut().filter(|last| last.id == id) {
+            Some(erasure) => erasure.keys.extend(key),
+            None => erasures.push(Erasure {
+                id,
+                company_id: row.text(1, "erasures.company_id")?,
+                at: row.time(2, "erasures.at")?,
+                keys: key.into_iter().collect(),
+            }),
+        }
     }
     Ok(erasures)
 }

@@ -13,16 +13,18 @@ use uuid::Uuid;
 use super::data_keys;
 use crate::{Error, Readable, Result, Row, Tx, Value};
 
-mod claim;
-
-pub use claim::{Claimed, claim, park_spoilt, reclaim_all};
-
 macro_rules! listed_columns {
     () => {
         "SELECT id, company_id, source, topic, status, attempts, outcome, received_at, due_at, \
          finished_at, event IS NOT NULL FROM inbox "
     };
 }
+
+mod claim;
+mod seen;
+
+pub use claim::{Claimed, claim, park_spoilt, reclaim_all};
+pub use seen::list_of_company;
 
 /// An event to be inserted.
 #[derive(Debug, Clone)]

@@ -38,6 +38,7 @@ pub mod signing_keys;
 pub mod square_carries;
 pub mod square_customers;
 pub mod sync_positions;
+pub mod traffic;
 pub mod veriff_sessions;
 pub mod verification_sessions;
 pub mod webhook_endpoints;

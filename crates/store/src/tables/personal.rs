@@ -128,7 +128,7 @@ pub struct AgeDecision {
     pub key: WrappedKey,
 }
 
-/// The decisions about everybody of age verification who is linked to an address.
+/// The decisions about everybody of age verification who is linked to an address, or `named` so.
 ///
 /// # Errors
 /// Those of the database.
@@ -136,18 +136,27 @@ pub async fn list_ages(
     tx: &mut Tx<'_>,
     company_id: &str,
     email_index: BlindIndex,
+    named: Option<BlindIndex>,
 ) -> Result<Vec<AgeDecision>> {
+    let named = named.map(|index| *index.as_bytes());
     tx.query(
-        "WITH RECURSIVE chain (verification_id, previous) AS (\
-         SELECT d.verification_id, d.previous FROM age_decisions d JOIN age_customers a \
-         ON a.last_decision = d.verification_id WHERE a.company_id = $1 AND a.email_index = $2 UNION \
+        "WITH RECURSIVE customers (last_decision) AS (\
+         SELECT last_decision FROM age_customers WHERE company_id = $1 AND email_index = $2 UNION \
+         SELECT last_decision FROM age_customers WHERE company_id = $1 AND customer_index = $3), \
+         chain (verification_id, previous) AS (\
+         SELECT d.verification_id, d.previous FROM age_decisions d JOIN customers a \
+         ON a.last_decision = d.verification_id UNION \
          SELECT d.verification_id, d.previous FROM age_decisions d \
          JOIN chain c ON d.verification_id = c.previous) \
          SELECT d.verification_id, d.decided_at, d.passed, d.reason, d.age, d.claim, \
          d.customer_index, k.id, k.master_key, k.wrapped FROM chain c \
          JOIN age_decisions d ON d.verification_id = c.verification_id \
          JOIN data_keys k ON k.id = d.data_key ORDER BY d.verification_id",
-        &[company_id.into(), email_index.as_bytes().into()],
+        &[
+            company_id.into(),
+            email_index.as_bytes().into(),
+            named.as_ref().map(<[u8; 16]>::as_slice).into(),
+        ],
     )
     .await?
     .iter()
@@ -359,6 +368,22 @@ pub async fn list_received(
         &[company_id.into(), subject.as_bytes().into()],
     )
     .await
+}
+
+/// What came in about somebody at Square and is still kept, whatever address they had there by then.
+/// Every hook of Square that is kept is looked at.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_received_from_square(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    stream: BlindIndex,
+) -> Result<Vec<Message>> {
+    const RECEIVED: &str = "SELECT i.id, i.source, i.topic, i.status, i.received_at, i.event, k.id, \
+        k.master_key, k.wrapped FROM inbox i JOIN data_keys k ON k.id = i.data_key \
+        WHERE i.company_id = $1 AND i.source = 'square' AND i.stream = $2 ORDER BY i.id";
+    messages(tx, RECEIVED, &[company_id.into(), stream.as_bytes().into()]).await
 }
 
 /// What was sent, or is still to leave, under a customer's key. Every delivery that is kept is looked

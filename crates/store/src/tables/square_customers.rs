@@ -32,23 +32,6 @@ pub struct SquareCustomer {
     pub shown: Option<String>,
 }
 
-impl SquareCustomer {
-    /// One of whom nothing is known yet.
-    #[must_use]
-    pub fn unknown(company_id: &str, square_index: BlindIndex) -> Self {
-        Self {
-            company_id: company_id.to_owned(),
-            square_index,
-            data_key: None,
-            contact: None,
-            subject_index: None,
-            edition: Edition::default(),
-            life: Life::default(),
-            shown: None,
-        }
-    }
-}
-
 macro_rules! columns {
     () => {
         "c.company_id, c.square_index, c.data_key, c.contact, c.subject_index, \
@@ -287,6 +270,33 @@ pub async fn list_holders(
         .iter()
         .map(customer)
         .collect()
+}
+
+/// The customers who are tied to one of Square or to whom it was merged into, one merge behind the
+/// other.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_owners(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    square_index: BlindIndex,
+) -> Result<Vec<BlindIndex>> {
+    let rows = tx
+        .query(
+            "WITH RECURSIVE line (square_index, holder_index, subject_index) AS (\
+             SELECT c.square_index, c.holder_index, c.subject_index FROM square_customers c \
+             WHERE c.company_id = $1 AND c.square_index = $2 UNION \
+             SELECT c.square_index, c.holder_index, c.subject_index FROM square_customers c \
+             JOIN line ON c.square_index = line.holder_index WHERE c.company_id = $1) \
+             SELECT subject_index FROM line WHERE subject_index IS NOT NULL",
+            &[company_id.into(), square_index.as_bytes().into()],
+        )
+        .await?;
+    let owners = rows
+        .iter()
+        .map(|row| index(row, 0, "square_customers.subject_index").transpose());
+    owners.flatten().collect()
 }
 
 /// Those at Square who were merged into a customer's, one merge behind the other, those themselves

@@ -93,6 +93,10 @@ impl StoreWatch for Told {
     fn spoilt(&self, table: &'static str) {
         panic!("a row of {table} is spoilt");
     }
+
+    fn visit(&self, _: &'static str) -> Option<Box<dyn Send>> {
+        None
+    }
 }
 
 async fn who_watches_is_told_of_every_record_once(ground: Ground) {

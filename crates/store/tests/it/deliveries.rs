@@ -383,7 +383,8 @@ async fn deliveries_are_listed_and_counted(ground: Ground) {
             })
         });
         let listed = listed.await;
-        let ids: Vec<_> = listed.iter().map(|one| one.id.as_u128()).collect();
+        assert!(listed.spoilt.is_empty());
+        let ids: Vec<_> = listed.rows.iter().map(|one| one.id.as_u128()).collect();
         ids
     };
     assert_eq!(list(None, None, None, 3).await, [5, 4, 3]);

@@ -13,6 +13,7 @@ mod audit;
 mod deliveries;
 mod faults;
 mod ground;
+mod log;
 mod orders;
 mod reads;
 mod schema;

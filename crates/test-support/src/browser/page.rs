@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::connection::{Connection, Event, text};
+use crate::oracle;
 use crate::waiting::wait_for;
 
 /// How long a condition may take to come true.
@@ -220,16 +221,42 @@ impl Page {
         preferred.map(drop)
     }
 
+    /// What axe-core finds on the page that keeps people out, a line for each: the rule, and where.
+    pub fn violations(&mut self) -> Result<Vec<String>> {
+        // A page's policy does not bind the protocol's own scripts.
+        if self.evaluate("typeof axe")? == "undefined" {
+            self.evaluate(&format!("{}; null", oracle::axe()?))?;
+        }
+        let found = self.evaluate(
+            "axe.run(document, {resultTypes: ['violations']}).then(({violations}) => \
+             violations.flatMap(({id, nodes}) => nodes.map(({target, failureSummary}) => \
+             `${id} at ${target.join(' ')}: ${failureSummary}`)))",
+        )?;
+        let found = found.as_array().context("axe-core found no list")?;
+        Ok(found
+            .iter()
+            .map(|line| line.as_str().unwrap_or_default().to_owned())
+            .collect())
+    }
+
     /// The whole page, as far down as it goes, as PNG.
     pub fn screenshot(&mut self) -> Result<Vec<u8>> {
         let metrics = self.connection.call("Page.getLayoutMetrics", &json!({}))?;
         let size = &metrics["cssContentSize"];
-        let whole = json!({
+        self.capture(&json!({
             "format": "png",
             "captureBeyondViewport": true,
             "clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1},
-        });
-        let picture = self.connection.call("Page.captureScreenshot", &whole)?;
+        }))
+    }
+
+    /// What the window shows of it, as PNG.
+    pub fn view(&mut self) -> Result<Vec<u8>> {
+        self.capture(&json!({"format": "png"}))
+    }
+
+    fn capture(&mut self, what: &Value) -> Result<Vec<u8>> {
+        let picture = self.connection.call("Page.captureScreenshot", what)?;
         let encoded = text(&picture["data"])?.as_bytes();
         Ok(data_encoding::BASE64.decode(encoded)?)
     }
@@ -354,6 +381,18 @@ mod tests {
         page.fill("input", "Ana").unwrap();
         page.click("button").unwrap();
         assert_eq!(page.text("p").unwrap(), "");
+    }
+
+    #[test]
+    fn finds_what_keeps_people_out() {
+        let browser = Browser::start().unwrap();
+        let mut page = browser.page().unwrap();
+        let sound = "data:text/html,<html lang=en><title>t</title><main><h1>t</h1>";
+        page.open(sound).unwrap();
+        assert_eq!(page.violations().unwrap(), [""; 0]);
+        page.open(&format!("{sound}<input>")).unwrap();
+        let found = page.violations().unwrap();
+        assert!(found[0].starts_with("label at input"), "{found:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! touches no real installation; a step that does not turn out as told ends the
 //! tour with a failure.
 
+mod console;
 mod narrator;
 mod tour;
 
@@ -26,7 +27,8 @@ use super::output::print_line;
 use super::{serve, session};
 use crate::config::{Config, Outside, secrets};
 use crate::http::listener;
-use crate::{http, runtime};
+use crate::integrations::Integrations;
+use crate::{chores, http, runtime};
 
 /// Show it all in a minute, and keep nothing.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -84,9 +86,13 @@ impl Stage {
         runtime::migrate(&location, runtime::START_PATIENCE).await?;
         let app = runtime::open(&config, &location, Connections::default()).await?;
         let tasks = TaskTracker::new();
-        runtime::start_beside_requests(&app, &tasks, stop);
-        runtime::start_workers(&app, &tasks, stop);
-        let router = http::router(runtime::server(&config, app.clone()).await?);
+        chores::start_beside_requests(&app, &tasks, stop);
+        chores::start_workers(&app, &tasks, stop);
+        let integrations = Integrations::open(&config, &app.clock)?;
+        let dispatcher = runtime::dispatcher(&config, &app, &integrations)?;
+        let patience = serve::options(&config).shutdown_timeout;
+        tasks.spawn(serve::deliver(dispatcher, patience, stop.clone()));
+        let router = http::router(runtime::server(&config, app.clone(), None).await?);
         let serving = listener::serve(
             listener,
             None,
@@ -110,17 +116,20 @@ impl Stage {
         if once {
             return Ok(());
         }
-        print_line(&self.farewell(&key))?;
+        let link = console::furnish(&self.app).await?;
+        print_line(&self.farewell(&key, &link))?;
         stop.cancelled().await;
         Ok(())
     }
 
     /// What can be done now, in words that can be pasted.
-    fn farewell(&self, key: &str) -> String {
+    fn farewell(&self, key: &str, link: &str) -> String {
         let data = self.config.storage.data_dir.display();
         let port = self.port;
         format!(
             "The server stays up on http://127.0.0.1:{port} until Ctrl-C, and then all of this is gone.\n\
+             The console, with an example to try things on, signed in by this link once:\n\n\
+             http://localhost:{port}/console/enter/{link}\n\n\
              Ask it yourself:\n\n\
              {}\n\n\
              In another terminal, the commands work beside it:\n\n\

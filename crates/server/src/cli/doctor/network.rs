@@ -1,7 +1,6 @@
 //! Neighbours on the network: Redis, the mail server, and who has our port.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use domain::mail::Outcome;
@@ -10,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use super::check::Check;
+use crate::cli::health;
 use crate::config::{Config, Http, Secret};
 use crate::mail::{self, Conversation, Sender};
 use crate::runtime;
@@ -91,7 +91,7 @@ pub async fn port(http: &Http) -> Check {
     match TcpListener::bind(address).await {
         Ok(_) => Check::fine(NAME, format!("{address} is free")),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            if is_ours(address, http.tls.is_some()).await {
+            if is_ours(http).await {
                 Check::fine(NAME, format!("{address} is served by bonafide"))
             } else {
                 Check::wrong(
@@ -110,25 +110,10 @@ pub async fn port(http: &Http) -> Check {
 }
 
 /// Whether a server like this one answers there.
-async fn is_ours(address: SocketAddr, encrypted: bool) -> bool {
-    let scheme = if encrypted { "https" } else { "http" };
-    let host = match address.ip() {
-        ip if !ip.is_unspecified() => SocketAddr::new(ip, address.port()),
-        _ => SocketAddr::from(([127, 0, 0, 1], address.port())),
-    };
-    // Who answers is all that is asked, so the name in a certificate does not matter.
-    let client = reqwest::Client::builder()
-        .timeout(PATIENCE)
-        .no_proxy()
-        .tls_danger_accept_invalid_certs(true)
-        .build();
-    let asked = async {
-        let answer = client.ok()?.get(format!("{scheme}://{host}/health/live"));
-        answer.send().await.ok()?.text().await.ok()
-    };
-    asked
+async fn is_ours(http: &Http) -> bool {
+    health::ask(http, "/health/live")
         .await
-        .is_some_and(|body| body == r#"{"status":"live"}"#)
+        .is_ok_and(|(_, body)| body == r#"{"status":"live"}"#)
 }
 
 /// The mail server, if there is one: it is greeted, asked to encrypt and logged in to, and sent

@@ -28,6 +28,8 @@ struct Health {
 }
 
 /// See whether ages can be verified
+///
+/// For load balancers of the age surface; public.
 #[utoipa::path(
     get,
     path = "/health/age-verification",

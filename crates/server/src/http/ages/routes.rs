@@ -173,6 +173,8 @@ impl Operation for Status {
 }
 
 /// Look up a customer's verification
+///
+/// The newest one that passed, whether or not it still holds.
 #[utoipa::path(
     get,
     path = "/api/age-verification/status/{customerId}",

@@ -134,11 +134,8 @@ async fn open(
 ) -> Result<Response, Failure> {
     let id = named(&id)?;
     let payload = deliveries::open(&server.app, &act.staff.ctx, id).await?;
-    let text = String::from_utf8_lossy(&payload);
-    let pretty = serde_json::from_str::<serde_json::Value>(&text)
-        .and_then(|value| serde_json::to_string_pretty(&value))
-        .unwrap_or_else(|_| text.into_owned());
-    page(&server, &act.staff, id, Some(pretty)).await
+    let payload = words::payload(&payload);
+    page(&server, &act.staff, id, Some(payload)).await
 }
 
 struct Again;
@@ -180,7 +177,7 @@ async fn page<T: Task>(
 }
 
 fn tried(attempt: &Attempt, now: Timestamp) -> Value {
-    let is_well = attempt.outcome == "delivered";
+    let is_well = matches!(attempt.outcome.as_str(), "delivered" | "printed");
     context! {
         number => attempt.number,
         at => words::moment(attempt.started_at, now),

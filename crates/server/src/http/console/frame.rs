@@ -26,25 +26,37 @@ pub enum Section {
     Ages,
     /// What leaves the house.
     Deliveries,
+    /// What came in by hooks.
+    Inbox,
+    /// The services that we work with.
+    Integrations,
     /// The audit log.
     Audit,
+    /// Companies, and their settings.
+    Companies,
     /// API keys.
     Keys,
+    /// How the installation is.
+    Health,
     /// The account of whoever is signed in.
     Sessions,
 }
 
 impl Section {
     /// What the menu leads to.
-    const MENU: [Self; 8] = [
+    const MENU: [Self; 12] = [
         Self::Overview,
         Self::Orders,
         Self::Customers,
         Self::Numbers,
         Self::Ages,
         Self::Deliveries,
+        Self::Inbox,
+        Self::Integrations,
         Self::Audit,
+        Self::Companies,
         Self::Keys,
+        Self::Health,
     ];
 
     const fn title(self) -> &'static str {
@@ -55,8 +67,12 @@ impl Section {
             Self::Numbers => "Numbers",
             Self::Ages => "Ages",
             Self::Deliveries => "Deliveries",
+            Self::Inbox => "Inbox",
+            Self::Integrations => "Integrations",
             Self::Audit => "Audit",
+            Self::Companies => "Companies",
             Self::Keys => "Keys",
+            Self::Health => "Health",
             Self::Sessions => "Signed in",
         }
     }
@@ -70,8 +86,12 @@ impl Section {
             Self::Numbers => "console/numbers",
             Self::Ages => "console/ages",
             Self::Deliveries => "console/deliveries",
+            Self::Inbox => "console/inbox",
+            Self::Integrations => "console/integrations",
             Self::Audit => "console/audit",
+            Self::Companies => "console/companies",
             Self::Keys => "console/keys",
+            Self::Health => "console/health",
             Self::Sessions => "console/sessions",
         }
     }

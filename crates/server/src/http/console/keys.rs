@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use app::idempotency::Reply;
 use app::keys::{self, CreatedKey, NewKey};
-use app::{Code, Error};
+use app::{Code, Error, companies};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::access::{Scope, Scopes};
+use domain::access::{CompanyId, Scope, Scopes};
 use domain::span::Span;
 use jiff::Timestamp;
 use minijinja::context;
@@ -53,20 +53,39 @@ async fn list(
     staff: Staff<List>,
     query: Query,
 ) -> Result<Response, Failure> {
-    let cursor = query
-        .read(|query, fields| Some(query.text("cursor", fields).unwrap_or_default().to_owned()))?;
-    let after = (!cursor.is_empty()).then_some(cursor.as_str());
-    page(&server, &staff, after, "").await
+    let (company, cursor) = query.read(|query, fields| {
+        let company = query.text("company", fields).map(str::to_owned);
+        Some((company, query.text("cursor", fields).map(str::to_owned)))
+    })?;
+    let company = whose(&server, &staff, company.as_deref()).await?;
+    let exchange = &staff.ctx.exchange;
+    exchange.note_detail(format!("company={company}"));
+    page(&server, &staff, &company, cursor.as_deref(), "").await
+}
+
+/// Whose keys are meant: those of the administrator's own company, unless another one is named.
+async fn whose<T: Task>(
+    server: &Shared,
+    staff: &Staff<T>,
+    named: Option<&str>,
+) -> Result<CompanyId, Failure> {
+    let Some(named) = named else {
+        return Ok(staff.ctx.caller.company_id().clone());
+    };
+    let unknown = || Error::new(Code::NotFound, "There is no company of that id.");
+    let company = CompanyId::parse(named).map_err(|_| unknown())?;
+    companies::get(&server.app, company.as_str()).await?;
+    Ok(company)
 }
 
 async fn page<T: Task>(
     server: &Shared,
     staff: &Staff<T>,
+    company: &CompanyId,
     after: Option<&str>,
     problem: &str,
 ) -> Result<Response, Failure> {
-    let company = Some(staff.ctx.caller.company());
-    let mut found = keys::list_page(&server.app, company, after, PAGE + 1).await?;
+    let mut found = keys::list_page(&server.app, Some(company.as_str()), after, PAGE + 1).await?;
     let has_more = found.len() > usize::from(PAGE);
     found.truncate(PAGE.into());
     let now = server.app.clock.now();
@@ -95,6 +114,8 @@ async fn page<T: Task>(
     });
     let values = context! {
         keys => rows.collect::<Vec<_>>(),
+        whose => company.as_str(),
+        is_of_another => company != staff.ctx.caller.company_id(),
         is_first => after.is_none(),
         next => found.last().filter(|_| has_more).map(|key| key.id.as_str()),
         scopes => Scope::ALL.map(Scope::as_str),
@@ -111,10 +132,11 @@ impl Task for Create {
 
 async fn create(State(server): State<Shared>, act: Act<Create>) -> Result<Response, Failure> {
     let (app, staff) = (&server.app, &act.staff);
-    let new = match wanted(staff, &act.form, app.clock.now()) {
+    let company = whose(&server, staff, act.form.get("company")).await?;
+    let new = match wanted(&company, &act.form, app.clock.now()) {
         Ok(new) => new,
         Err((field, problem)) => {
-            let shown = page(&server, staff, None, problem).await?;
+            let shown = page(&server, staff, &company, None, problem).await?;
             return Ok(Failure::from(Error::invalid_field(field, problem)).shown_as(shown));
         }
     };
@@ -123,8 +145,8 @@ async fn create(State(server): State<Shared>, act: Act<Create>) -> Result<Respon
 }
 
 /// The key that a form asks for; otherwise which field is wrong, and how.
-fn wanted<T: Task>(
-    staff: &Staff<T>,
+fn wanted(
+    company: &CompanyId,
     form: &Parameters,
     now: Timestamp,
 ) -> Result<NewKey, (&'static str, &'static str)> {
@@ -152,7 +174,7 @@ fn wanted<T: Task>(
         }
     };
     Ok(NewKey {
-        company: staff.ctx.caller.company_id().clone(),
+        company: company.clone(),
         name: name.to_owned(),
         scopes,
         limits: Default::default(),
@@ -165,6 +187,7 @@ fn once<T: Task>(staff: &Staff<T>, created: &CreatedKey, note: &str) -> Result<R
     let values = context! {
         key => created.key.expose(),
         name_of_key => created.row.name.as_str(),
+        whose => created.row.company_id.as_str(),
         scopes => created.row.scopes.as_str(),
         note,
     };
@@ -182,7 +205,7 @@ async fn rotate(
     act: Act<Rotate>,
 ) -> Result<Response, Failure> {
     let (app, staff) = (&server.app, &act.staff);
-    of_company(&server, staff, &id).await?;
+    of_company(&server, &act, &id).await?;
     let exchange = &staff.ctx.exchange;
     let created = keys::rotate(app, exchange, &id, GRACE, Reply::unkept()).await?;
     once(
@@ -203,16 +226,21 @@ async fn revoke(
     act: Act<Revoke>,
 ) -> Result<Response, Failure> {
     let staff = &act.staff;
-    of_company(&server, staff, &id).await?;
+    let company = of_company(&server, &act, &id).await?;
     keys::revoke(&server.app, &staff.ctx.exchange, &id, Reply::unkept()).await?;
-    Ok(staff.lead_to("console/keys"))
+    Ok(staff.lead_to(&format!("console/keys?company={company}")))
 }
 
-/// Another company's keys are not there.
-async fn of_company<T: Task>(server: &Shared, staff: &Staff<T>, id: &str) -> Result<(), Failure> {
+/// The company that a form about a key is about; the keys of any other are not there.
+async fn of_company<T: Task>(
+    server: &Shared,
+    act: &Act<T>,
+    id: &str,
+) -> Result<CompanyId, Failure> {
+    let company = whose(server, &act.staff, act.form.get("company")).await?;
     let key = keys::get(&server.app, id).await?;
-    match key.company_id == staff.ctx.caller.company() {
-        true => Ok(()),
+    match key.company_id == company.as_str() {
+        true => Ok(company),
         false => Err(Error::new(Code::NotFound, "There is no key of that id.").into()),
     }
 }

@@ -10,11 +10,16 @@
 mod ages;
 mod audit;
 mod charts;
+mod companies;
 mod cookie;
 mod customers;
 mod deliveries;
 mod door;
+mod example;
 mod frame;
+mod health;
+mod inbox;
+mod integrations;
 mod keys;
 mod numbers;
 mod orders;
@@ -31,11 +36,16 @@ use super::Shared;
 pub fn routes() -> Router<Shared> {
     Router::new()
         .merge(overview::routes())
+        .merge(example::routes())
         .merge(orders::routes())
         .merge(customers::routes())
         .merge(deliveries::routes())
+        .merge(inbox::routes())
+        .merge(integrations::routes())
         .merge(audit::routes())
+        .merge(companies::routes())
         .merge(keys::routes())
+        .merge(health::routes())
         .merge(numbers::routes())
         .merge(ages::routes())
         .merge(sessions::routes())

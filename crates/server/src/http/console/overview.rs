@@ -16,7 +16,7 @@ use minijinja::{Value, context};
 
 use super::door::{Staff, Task};
 use super::frame::Section;
-use super::{charts, words};
+use super::{charts, example, words};
 use crate::http::Shared;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::page::Query;
@@ -55,6 +55,7 @@ async fn overview(
         .collect();
     let values = context! {
         now => words::moment(now, now),
+        guide => example::guide(&server, ctx).await?,
         reaches => reaches(reach),
         tiles => tiles(&figures, &queues, &ages, now),
         is_quiet => figures.total().total() == 0,
@@ -161,6 +162,7 @@ async fn parts(server: &Shared, queues: &Queues) -> Vec<Value> {
     let part = |name: &str, tone: &str, word: &str, note: String| {
         let path = match name {
             "Deliveries" => "console/deliveries",
+            "Inbox" => "console/inbox",
             _ => "",
         };
         context! { name, tone, word, note, path => Value::from_safe_string(path.to_owned()) }

@@ -122,6 +122,14 @@ pub fn took(microseconds: i64) -> String {
     }
 }
 
+/// What is in a message, as text: JSON with a line for each member.
+pub fn payload(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    serde_json::from_str::<serde_json::Value>(&text)
+        .and_then(|value| serde_json::to_string_pretty(&value))
+        .unwrap_or_else(|_| text.into_owned())
+}
+
 /// What an order's status is called, and how it is coloured.
 pub const fn status(status: Status) -> (&'static str, &'static str) {
     match status {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use app::quota::Permit;
 use app::{Code, Error, exchange::Exchange};
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use domain::random::uuid_v7;
@@ -22,11 +22,12 @@ use ipnet::IpNet;
 
 use super::failure::{Carried, Failure, Finished, of_status};
 use super::surface::Surface;
-use super::visit::{Unrecorded, Visit};
+use super::visit::{self, Unrecorded, Visit};
 use super::{cors, origin};
 use crate::http::listener::Peer;
 use crate::http::{Shared, pages};
 use crate::metrics;
+use crate::telemetry::traces;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -70,6 +71,9 @@ pub async fn edge(State(server): State<Shared>, mut request: Request, next: Next
         visit = visit.unaudited();
         visit.exchange().note_action("request.preflight");
     }
+    let route = visit
+        .trace()
+        .and_then(|_| request.extensions().get::<MatchedPath>().cloned());
     request.extensions_mut().insert(visit.clone());
     request.extensions_mut().insert(origin);
     let guard = Unfinished {
@@ -78,16 +82,20 @@ pub async fn edge(State(server): State<Shared>, mut request: Request, next: Next
         armed: true,
     };
     let refused = settings.require_https && !origin.encrypted && !is_probe(request.uri().path());
-    let answer = if refused {
-        https_required()
-    } else if preflight {
-        StatusCode::OK.into_response()
-    } else {
-        guarded(settings, next.run(request)).await
+    let answered = async {
+        let answer = if refused {
+            https_required()
+        } else if preflight {
+            StatusCode::OK.into_response()
+        } else {
+            guarded(settings, next.run(request)).await
+        };
+        let (answer, code) = finish(&server, &visit, answer).await;
+        end_trace(&visit, route.as_ref(), answer.status(), code);
+        answer
     };
-    let answer = finish(&server, &visit, answer).await;
+    let mut answer = visit::within(visit.clone(), answered).await;
     guard.disarm();
-    let mut answer = answer;
     if settings.require_https {
         answer.headers_mut().insert(
             header::STRICT_TRANSPORT_SECURITY,
@@ -111,7 +119,9 @@ fn open(server: &Shared, request: &Request, origin: &origin::Origin) -> Visit {
         exchange.note_action(action);
     }
     let method = metrics::requests::method(request.method());
-    Visit::new(exchange, path, method)
+    let tracer = server.tracer.as_ref();
+    let trace = tracer.and_then(|tracer| tracer.begin(request.headers(), at));
+    Visit::new(exchange, path, method, trace)
 }
 
 /// A well-formed incoming request id.
@@ -151,10 +161,10 @@ async fn guarded(settings: &Settings, handler: impl Future<Output = Response>) -
     }
 }
 
-/// Gives the answer its shape and its record.
-async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response {
+/// Gives the answer its shape and its record; with the word for what became of it.
+async fn finish(server: &Shared, visit: &Visit, response: Response) -> (Response, &'static str) {
     let (mut response, error) = split(response);
-    let code = match &error {
+    let mut code = match &error {
         Some(error) => error.problem().code.as_str(),
         None => word(response.status()),
     };
@@ -169,6 +179,7 @@ async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response 
         // An answer without a record does not leave.
         log_cause(visit, &unrecorded);
         let error = Error::unavailable("the audit record could not be written");
+        code = error.problem().code.as_str();
         response = Failure::from(error.clone()).into_response();
         shape(&mut response, visit, &error);
     }
@@ -176,7 +187,7 @@ async fn finish(server: &Shared, visit: &Visit, response: Response) -> Response 
     let latency = latency(server, visit);
     count(visit, response.status(), latency);
     log(visit, code, response.status(), latency);
-    response
+    (response, code)
 }
 
 /// The audit log's word for an answer that is no failure but may be a refusal, given again from
@@ -270,9 +281,14 @@ fn decorate(headers: &mut HeaderMap, visit: &Visit) {
 fn log_cause(visit: &Visit, error: &Error) {
     if let Some(cause) = error.cause() {
         let request_id = visit.exchange().request_id.as_str();
-        match error.problem().code {
-            Code::Internal => tracing::error!(request_id, cause, "request failed"),
-            _ => tracing::warn!(request_id, cause, "request failed"),
+        let action = visit.exchange().action();
+        let code = error.problem().code;
+        let word = code.as_str();
+        match code {
+            Code::Internal => {
+                tracing::error!(request_id, action, code = word, cause, "request failed");
+            }
+            _ => tracing::warn!(request_id, action, code = word, cause, "request failed"),
         }
     }
 }
@@ -302,6 +318,29 @@ fn log(visit: &Visit, code: &str, status: StatusCode, latency: Duration) {
         latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
         "answered"
     );
+}
+
+/// The span of a traced request. Its path is not told, which may name somebody, but its route.
+fn end_trace(visit: &Visit, route: Option<&MatchedPath>, status: StatusCode, code: &str) {
+    let Some(trace) = visit.trace() else { return };
+    let (exchange, method) = (visit.exchange(), visit.method());
+    let text = |text: &str| traces::Value::Text(text.to_owned());
+    let mut attributes = vec![
+        ("http.request.method", text(method)),
+        (
+            "http.response.status_code",
+            traces::Value::Number(status.as_u16().into()),
+        ),
+        ("bonafide.action", text(exchange.action())),
+        ("bonafide.code", text(code)),
+        ("bonafide.request_id", text(&exchange.request_id)),
+    ];
+    let mut name = method.to_owned();
+    if let Some(route) = route {
+        attributes.push(("http.route", text(route.as_str())));
+        name = format!("{method} {}", route.as_str());
+    }
+    trace.end(name, attributes, status.is_server_error());
 }
 
 /// How a request counts whose caller went away: HTTP has no status for it, this one is customary.

@@ -9,6 +9,22 @@ use app::quota::Verdict;
 
 use super::surface::Surface;
 use crate::http::pages;
+use crate::telemetry::traces::Trace;
+
+tokio::task_local! {
+    static CURRENT: Visit;
+}
+
+/// Does `work` as part of a visit, which can then be asked for by [`current`].
+pub async fn within<T>(visit: Visit, work: impl Future<Output = T>) -> T {
+    CURRENT.scope(visit, work).await
+}
+
+/// Looks at the visit that this task is answering, if it is answering one: for those who are called
+/// without being told, as the report of a panic is.
+pub fn current<T>(look: impl FnOnce(&Visit) -> T) -> Option<T> {
+    CURRENT.try_with(look).ok()
+}
 
 /// Marks an answer of which no audit record is kept, though one would be of its refusal.
 #[derive(Clone)]
@@ -26,12 +42,14 @@ struct Inner {
     surface: Surface,
     method: &'static str,
     root: String,
+    trace: Option<Arc<Trace>>,
     verdict: OnceLock<(LimitName, Verdict)>,
 }
 
 impl Visit {
-    /// A request that has arrived for a path, with its method as the metrics call it.
-    pub fn new(exchange: Exchange, path: &str, method: &'static str) -> Self {
+    /// A request that has arrived for a path, with its method as the metrics call it, and its trace if
+    /// it is traced.
+    pub fn new(exchange: Exchange, path: &str, method: &'static str, trace: Option<Trace>) -> Self {
         let surface = Surface::of(path);
         Self {
             inner: Arc::new(Inner {
@@ -39,6 +57,7 @@ impl Visit {
                 surface,
                 method,
                 root: pages::root(path),
+                trace: trace.map(Arc::new),
                 verdict: OnceLock::new(),
             }),
             audited: surface.is_audited(),
@@ -77,6 +96,11 @@ impl Visit {
     /// Its method, as the metrics call it.
     pub fn method(&self) -> &'static str {
         self.inner.method
+    }
+
+    /// Its trace, if it is traced.
+    pub fn trace(&self) -> Option<&Arc<Trace>> {
+        self.inner.trace.as_ref()
     }
 
     /// What the limiter said about which limit, if it was asked.

@@ -59,6 +59,12 @@ impl Hooks {
         self.0.insert(source, Arc::new(reception));
         self
     }
+
+    /// Whether a sender's hooks are taken.
+    #[must_use]
+    pub fn takes(&self, source: Source) -> bool {
+        self.0.contains_key(&source)
+    }
 }
 
 /// The route.

@@ -172,6 +172,8 @@ impl Operation for Status {
 }
 
 /// Look up a session
+///
+/// The number is shown in part only. A session whose time is over has expired, whoever looks.
 #[utoipa::path(
     get,
     path = "/api/v1/verification/status/{verificationId}",

@@ -9,7 +9,7 @@ use utoipa::openapi::{
     schema::SchemaType, schema::Type,
 };
 
-use super::{failures, note_codes, noted_codes, operations};
+use super::{examples, failures, note_codes, noted_codes, operations, webhooks};
 use crate::http::conventions::surface::Surface;
 
 /// The document of all routes, complete.
@@ -27,7 +27,9 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
             finish(operation, surface, &mut components);
         }
     }
+    examples::put_right(&mut components);
     document.components = Some(components);
+    document.webhooks = Some(webhooks::all());
     document
 }
 
@@ -56,6 +58,8 @@ fn finish(operation: &mut Operation, surface: Surface, components: &mut Componen
             .or_insert_with(|| failures::response(surface, &codes).into());
     }
     note_codes(operation, codes.iter());
+    // Nothing is asked of callers, which is said too.
+    operation.security.get_or_insert_default();
     operation
         .parameters
         .get_or_insert_with(Vec::new)
@@ -131,15 +135,15 @@ pub fn header(name: &str) -> RefOr<Header> {
 }
 
 fn request_id() -> Parameter {
-    let mut text = Object::with_type(SchemaType::new(Type::String));
-    text.pattern = Some("^[A-Za-z0-9._-]{1,128}$".into());
+    let text = Object::with_type(SchemaType::new(Type::String));
     ParameterBuilder::new()
         .name("X-Request-Id")
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(
             "An id of your own for this request: it is on the answer, in the log and in the audit \
-             record.",
+             record. What is not 1 to 128 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-` is passed over, \
+             and the server makes one.",
         ))
         .schema(Some(RefOr::T(Schema::Object(text))))
         .build()

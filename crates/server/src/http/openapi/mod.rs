@@ -8,7 +8,9 @@
 mod complete;
 mod description;
 mod error_codes;
+mod examples;
 mod failures;
+mod webhooks;
 
 use app::Code;
 use serde_json::json;

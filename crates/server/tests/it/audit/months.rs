@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
+use tokio_postgres::NoTls;
 
 use super::search::AUDIT;
 use crate::customers::{BOTH, check};
@@ -14,6 +15,7 @@ flows!(
     records_that_are_gone_before_their_time_are_missed,
     months_have_tables_of_their_own,
     a_month_in_two_halves_is_retired_whole,
+    who_reads_for_long_keeps_a_month_and_nobody_waits,
 );
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -140,5 +142,41 @@ async fn a_month_in_two_halves_is_retired_whole(app: TestApp) {
     app.advance(2600 * DAY);
     assert_eq!(retire(&app).await, 1);
     assert_eq!(count(&app).await, 1);
+    app.assert_audit_is_clean().await;
+}
+
+async fn who_reads_for_long_keeps_a_month_and_nobody_waits(app: TestApp) {
+    if app.engine() == Engine::Sqlite {
+        return ask(&app, &app.key("default", BOTH).await, 1).await;
+    }
+    app::audit::make_months(&app.app).await.unwrap();
+    let key = app.key_with("default", BOTH, "customers=100000/1m", None);
+    let key = key.await;
+    ask(&app, &key, 2).await;
+    app.advance(2600 * DAY);
+    ask(&app, &key, 1).await;
+    // A backup reads everything in one transaction.
+    let connected = tokio_postgres::connect(&app.database().url(), NoTls).await;
+    let (mut backup, connection) = connected.unwrap();
+    tokio::spawn(connection);
+    let reading = backup.transaction().await.unwrap();
+    reading
+        .query("SELECT 1 FROM audit_records LIMIT 1", &[])
+        .await
+        .unwrap();
+    let own = app.app.clone();
+    let kept_from = own.retention.records_kept_from(app.now());
+    let retiring = tokio::spawn(async move { app::audit::retire(&own, kept_from).await });
+    let mut longest = Duration::ZERO;
+    while !retiring.is_finished() {
+        let began = std::time::Instant::now();
+        ask(&app, &key, 1).await;
+        longest = longest.max(began.elapsed());
+    }
+    let retired = retiring.await.unwrap();
+    assert!(retired.is_err(), "{retired:?}");
+    assert!(longest < Duration::from_millis(500), "{longest:?}");
+    reading.commit().await.unwrap();
+    assert_eq!(retire(&app).await, 1);
     app.assert_audit_is_clean().await;
 }

@@ -163,6 +163,11 @@ fn every_page_fits_every_screen_by_day_and_by_night() {
             ("order", "/console/orders/1002"),
             ("customers", "/console/customers"),
             ("customer", &customer),
+            ("inbox", "/console/inbox"),
+            ("integrations", "/console/integrations"),
+            ("companies", "/console/companies"),
+            ("company", "/console/companies/default"),
+            ("health", "/console/health"),
             ("deliveries", "/console/deliveries"),
             ("delivery", &delivery),
             ("audit", "/console/audit"),
@@ -304,6 +309,88 @@ fn an_order_is_released_with_the_keyboard_alone() {
             .contains("ID seen in the store")
     );
     assert_eq!(page.complaints().unwrap(), [""; 0]);
+}
+
+/// From the printed link to all that the example offers, led by nothing but the pages.
+#[test]
+fn a_newcomer_needs_no_manual() {
+    let house = House::open();
+    let browser = Browser::start().unwrap();
+    let mut page = browser.page().unwrap();
+    page.open(&house.link).unwrap();
+    page.wait_for("document.querySelector('.guide')").unwrap();
+    page.click(".guide button").unwrap();
+    page.wait_for("document.querySelector('.steps')").unwrap();
+    for (width, height) in [(360, 740), (1280, 800)] {
+        page.resize(width, height).unwrap();
+        for (colours, word) in [(Colours::Light, "light"), (Colours::Dark, "dark")] {
+            page.prefer(colours).unwrap();
+            look_at(&mut page, &format!("console-example-{width}-{word}"));
+        }
+    }
+
+    step(&mut page, 1);
+    page.wait_for("document.querySelector('#whom')").unwrap();
+    page.fill("#whom", "maria@bonafide.example").unwrap();
+    page.press("Enter").unwrap();
+    page.wait_for("document.querySelector('#evidence')")
+        .unwrap();
+    assert!(
+        page.text("h1")
+            .unwrap()
+            .starts_with("m***@bonafide.example")
+    );
+
+    step(&mut page, 2);
+    page.wait_for("document.querySelector('#reason')").unwrap();
+    page.fill("#reason", "signed on paper").unwrap();
+    page.click("form.fields button").unwrap();
+    page.wait_for("document.querySelector('h1 .chip.good')")
+        .unwrap();
+
+    step(&mut page, 3);
+    page.wait_for("document.querySelector('tbody a')").unwrap();
+    page.click("tbody a").unwrap();
+    page.wait_for("document.querySelector('#attempts')")
+        .unwrap();
+    attempts(&mut page, 1);
+    page.evaluate("window.isBefore = true").unwrap();
+    page.click("form[action$=again] button").unwrap();
+    page.wait_for("document.querySelector('#attempts') && !window.isBefore")
+        .unwrap();
+    attempts(&mut page, 2);
+
+    step(&mut page, 4);
+    page.wait_for("document.querySelector('#stage')").unwrap();
+    page.click("main button").unwrap();
+    page.wait_for("document.querySelector('h2 .chip.good')")
+        .unwrap();
+    assert_eq!(page.complaints().unwrap(), [""; 0]);
+}
+
+/// Goes where a step of the guide leads, over the first page.
+fn step(page: &mut Page, number: u8) {
+    if page
+        .evaluate("document.querySelector('.steps') === null")
+        .unwrap()
+        == true
+    {
+        page.click(".brand").unwrap();
+        page.wait_for("document.querySelector('.steps')").unwrap();
+    }
+    page.click(&format!(".steps li:nth-child({number}) a"))
+        .unwrap();
+}
+
+/// Waits until a delivery has been tried so often, and that went well.
+fn attempts(page: &mut Page, count: u8) {
+    let address = page.evaluate("location.href").unwrap();
+    let tried = format!("document.querySelectorAll('.timeline .good').length === {count}");
+    waiting::wait_for("an attempt", LIMIT, || {
+        page.open(address.as_str().unwrap())?;
+        Ok((page.evaluate(&tried)? == true).then_some(()))
+    })
+    .unwrap();
 }
 
 fn tab_to(page: &mut Page, condition: &str) {

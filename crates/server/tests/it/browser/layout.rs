@@ -1,4 +1,5 @@
-//! Every page on every screen: nothing sticks out, nothing is too faint to read.
+//! Every page on every screen: nothing sticks out, nothing is too faint to read, nothing keeps anybody
+//! out as far as axe-core can tell.
 
 use test_support::Browser;
 use test_support::browser::{Colours, Page};
@@ -54,7 +55,7 @@ const FAINT: &str = "(() => {
         .map((element) => element.textContent.trim());
 })()";
 
-/// The page fits its screen and can be read. A picture of it is left for people.
+/// The page fits its screen, can be read, and keeps nobody out. A picture of it is left for people.
 pub fn look_at(page: &mut Page, name: &str) {
     page.picture(name).unwrap();
     let wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
@@ -65,6 +66,7 @@ pub fn look_at(page: &mut Page, name: &str) {
     );
     let faint = page.evaluate(FAINT).unwrap();
     assert_eq!(faint, serde_json::json!([]), "too faint on {name}");
+    assert_eq!(page.violations().unwrap(), [""; 0], "{name}");
 }
 
 /// Everything to fill in has a name, and what is named is named once.

@@ -39,6 +39,32 @@ fn the_tour_goes_as_told_and_leaves_nothing() {
 }
 
 #[test]
+fn the_tour_leaves_a_console_with_an_example_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = folder.path().join("stdout.log");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bonafide"));
+    command.arg("demo").current_dir(folder.path());
+    command.env("TMPDIR", folder.path());
+    command.stdout(File::create(&told).unwrap());
+    let mut process = Process::spawn("bonafide", &mut command, Signal::TERM).unwrap();
+    let link = wait_for("the link", Duration::from_secs(30), || {
+        let told = std::fs::read_to_string(&told)?;
+        let mut lines = told.lines().map(str::trim);
+        Ok(lines
+            .find(|line| line.contains("/console/enter/"))
+            .map(str::to_owned))
+    })
+    .unwrap();
+    let enter = format!("curl -sS -L -c jar -b jar -d '' {link}");
+    let mut browser = Command::new("sh");
+    browser.args(["-c", &enter]).current_dir(folder.path());
+    let page = String::from_utf8(browser.output().unwrap().stdout).unwrap();
+    assert!(page.contains("What you could try"), "{page}");
+    let ended = process.stop(Duration::from_secs(10)).unwrap();
+    assert_eq!(ended.code(), Some(0));
+}
+
+#[test]
 fn the_first_start_prints_calls_that_can_be_pasted() {
     let mut server = Installation::on_sqlite(ServerBuilder::first_run()).server;
     server.start_again().unwrap();

@@ -7,6 +7,7 @@ mod customers;
 mod deliveries;
 mod doctor;
 mod first_steps;
+mod health;
 mod inbox;
 mod seal;
 mod square;

@@ -1,10 +1,15 @@
 //! The console as a browser gets it, without a browser: who comes in, what leaves, what is recorded.
 
 mod audit;
+mod companies;
 mod customers;
 mod deliveries;
+mod example;
 mod figures;
 mod forms;
+mod health;
+mod inbox;
+mod integrations;
 mod keys;
 mod links;
 mod orders;
@@ -105,13 +110,20 @@ fn named(key: &str) -> String {
 }
 
 /// The pages that need nothing but a session.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 21] = [
     "/console/numbers",
     "/console/ages",
     "/console/ages?days=365",
     "/console/keys",
     "/console/audit",
     "/console/audit/check",
+    "/console/companies",
+    "/console/companies/default",
+    "/console/integrations",
+    "/console/health",
+    "/console/inbox",
+    "/console/inbox?status=waiting",
+    "/console/inbox?status=parked",
     "/console/deliveries",
     "/console/deliveries?status=exhausted",
     "/console/customers",
@@ -123,10 +135,20 @@ const PAGES: [&str; 14] = [
 ];
 
 /// The forms that change something.
-const FORMS: [&str; 17] = [
+const FORMS: [&str; 27] = [
+    "/console/example",
+    "/console/example/remove",
     "/console/keys",
     "/console/keys/aaaaaaaaaaaa/rotate",
     "/console/keys/aaaaaaaaaaaa/revoke",
+    "/console/companies",
+    "/console/companies/default/change",
+    "/console/companies/default/secret",
+    "/console/companies/default/on",
+    "/console/companies/default/off",
+    "/console/inbox/again",
+    "/console/inbox/01941f29-7c00-7d1f-9a3f-803767c1cef5/open",
+    "/console/inbox/01941f29-7c00-7d1f-9a3f-803767c1cef5/again",
     "/console/audit/check",
     "/console/audit/records/1.1.0/proof",
     "/console/deliveries/01941f29-7c00-7d1f-9a3f-803767c1cef5/open",

@@ -1,8 +1,13 @@
 //! Who makes a delivery, when several could.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use app::deliveries::Status;
+use app::deliveries::channel::{Channel, Line};
+use app::deliveries::{Channels, Dispatcher, Status, WEBHOOK, Webhooks};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
 use super::{SECOND, URL, all, only, told, verify};
 use crate::harness::{Engine, Settings, TestApp, flows};
@@ -13,6 +18,8 @@ flows!(
     two_instances_make_each_delivery_once,
     a_hanging_receiver_delays_nobody_else,
     a_delivery_that_cannot_be_read_delays_nobody,
+    a_delivery_that_cannot_be_read_hides_no_other,
+    a_channel_that_panics_ends_nothing_but_its_turn,
 );
 
 /// How long a lease lasts: the longest attempt and five seconds.
@@ -119,4 +126,70 @@ async fn a_delivery_that_cannot_be_read_delays_nobody(app: TestApp) {
     );
     let named = format!("table=\"deliveries\" id={}", listed[2].id);
     assert!(crate::harness::logged().contains(&named));
+}
+
+async fn a_delivery_that_cannot_be_read_hides_no_other(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    for number in 0..3 {
+        app.advance(SECOND);
+        verify(&app, &key, &format!("order-{number}")).await;
+    }
+    app.deliver(&receivers).await;
+    let id = all(&app).await[1].id;
+    let oldest = "(SELECT MAX(created_at) FROM deliveries WHERE created_at < \
+                  (SELECT MAX(created_at) FROM deliveries))";
+    let spoil = format!(
+        "UPDATE deliveries SET created_at = {} WHERE created_at = {oldest}",
+        i64::MAX
+    );
+    app.database().sql(&spoil).await;
+    assert_eq!(all(&app).await.len(), 2);
+    let named = format!("table=\"deliveries\" id={id}");
+    assert!(crate::harness::logged().contains(&named));
+}
+
+/// Webhooks over a channel that stumbles once.
+struct Stumbling {
+    webhooks: Webhooks,
+    has_stumbled: Arc<AtomicBool>,
+}
+
+impl Channel for Stumbling {
+    fn open<'a>(
+        &'a self,
+        company: &'a str,
+        now: Timestamp,
+    ) -> BoxFuture<'a, app::Result<Arc<dyn Line>>> {
+        let stumbles = !self.has_stumbled.swap(true, Ordering::SeqCst);
+        assert!(!stumbles, "it stumbles");
+        self.webhooks.open(company, now)
+    }
+}
+
+async fn a_channel_that_panics_ends_nothing_but_its_turn(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    verify(&app, &key, "order-81").await;
+    let has_stumbled = Arc::new(AtomicBool::new(false));
+    let channel = Stumbling {
+        webhooks: Webhooks::new(app.app.clone(), receivers.clone()),
+        has_stumbled: has_stumbled.clone(),
+    };
+    let channels = Channels::default().with(WEBHOOK, channel);
+    let settings = crate::harness::deliveries_settings();
+    let worker = Dispatcher::new(app.app.clone(), channels, settings);
+    let running = tokio::spawn(worker.run(std::future::pending()));
+    let delivered = async {
+        while !has_stumbled.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        while delivered_to(&app, "default").await == 0 {
+            // What it had claimed is due again when its lease ends.
+            app.advance(SECOND);
+        }
+    };
+    let delivered = tokio::time::timeout(30 * SECOND, delivered).await;
+    running.abort();
+    drop(running.await);
+    delivered.unwrap();
+    assert_eq!(receivers.take().len(), 1);
 }

@@ -40,9 +40,13 @@ pub struct Settings {
     pub veriff: Option<app::veriff::Veriff>,
     /// Whether records are archived at BigQuery.
     pub archives: bool,
+    /// Whether mails leave by a mail server.
+    pub mails: bool,
     pub erasure_list: Option<bonafide::erasure_list::ErasureList>,
     /// How checkpoints are told to whoever keeps them elsewhere.
     pub announce_checkpoints: Option<app::audit::Announce>,
+    /// Whose requests are traced.
+    pub tracer: Option<bonafide::telemetry::traces::Tracer>,
     /// How the edge behaves.
     pub edge: edge::Settings,
 }
@@ -77,8 +81,10 @@ impl Default for Settings {
             hooks: Hooks::default(),
             veriff: None,
             archives: false,
+            mails: false,
             erasure_list: None,
             announce_checkpoints: None,
+            tracer: None,
             edge: edge::Settings {
                 trusted_proxies: Vec::new(),
                 require_https: false,

@@ -29,7 +29,7 @@ fn key(secret: &str) -> HookKey {
 }
 
 /// An instance that takes hooks of Square and Veriff.
-async fn taking(app: &TestApp) -> TestApp {
+pub async fn taking(app: &TestApp) -> TestApp {
     let square = SquareReception {
         company: "default".to_owned(),
         address: ADDRESS.to_owned(),
@@ -50,7 +50,7 @@ async fn taking(app: &TestApp) -> TestApp {
 }
 
 /// An event of Square about a customer.
-fn event(id: &str, customer: &str) -> Value {
+pub fn event(id: &str, customer: &str) -> Value {
     json!({
         "merchant_id": "G7MMEBVW021Q4", "type": "customer.updated", "event_id": id,
         "created_at": "2025-01-01T00:00:00Z",
@@ -61,7 +61,7 @@ fn event(id: &str, customer: &str) -> Value {
 }
 
 /// A hook of Square, signed.
-fn hook(app: &TestApp, event: &Value) -> Call {
+pub fn hook(app: &TestApp, event: &Value) -> Call {
     // What comes at one instant has no order.
     app.advance(std::time::Duration::from_millis(1));
     let body = event.to_string();
@@ -90,7 +90,7 @@ async fn all(app: &TestApp) -> Vec<Listed> {
 }
 
 /// The only event.
-async fn only(app: &TestApp) -> Listed {
+pub async fn only(app: &TestApp) -> Listed {
     let mut listed = all(app).await;
     assert_eq!(listed.len(), 1);
     listed.remove(0)
@@ -100,13 +100,13 @@ async fn only(app: &TestApp) -> Listed {
 type Answers = Box<dyn Fn(&Value) -> Result<Handled, Trouble> + Send + Sync>;
 
 /// A handler that does as it is told, and remembers what it was given.
-struct Told {
+pub struct Told {
     answers: Answers,
     given: Mutex<VecDeque<Value>>,
 }
 
 impl Told {
-    fn new(
+    pub fn new(
         answers: impl Fn(&Value) -> Result<Handled, Trouble> + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -116,7 +116,7 @@ impl Told {
     }
 
     /// The names of the events that it was given since the last time.
-    fn take(&self) -> Vec<String> {
+    pub fn take(&self) -> Vec<String> {
         let given = std::mem::take(&mut *self.given.lock().unwrap());
         given
             .iter()
@@ -148,6 +148,6 @@ fn settings() -> Settings {
 }
 
 /// Processes every event that is due now.
-async fn work(app: &TestApp, handler: &Arc<impl Handler + 'static>) {
+pub async fn work(app: &TestApp, handler: &Arc<impl Handler + 'static>) {
     worker(app, handler).run_due().await.unwrap();
 }

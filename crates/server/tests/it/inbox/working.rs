@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use app::inbox::{Event, Handled, Handler, Replay, Status, Trouble, Worker, replay, reveal};
 use domain::hook::Source;
+use domain::retention::Retention;
 use futures_util::future::BoxFuture;
 
 use super::{Told, all, event, hook, only, taking, work, worker};
-use crate::harness::{TestApp, flows};
+use crate::harness::{self, TestApp, flows};
 
 flows!(
     a_failing_event_is_parked_in_the_end_and_delays_nobody,
@@ -22,6 +23,7 @@ flows!(
     a_panic_is_a_failure_of_that_event_alone,
     what_comes_while_its_sender_is_off_waits_until_it_is_on,
     what_nobody_processes_is_kept_no_longer_than_the_rest,
+    what_was_received_is_kept_as_long_as_the_operator_wants,
     an_event_that_cannot_be_read_is_parked_and_delays_nobody,
     whoever_looks_at_an_event_is_recorded,
 );
@@ -280,4 +282,26 @@ async fn what_nobody_processes_is_kept_no_longer_than_the_rest(app: TestApp) {
     assert_eq!(app::inbox::clear(&app.app).await.unwrap(), 1);
     let left = "SELECT COUNT(*) FROM data_keys WHERE purpose = 'event'";
     assert_eq!(app.database().sql(left).await, [["0"]]);
+}
+
+async fn what_was_received_is_kept_as_long_as_the_operator_wants(app: TestApp) {
+    let app = taking(&app).await;
+    hook(&app, &event("kept", "c-1")).expect(200).await;
+    let kept_for = async |text: &str| {
+        let span = |text: &str| text.parse::<domain::span::Span>().unwrap();
+        let retention = Retention::new(span("7y"), span("2557d"), span(text)).unwrap();
+        app.another(harness::Settings {
+            retention,
+            ..harness::Settings::default()
+        })
+        .await
+    };
+    let (month, day) = (kept_for("30d").await, kept_for("1d").await);
+    // A sender may repeat it for a week, and is to be known again.
+    app.advance(8 * DAY);
+    assert_eq!(app::inbox::clear(&day.app).await.unwrap(), 0);
+    app.advance(22 * DAY);
+    assert_eq!(app::inbox::clear(&month.app).await.unwrap(), 0);
+    app.advance(SECOND);
+    assert_eq!(app::inbox::clear(&month.app).await.unwrap(), 1);
 }

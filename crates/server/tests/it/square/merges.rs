@@ -23,6 +23,9 @@ flows!(
     an_address_shared_by_both_carries_nothing,
     the_evidence_says_whose_proof_it_is,
     what_a_worker_left_behind_is_carried_by_the_next,
+    who_is_erased_leaves_nothing_to_whom_they_were_merged_into,
+    proofs_reach_the_end_of_a_line_past_those_without_an_address,
+    what_was_told_of_a_former_address_is_erased_with_the_present_one,
 );
 
 const AT: &str = "2024-12-31T00:00:00Z";
@@ -296,4 +299,73 @@ async fn a_merge_of_hundreds_is_followed(app: TestApp) {
     assert_eq!(stage.proofs(BOB).await, [true, true, false]);
     let merged = "SELECT COUNT(*) FROM square_customers WHERE merged_into IS NOT NULL";
     assert_eq!(stage.app.database().sql(merged).await, [["250"]]);
+}
+
+async fn who_is_erased_leaves_nothing_to_whom_they_were_merged_into(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    prove(&stage.app, &stage.key, ANN, "veriff", true).await;
+    prove(&stage.app, &stage.key, BOB, "membership", true).await;
+    merged(&stage).await;
+    assert_eq!(stage.proofs(BOB).await, [true, true, false]);
+    let admin = stage.app.key("default", "admin").await;
+    let erase = stage.app.post("/api/v1/customer/erase").key(&admin);
+    erase.json(&json!({ "email": ANN })).expect(200).await;
+    app::square::sweep(&stage.app.app).await.unwrap();
+    assert_eq!(stage.proofs(BOB).await, [false, true, false]);
+    let left = "SELECT square_index FROM square_customers WHERE merged_into IS NOT NULL";
+    assert!(stage.app.database().sql(left).await.is_empty());
+}
+
+async fn proofs_reach_the_end_of_a_line_past_those_without_an_address(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    prove(&stage.app, &stage.key, ANN, "veriff", true).await;
+    prove(&stage.app, &stage.key, CY, "membership", true).await;
+    let nameless = |id: &str, version| {
+        let mut customer = customer(id, ANN, version);
+        customer["email_address"] = Value::Null;
+        customer
+    };
+    // A goes into X and Y into C; only then is it heard that X had gone into Y.
+    let first = merge("m", AT, &[customer("A", ANN, 1)], &nameless("X", 1));
+    let last = merge("n", LATER, &[nameless("Y", 2)], &customer("C", CY, 1));
+    let between = merge("o", LATER, &[nameless("X", 2)], &nameless("Y", 1));
+    for event in first.iter().chain(&last) {
+        stage.hear(event).await;
+    }
+    assert_eq!(stage.proofs(CY).await, [false, true, false]);
+    for event in &between {
+        stage.hear(event).await;
+    }
+    assert_eq!(stage.proofs(CY).await, [true, true, false]);
+}
+
+async fn what_was_told_of_a_former_address_is_erased_with_the_present_one(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    let mut nameless = customer("A", CY, 0);
+    nameless["email_address"] = Value::Null;
+    let told = [nameless, customer("A", CY, 1), customer("A", ANN, 2)];
+    for (number, edition) in told.iter().enumerate() {
+        let name = number.to_string();
+        let updated = event(&name, "customer.updated", AT, edition);
+        stage.hear(&updated).await;
+    }
+    let bob = event("b", "customer.created", AT, &customer("B", BOB, 0));
+    stage.hear(&bob).await;
+    let admin = stage.app.key("default", "admin").await;
+    let ask = |what: &str| {
+        let path = format!("/api/v1/customer/{what}");
+        stage
+            .app
+            .post(&path)
+            .key(&admin)
+            .json(&json!({ "email": ANN }))
+    };
+    let document = ask("export").expect(200).await.json;
+    assert_eq!(document["received"].as_array().unwrap().len(), 3);
+    assert!(document["received"].to_string().contains(CY));
+    let receipt = ask("erase").expect(200).await.json;
+    assert_eq!(receipt["erased"]["events"], 3);
+    let kept = stage.events().await;
+    let kept: Vec<_> = kept.iter().filter(|event| event.is_kept).collect();
+    assert_eq!(kept.len(), 1, "Bob's alone");
 }

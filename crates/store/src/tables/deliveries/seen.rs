@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Listed, Status, listed};
 use crate::tables::data_keys;
-use crate::{Result, Row, Tx};
+use crate::{Readable, Result, Row, Tx};
 
 /// A delivery, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub async fn list_of_company(
     status: Option<Status>,
     before: Option<Uuid>,
     count: i64,
-) -> Result<Vec<Seen>> {
+) -> Result<Readable<Seen>> {
     // A status stands in the text, so that each walks the index that is made for it.
     let sql = match status {
         None => page!(""),
@@ -49,7 +49,7 @@ pub async fn list_of_company(
     };
     let before = before.unwrap_or(Uuid::max());
     let values = [company_id.into(), before.into(), count.into()];
-    tx.query(sql, &values).await?.iter().map(seen).collect()
+    Readable::read(&tx.query(sql, &values).await?, "deliveries", seen)
 }
 
 /// One delivery of a company.

@@ -100,6 +100,8 @@ impl Operation for Show {
 }
 
 /// Show a company
+///
+/// With its webhook's address, and without the secret that signs what is sent there.
 #[utoipa::path(
     get,
     path = "/api/v1/admin/companies/{company_id}",

@@ -1,20 +1,27 @@
-//! Log lines, and what is said about a panic.
+//! How the server tells of itself: log lines, what is said about a panic, and what others are told.
 //!
 //! Lines go to the standard error output, in UTC, written in batches by a thread of their own so
 //! that no request waits for a terminal or a pipe. A panic is reported by its place only: its
 //! message may quote data of a person.
+
+pub mod reports;
+pub mod telling;
+pub mod traces;
 
 use std::io::{self, BufWriter};
 use std::panic::PanicHookInfo;
 
 use tracing::Subscriber;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry;
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::LogFormat;
+use crate::http::conventions::visit;
+use reports::Reporter;
 
 /// Lines that may wait to be written; beyond that, those who log wait instead of losing lines.
 const WAITING_LINES: usize = 65_536;
@@ -25,16 +32,18 @@ pub struct LogGuard {
     _worker: WorkerGuard,
 }
 
-/// Starts the log of this process and takes over the report of panics.
+/// Starts the log of this process, to which `reporter` listens, and takes over the report of panics.
 ///
 /// # Errors
 /// The process has a log already.
 pub fn init(
     level: Targets,
     format: LogFormat,
+    reporter: Option<Reporter>,
 ) -> Result<LogGuard, tracing::subscriber::SetGlobalDefaultError> {
     let (writer, worker) = batches(BufWriter::new(io::stderr()));
-    tracing::subscriber::set_global_default(subscriber(level, format, writer))?;
+    let reporter = reporter.map(|reporter| reporter.with_filter(LevelFilter::WARN));
+    tracing::subscriber::set_global_default(subscriber(level, format, writer).with(reporter))?;
     std::panic::set_hook(Box::new(report_panic));
     Ok(LogGuard { _worker: worker })
 }
@@ -52,7 +61,7 @@ pub fn subscriber<W>(
     level: Targets,
     format: LogFormat,
     writer: W,
-) -> impl Subscriber + Send + Sync + 'static
+) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync + 'static
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -74,7 +83,9 @@ where
 pub fn report_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     let thread = std::thread::current();
+    let request_id = visit::current(|visit| visit.exchange().request_id.clone());
     tracing::error!(
+        request_id = request_id.as_deref().unwrap_or_default(),
         place = place.as_deref().unwrap_or("unknown"),
         thread = thread.name().unwrap_or("unnamed"),
         "a task panicked, which is a defect of this program: please report it"
@@ -145,7 +156,7 @@ mod tests {
             std::panic::set_hook(before);
             assert!(ended.is_err());
         });
-        assert!(text.contains("telemetry.rs:"), "{text}");
+        assert!(text.contains("telemetry/mod.rs:"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
 }
