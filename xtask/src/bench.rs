@@ -11,7 +11,6 @@ mod bars;
 mod cpu;
 mod decisions;
 mod histogram;
-mod http;
 mod load;
 mod measurement;
 mod past;
@@ -28,14 +27,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::workspace::{cargo, succeed, target};
+use crate::program::{self, PROFILE, allow_many_connections};
+use crate::workspace::cargo;
 use measurement::Results;
 use stage::Stage;
-
-/// How the server is built for its images, and the bare handler beside it.
-const PROFILE: &str = "dist";
 
 /// What to measure, and for how long.
 #[derive(clap::Args)]
@@ -103,14 +99,10 @@ impl Options {
 
     /// The program to measure, built if none was named and one is needed.
     fn binary(&self) -> Result<PathBuf> {
-        if let Some(binary) = &self.binary {
-            return Ok(std::path::absolute(binary)?);
+        match self.baselines {
+            true => program::built(),
+            false => program::binary(self.binary.as_deref()),
         }
-        if !self.baselines {
-            let build = ["build", "--profile", PROFILE, "--package", "bonafide"];
-            succeed(cargo()?.args(build))?;
-        }
-        Ok(target()?.join(PROFILE).join("bonafide"))
     }
 
     fn is_wanted(&self, name: &str) -> bool {
@@ -161,11 +153,4 @@ fn run_optimised() -> Result<()> {
         .args(std::env::args_os().skip(1));
     // Only a failed start comes back from here.
     Err(command.exec()).context("cannot start cargo")
-}
-
-/// Raises our limit of open files as far as we may: the load needs one file per connection.
-fn allow_many_connections() -> Result<()> {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).context("cannot raise the limit of open files")
 }

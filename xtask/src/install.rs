@@ -13,6 +13,8 @@ use test_support::programs::{browser, find_in_path, postgres_directory, promtool
 
 use crate::workspace::{succeed, target};
 
+const PROXY_HINT: &str = "HAProxy is not installed: on Debian or Ubuntu run `apt-get install \
+    haproxy`, on Fedora `dnf install haproxy`";
 const PYTHON_HINT: &str = "Python 3 with its module venv is not installed: on Debian or Ubuntu run \
     `apt-get install python3 python3-venv`, on Fedora `dnf install python3`";
 
@@ -37,6 +39,15 @@ fn provide(missing: Vec<(&'static str, String)>) -> Result<()> {
     }
     let hints: Vec<_> = missing.into_iter().map(|(_, hint)| hint).collect();
     bail!("{}", hints.join("\n"))
+}
+
+/// Makes sure that HAProxy is on this machine.
+pub fn proxy() -> Result<()> {
+    if find_in_path("haproxy").is_some() {
+        return Ok(());
+    }
+    ensure!(can_install(), PROXY_HINT);
+    install(&["haproxy"])
 }
 
 /// Makes sure that what judges our webhooks and pages is there, in its pinned versions.

@@ -6,14 +6,19 @@
 mod bench;
 mod collection;
 mod coverage;
+mod drill;
+mod faults;
+mod http;
 mod install;
 mod instrument;
 #[cfg(test)]
 mod licences;
 mod openapi;
-mod pictures;
 mod packages;
+mod pictures;
+mod program;
 mod sbom;
+mod scale;
 mod steps;
 mod tests;
 mod workspace;
@@ -49,6 +54,10 @@ enum Task {
     Sbom(sbom::Options),
     /// Measures the server beside its baselines and prints a table
     Bench(bench::Options),
+    /// Mistreats servers under load and prints what each fault cost, and what was lost
+    Faults(faults::Options),
+    /// Has engines fail over under three instances and prints what each event cost
+    Scale(scale::Options),
     /// Serves the bench's bare handler
     #[command(hide = true)]
     BenchBare {
@@ -79,6 +88,8 @@ fn run() -> Result<()> {
         Task::Pictures => pictures::run(),
         Task::Sbom(options) => sbom::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Faults(options) => faults::run(&options),
+        Task::Scale(options) => scale::run(&options),
         Task::BenchBare { port } => bench::bare::serve(port),
     }
 }

@@ -96,17 +96,92 @@ pub fn database_for_test(name: &str) -> Result<TestDatabase> {
 impl Postgres {
     /// Makes a cluster and starts it on a free port; returns when it accepts connections.
     pub fn start(settings: Settings) -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("postgres-").tempdir()?;
-        let mut postgres = Self {
+        Self::start_in(&std::env::temp_dir(), settings)
+    }
+
+    /// The same, with its files in a new folder below this one, which everybody may enter.
+    pub fn start_in(folder: &Path, settings: Settings) -> Result<Self> {
+        let mut postgres = Self::prepare(folder, settings)?;
+        postgres.initialise()?;
+        postgres.start_again()?;
+        Ok(postgres)
+    }
+
+    /// Makes a standby of a running cluster, which streams from it, and starts it.
+    pub fn start_standby(primary: &Self) -> Result<Self> {
+        let mut standby = Self::prepare(&std::env::temp_dir(), primary.settings)?;
+        let mut copy = standby.server_program("pg_basebackup")?;
+        copy.args(["--host=127.0.0.1", "--username=postgres", "--no-sync"])
+            .arg(format!("--port={}", primary.port))
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--pgdata"])
+            .arg(standby.data());
+        succeed(&mut copy).context("pg_basebackup could not copy the cluster")?;
+        standby.start_again()?;
+        Ok(standby)
+    }
+
+    fn prepare(folder: &Path, settings: Settings) -> Result<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix("postgres-")
+            .tempdir_in(folder)?;
+        Ok(Self {
             process: None,
             programs: postgres_directory()?,
             directory,
             port: free_port()?,
             settings,
+        })
+    }
+
+    /// Makes a standby a primary; returns when it takes writes.
+    pub fn promote(&self) -> Result<()> {
+        self.run_sql("SELECT pg_promote()")
+    }
+
+    /// Whether commits wait from now on until a standby has them on its disk. Returns, when they are
+    /// to wait, once a standby is there to be waited for.
+    pub fn wait_for_standby(&self, waits: bool) -> Result<()> {
+        let names = if waits { "*" } else { "" };
+        self.run_sql(&format!(
+            "ALTER SYSTEM SET synchronous_standby_names = '{names}'"
+        ))?;
+        self.run_sql("SELECT pg_reload_conf()")?;
+        if !waits {
+            return Ok(());
+        }
+        wait_for("a synchronous standby", START_LIMIT, || {
+            let state = self.sql("SELECT sync_state FROM pg_stat_replication")?;
+            Ok((state.trim() == "sync").then_some(()))
+        })
+    }
+
+    /// Starts the cluster again if it has ended by itself.
+    pub fn revive(&mut self) -> Result<()> {
+        let ended = match &mut self.process {
+            Some(process) => process.exit_status()?.is_some(),
+            None => true,
         };
-        postgres.initialise()?;
-        postgres.start_again()?;
-        Ok(postgres)
+        if ended {
+            self.process = None;
+        }
+        self.start_again()
+    }
+
+    /// Runs a statement as the operator, outside a transaction; what it printed, without headings.
+    fn sql(&self, statement: &str) -> Result<String> {
+        let mut psql = self.program("psql");
+        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .arg("--set=ON_ERROR_STOP=1")
+            .arg(format!("--dbname={}", self.admin_url()))
+            .arg(format!("--command={statement}"));
+        let output = psql.stdin(Stdio::null()).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{statement}: {said}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    fn run_sql(&self, statement: &str) -> Result<()> {
+        self.sql(statement).map(drop)
     }
 
     /// Starts the stopped cluster again on the same port; does nothing while it runs.
@@ -325,6 +400,20 @@ mod tests {
         postgres.pause().unwrap();
         postgres.resume().unwrap();
         assert!(select_one(&postgres, &url));
+    }
+
+    #[test]
+    fn a_promoted_standby_has_what_was_committed() {
+        let mut primary = Postgres::start(Settings::Durable).unwrap();
+        let standby = Postgres::start_standby(&primary).unwrap();
+        primary.wait_for_standby(true).unwrap();
+        primary
+            .run_sql("CREATE TABLE kept AS SELECT 7 AS seven")
+            .unwrap();
+        primary.crash().unwrap();
+        standby.promote().unwrap();
+        assert_eq!(standby.sql("SELECT seven FROM kept").unwrap().trim(), "7");
+        standby.run_sql("INSERT INTO kept VALUES (8)").unwrap();
     }
 
     #[test]

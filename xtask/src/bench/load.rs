@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
 use super::histogram::Histogram;
-use super::http::{Answers, Request};
+use crate::http::{Answers, Request};
 
 /// Threads of the generator, each with its share of the connections.
 const THREADS: usize = 2;

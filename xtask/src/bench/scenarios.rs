@@ -11,13 +11,13 @@ use anyhow::{Result, ensure};
 use test_support::Server;
 use test_support::waiting::wait_for;
 
-use super::http::{Request, SESSION};
 use super::load::{self, Extent, Plan, Target};
 use super::measurement::Sample;
 use super::pgbench::Script;
 use super::receiver::Receiver;
 use super::stage::Stage;
 use super::{Pace, bare, cpu, past, pgbench, seed, sessions};
+use crate::http::{Request, SESSION};
 
 /// The customers of the ordinary scenarios.
 pub const CUSTOMERS: u64 = 100_000;

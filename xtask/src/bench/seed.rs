@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use test_support::waiting::wait_for;
 
-use super::http::Request;
 use super::load::{self, Extent, Plan, Target};
+use crate::http::Request;
 
 const CONNECTIONS: usize = 256;
 

@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::http::{Answers, Request, Session};
+use crate::http::{Answers, Request, Session};
 
 /// The path of an initiation.
 pub const INITIATE_PATH: &str = "/api/v1/verification/initiate";
@@ -28,7 +28,7 @@ pub fn initiation(kind: &str) -> String {
 
 /// The body of a submission of the same number by the same link.
 pub fn submission() -> String {
-    let (session, token) = (super::http::SESSION, super::http::TOKEN);
+    let (session, token) = (crate::http::SESSION, crate::http::TOKEN);
     format!(
         "{{\"verificationId\":\"{session}\",\"mobileNumber\":\"+44740#######\",\
          \"appUserId\":\"user-#######\",\"token\":\"{token}\"}}"

@@ -17,10 +17,11 @@ use test_support::postgres::Settings;
 use test_support::process::Signal;
 use test_support::{Postgres, Redis, Server, ServerBuilder};
 
+use crate::http::Session;
+use crate::program::{create_key, name_webhook};
 use crate::workspace::succeed;
 
 use super::bare::Bare;
-use super::http::Session;
 use super::scenarios::{Engine, FEW_CUSTOMERS, Records, Scenario, Subject};
 use super::{decisions, past, pgbench, seed, sessions};
 
@@ -28,6 +29,19 @@ use super::{decisions, past, pgbench, seed, sessions};
 const LIMIT: &str = "100000000/1m";
 /// Up to this many customers get all three proofs; more would only take longer.
 const ALL_PROOFS: u64 = 100_000;
+
+/// What the bench's key may do: everything that is measured.
+const SCOPES: [&str; 9] = [
+    "numbers:read",
+    "numbers:write",
+    "customers:read",
+    "customers:write",
+    "ages:read",
+    "ages:write",
+    "statistics:read",
+    "audit:read",
+    "admin",
+];
 
 /// One server with its records.
 pub struct Seeded {
@@ -88,7 +102,7 @@ impl Stage {
             Engine::Postgres => Some(self.postgres.fresh_database("bench")?),
         };
         let server = self.start(database.as_deref(), records)?;
-        let key = create_key(&server)?;
+        let key = create_key(&server, "default", &SCOPES, None)?;
         let port = server.port();
         seed::accepted(port, &key)?;
         let (receiver, mut sessions) = (free_port()?, Vec::new());
@@ -104,7 +118,8 @@ impl Stage {
                 decisions::fill(&server, postgres, count)?;
             }
             Records::Sessions(count) => {
-                name_receiver(&server, receiver)?;
+                let url = format!("http://127.0.0.1:{receiver}/hook");
+                name_webhook(&server, "default", &url)?;
                 sessions = sessions::open(port, &key, "known", count)?;
             }
         }
@@ -244,37 +259,6 @@ impl Seeded {
     pub fn port(&self) -> u16 {
         self.server.port()
     }
-}
-
-fn create_key(server: &Server) -> Result<String> {
-    let scopes = [
-        "numbers:read",
-        "numbers:write",
-        "customers:read",
-        "customers:write",
-        "ages:read",
-        "ages:write",
-        "statistics:read",
-        "audit:read",
-        "admin",
-    ];
-    let words = ["keys", "create", "--company", "default", "--name", "bench"];
-    let arguments = words
-        .into_iter()
-        .chain(scopes.into_iter().flat_map(|scope| ["--scope", scope]));
-    let output = server.command(arguments)?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cannot create a key: {said}");
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-}
-
-/// Has the company's webhooks sent to this port.
-fn name_receiver(server: &Server, port: u16) -> Result<()> {
-    let url = format!("http://127.0.0.1:{port}/hook");
-    let output = server.command(["companies", "update", "default", "--webhook-url", &url])?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cannot name a receiver: {said}");
-    Ok(())
 }
 
 /// The database that a server on SQLite keeps.

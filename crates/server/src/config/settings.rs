@@ -144,7 +144,8 @@ use Otherwise::{Default, Generated, Nothing};
 settings! {
     Storage {
         /// Where everything is kept: a file (`sqlite://relative/path` or `sqlite:///absolute/path`), or
-        /// PostgreSQL 13 or newer (`postgres://user:password@host/database`).
+        /// PostgreSQL 13 or newer (`postgres://user:password@host/database`; several hosts with commas
+        /// between them, and `target_session_attrs=read-write` to find the primary).
         DATABASE_URL: DatabaseUrl = kinds::DATABASE, Default("sqlite://data/bonafide.db");
         /// Certificates (PEM) to trust when connecting to PostgreSQL, for managed databases with an
         /// authority of their own.

@@ -12,6 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
+use url::form_urlencoded;
 
 use crate::{Error, Result};
 
@@ -25,6 +26,9 @@ pub struct Target {
     tls: Option<MakeRustlsConnect>,
 }
 
+/// What is said about a URL that is none, which is not shown: it may hold a password.
+const NOT_UNDERSTOOD: &str = "not understood; expected postgres://user:password@host:port/database";
+
 /// Every statement goes by an index. A plan made while a table was small, or before the database
 /// counted its rows, would read all of it, and go on to as it grows. Where there is no index the
 /// plan counts as dear, and is not to be compiled for that, nor to be shared among processes, which
@@ -34,30 +38,34 @@ const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
                      SET max_parallel_workers_per_gather = 0";
 
 impl Target {
-    /// Parses `postgres://…`. `ca_file` holds the certificates (PEM) of a private
-    /// authority; `sslrootcert=` in the URL does the same.
+    /// Parses `postgres://…`. Several hosts may stand with commas between them, each with its port;
+    /// with `target_session_attrs=read-write` it is the primary among them that is connected to.
+    /// `ca_file` holds the certificates (PEM) of a private authority; `sslrootcert=` in the URL does
+    /// the same.
     ///
     /// # Errors
     /// A sentence for the operator, without the URL (it holds a password).
     pub fn parse(url: &str, ca_file: Option<&Path>) -> Result<Self, String> {
-        let mut url = url::Url::parse(url).map_err(|error| format!("not a URL: {error}"))?;
+        // Several hosts are no URL to the libraries for those, so only the query is taken apart here.
+        let (address, query) = url.split_once('?').unwrap_or((url, ""));
         let mut root = ca_file.map(Path::to_path_buf);
         let mut mode = SslMode::Prefer;
-        let mut kept = Vec::new();
-        for (name, value) in url.query_pairs() {
+        let mut kept = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
                 "sslmode" => mode = ssl_mode(&value)?,
                 "sslrootcert" => root = Some(PathBuf::from(value.as_ref())),
-                _ => kept.push((name.into_owned(), value.into_owned())),
+                _ => drop(kept.append_pair(&name, &value)),
             }
         }
-        url.set_query(None);
-        if !kept.is_empty() {
-            url.query_pairs_mut().extend_pairs(kept);
+        // The driver knows a space as `%20` only.
+        let kept = kept.finish().replace('+', "%20");
+        let mut config: tokio_postgres::Config = format!("{address}?{kept}")
+            .parse()
+            .map_err(|_| NOT_UNDERSTOOD.to_owned())?;
+        if !address.contains("://") || config.get_hosts().is_empty() {
+            return Err(NOT_UNDERSTOOD.to_owned());
         }
-        let mut config: tokio_postgres::Config = url.as_str().parse().map_err(|_| {
-            "not understood; expected postgres://user:password@host:port/database".to_owned()
-        })?;
         config
             .ssl_mode(mode)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -165,6 +173,33 @@ mod tests {
             assert!(Target::parse(&url, None).is_ok(), "{mode}");
         }
         assert!(Target::parse("postgres://localhost/db?sslmode=maybe", None).is_err());
+    }
+
+    #[test]
+    fn several_hosts_are_understood() {
+        use tokio_postgres::config::{Host, TargetSessionAttrs};
+        let url = "postgres://u:p@one:5433,two/db?sslmode=disable&target_session_attrs=read-write\
+                   &options=-c%20statement_timeout%3D9s";
+        let config = Target::parse(url, None).unwrap().config;
+        let hosts = ["one", "two"].map(|name| Host::Tcp(name.to_owned()));
+        assert_eq!(config.get_hosts(), hosts);
+        assert_eq!(config.get_ports(), [5433, 5432]);
+        let session = config.get_target_session_attrs();
+        assert_eq!(session, TargetSessionAttrs::ReadWrite);
+        assert_eq!(config.get_options(), Some("-c statement_timeout=9s"));
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused() {
+        for nonsense in [
+            "",
+            "localhost",
+            "host=localhost",
+            "postgres://",
+            "http://localhost/db",
+        ] {
+            assert!(Target::parse(nonsense, None).is_err(), "{nonsense:?}");
+        }
     }
 
     #[test]

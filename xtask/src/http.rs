@@ -130,6 +130,7 @@ fn write_digits(slot: &mut [u8], mut number: u64) {
 pub struct Answers {
     buffer: Vec<u8>,
     head: usize,
+    closes: bool,
 }
 
 impl Answers {
@@ -138,6 +139,7 @@ impl Answers {
         Self {
             buffer: Vec::with_capacity(4 * 1024),
             head: 0,
+            closes: false,
         }
     }
 
@@ -148,7 +150,7 @@ impl Answers {
             let read = stream.read_buf(&mut self.buffer).await?;
             ensure!(read > 0, "the connection was closed");
             if let Some(head) = Head::parse(&self.buffer)? {
-                self.head = head.length;
+                (self.head, self.closes) = (head.length, head.closes);
                 let whole = head.length + head.body;
                 self.buffer.reserve(whole.saturating_sub(self.buffer.len()));
                 while self.buffer.len() < whole {
@@ -158,6 +160,11 @@ impl Answers {
                 return Ok(head.status);
             }
         }
+    }
+
+    /// Whether the server ends the connection after the last answer.
+    pub fn closes(&self) -> bool {
+        self.closes
     }
 
     /// Whether the body of the last answer contains this text.
@@ -178,6 +185,7 @@ struct Head {
     status: u16,
     length: usize,
     body: usize,
+    closes: bool,
 }
 
 impl Head {
@@ -189,17 +197,23 @@ impl Head {
             return Ok(None);
         };
         let status = response.code.context("an answer has a status")?;
+        let (mut body, mut closes) = (None, false);
         for header in response.headers.iter() {
             if header.name.eq_ignore_ascii_case("content-length") {
-                let body = std::str::from_utf8(header.value)?.trim().parse()?;
-                return Ok(Some(Self {
-                    status,
-                    length,
-                    body,
-                }));
+                body = Some(std::str::from_utf8(header.value)?.trim().parse()?);
+            } else if header.name.eq_ignore_ascii_case("connection") {
+                closes = header.value.eq_ignore_ascii_case(b"close");
             }
         }
-        bail!("an answer with status {status} has no Content-Length")
+        let Some(body) = body else {
+            bail!("an answer with status {status} has no Content-Length")
+        };
+        Ok(Some(Self {
+            status,
+            length,
+            body,
+            closes,
+        }))
     }
 }
 
@@ -247,6 +261,9 @@ mod tests {
             (parsed.status, parsed.length, parsed.body),
             (429, head.len(), 12)
         );
+        assert!(!parsed.closes);
+        let last = b"HTTP/1.1 503 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        assert!(Head::parse(last).unwrap().unwrap().closes);
         assert!(Head::parse(&head[..20]).unwrap().is_none());
         assert!(Head::parse(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }
