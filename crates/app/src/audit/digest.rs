@@ -16,9 +16,9 @@ use store::{Lane, Tx, Unit, Written};
 
 use crate::{App, Result};
 
-/// How many times as long as a piece has waited for others it leaves the database to them. On an idle one
-/// nearly half of the time is used; on one that is asked all the time, a few hundredths.
-const DEFERENCE: u32 = 16;
+/// How many times as long as a piece has waited for its turn the database is left to others. On an idle one
+/// nearly half of the time is used; on one that is asked all the time, about a hundredth.
+const DEFERENCE: u32 = 64;
 
 /// For how long counts by the hour are kept: a year, and as much as makes it comparable.
 const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -69,25 +69,22 @@ async fn extend(app: &App, digest: Digest) -> Result<u64> {
             log,
             digest,
             clock: app.clock.clone(),
+            asked_at: app.clock.now(),
         };
-        loop {
-            let asked_at = app.clock.now();
-            let Some(held) = app.store.write(piece()).await? else {
-                break;
-            };
+        while let Some(rest) = app.store.write(piece()).await? {
             pieces += 1;
-            let waited = elapsed(&*app.clock, asked_at).saturating_sub(held);
-            tokio::time::sleep(held + waited * DEFERENCE).await;
+            tokio::time::sleep(rest).await;
         }
     }
     Ok(pieces)
 }
 
-/// Adds a piece; says for how long it held the database, or that there was none to add.
+/// Adds a piece; says for how long the next is to be put off, or that there was none to add.
 struct Extend {
     log: i64,
     digest: Digest,
     clock: Arc<dyn Clock>,
+    asked_at: Timestamp,
 }
 
 impl Unit for Extend {
@@ -102,13 +99,14 @@ impl Unit for Extend {
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Option<Duration>>> {
         let began_at = self.clock.now();
+        let waited = between(self.asked_at, began_at);
         let added = match self.digest {
             Digest::Index => audit_index::extend(tx, self.log).await?,
             Digest::Hours => audit_hours::count(tx, self.log).await?,
         };
-        let held = elapsed(&*self.clock, began_at);
+        let held = between(began_at, self.clock.now());
         Ok(Written {
-            output: added.then_some(held),
+            output: added.then(|| held + waited * DEFERENCE),
             records: Vec::new(),
         })
     }
@@ -133,10 +131,9 @@ impl Unit for ForgetHours {
     }
 }
 
-/// None at all when the clock was put back.
-fn elapsed(clock: &dyn Clock, since: Timestamp) -> Duration {
-    let elapsed = clock.now().duration_since(since);
-    elapsed.try_into().unwrap_or_default()
+/// No time at all when the clock was put back.
+fn between(from: Timestamp, to: Timestamp) -> Duration {
+    to.duration_since(from).try_into().unwrap_or_default()
 }
 
 /// One piece after another: each begins where the last one ended.
