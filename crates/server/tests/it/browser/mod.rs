@@ -16,4 +16,4 @@ mod site;
 mod statistics;
 mod verify;
 
-pub use layout::look_at;
+pub use layout::{look_at, look_at_mail, look_unaided};

@@ -7,13 +7,13 @@ use axum::routing::get;
 use domain::access::CompanyId;
 use domain::mail::{Purpose, Ticket};
 use domain::seal::IndexKey;
-use test_support::browser::Colours;
+use test_support::browser::{Colours, Page};
 use test_support::{Browser, ServerBuilder};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::letter_about;
-use crate::browser::look_at;
+use crate::browser::{look_at, look_at_mail, look_unaided};
 
 const LONG_NAME: &str = "Weingut Söhne & Töchter Donaudampfschifffahrtsgesellschaft";
 
@@ -54,7 +54,7 @@ async fn mails_fit_every_screen_and_can_be_read() {
                 page.prefer(colours).unwrap();
                 for mail in ["first", "expired", "long"] {
                     page.open(&format!("{origin}/{mail}")).unwrap();
-                    look_at(&mut page, &format!("mail-{mail}-{width}-{word}"));
+                    look_at_mail(&mut page, &format!("mail-{mail}-{width}-{word}"));
                 }
             }
         }
@@ -76,22 +76,32 @@ fn the_page_that_stops_reminders_fits_every_screen_and_needs_no_script() {
     };
     let good = ticket.token(&IndexKey::new(INDEX_KEY.as_bytes()));
     let browser = Browser::start().unwrap();
+    let links = [
+        (good.as_str(), "good", "No more reminders"),
+        ("bad", "bad", "This link does not work"),
+    ];
+    let links = links.map(|(token, name, headline)| {
+        let link = format!("http://localhost:{}/stop/{token}", server.port());
+        (link, name, headline)
+    });
     let mut page = browser.page().unwrap();
     page.without_scripts().unwrap();
+    stop(&mut page, &links, look_unaided);
+    stop(&mut browser.page().unwrap(), &links, look_at);
+}
+
+/// Follows each link and its button, and looks at what is asked and what is answered.
+fn stop(page: &mut Page, links: &[(String, &str, &str)], look: fn(&mut Page, &str)) {
     for (width, height) in SIZES {
         page.resize(width, height).unwrap();
-        for (token, name, headline) in [
-            (good.as_str(), "good", "No more reminders"),
-            ("bad", "bad", "This link does not work"),
-        ] {
-            let link = format!("http://localhost:{}/stop/{token}", server.port());
-            page.open(&link).unwrap();
+        for (link, name, headline) in links {
+            page.open(link).unwrap();
             assert_eq!(page.text("h1").unwrap(), "No more reminders?");
-            look_at(&mut page, &format!("stop-{name}-{width}-ask"));
+            look(page, &format!("stop-{name}-{width}-ask"));
             page.click("button").unwrap();
             let arrived = format!("document.querySelector('h1')?.innerText === '{headline}'");
             page.wait_for(&arrived).unwrap();
-            look_at(&mut page, &format!("stop-{name}-{width}-done"));
+            look(page, &format!("stop-{name}-{width}-done"));
         }
     }
 }
