@@ -380,7 +380,8 @@ async fn tail(tx: &mut Tx<'_>, log: i64, after: i64) -> Result<Vec<Stretch>> {
 }
 
 // Found first and sorted then: in the order of an index, which the sum keeps PostgreSQL from, all batches
-// would be gone through.
+// would be gone through. A batch is looked up for each record that was found; were its number confined as
+// the records' are, PostgreSQL would compare each of a stretch's batches with each of its records.
 macro_rules! found {
     ($from:literal) => {
         concat!(
@@ -411,8 +412,7 @@ pub async fn search(
     // The months leave out the tables of all others.
     const SEARCH: &str = concat!(
         found!("audit_records r"),
-        "AND b.log = $12 AND b.batch >= $13 AND b.batch <= $14 \
-         AND r.log = $12 AND r.batch >= $13 AND r.batch <= $14 \
+        "AND r.log = $12 AND r.batch >= $13 AND r.batch <= $14 \
          AND r.month >= $15 AND r.month <= $16 \
          ORDER BY b.committed_at + 0 DESC, r.log DESC, r.batch DESC, r.position DESC LIMIT $17"
     );
