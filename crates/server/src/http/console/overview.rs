@@ -25,9 +25,11 @@ use crate::http::health::database_answers;
 /// How many held orders are shown here.
 const SHOWN: u16 = 5;
 
-/// The route.
+/// The route, with and without a slash at its end.
 pub fn routes() -> Router<Shared> {
-    Router::new().route("/console", get(overview))
+    Router::new()
+        .route("/console", get(overview))
+        .route("/console/", get(overview))
 }
 
 struct Overview;
