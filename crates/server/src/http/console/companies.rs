@@ -22,7 +22,7 @@ use super::words;
 use crate::http::Shared;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::form::Parameters;
-use crate::http::conventions::page::Query;
+use crate::http::conventions::page::{Query, unknown_cursor};
 
 /// How many companies a page shows.
 const PAGE: u16 = 50;
@@ -64,6 +64,9 @@ async fn list(
 ) -> Result<Response, Failure> {
     let cursor =
         query.read(|query, fields| Some(query.text("cursor", fields).map(str::to_owned)))?;
+    if let Some(cursor) = &cursor {
+        CompanyId::parse(cursor).map_err(|_| unknown_cursor())?;
+    }
     listed(&server, &staff, cursor.as_deref(), "", None).await
 }
 

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::access::{CompanyId, Scope, Scopes};
+use domain::access::{CompanyId, KeyId, Scope, Scopes};
 use domain::span::Span;
 use jiff::Timestamp;
 use minijinja::context;
@@ -21,7 +21,7 @@ use super::words;
 use crate::http::Shared;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::form::Parameters;
-use crate::http::conventions::page::Query;
+use crate::http::conventions::page::{Query, unknown_cursor};
 
 /// How many keys a page shows.
 const PAGE: u16 = 50;
@@ -57,6 +57,9 @@ async fn list(
         let company = query.text("company", fields).map(str::to_owned);
         Some((company, query.text("cursor", fields).map(str::to_owned)))
     })?;
+    if let Some(cursor) = &cursor {
+        KeyId::parse(cursor).map_err(|_| unknown_cursor())?;
+    }
     let company = whose(&server, &staff, company.as_deref()).await?;
     let exchange = &staff.ctx.exchange;
     exchange.note_detail(format!("company={company}"));
