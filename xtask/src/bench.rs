@@ -8,6 +8,7 @@
 
 pub mod bare;
 mod bars;
+mod console;
 mod cpu;
 mod decisions;
 mod histogram;
@@ -45,6 +46,9 @@ pub struct Options {
     /// Only the baselines, without the server
     #[arg(long, conflicts_with = "only")]
     baselines: bool,
+    /// So many customers in the largest databases, instead of a million (a tenth when quick)
+    #[arg(long, value_name = "COUNT")]
+    customers: Option<u64>,
     /// So many records in the audit log that is searched, instead of ten million (a tenth when quick)
     #[arg(long, value_name = "COUNT")]
     records: Option<u64>,
@@ -88,7 +92,7 @@ impl Options {
             warm_up: Duration::from_millis(warm_up),
             measured: Duration::from_millis(measured),
             rounds,
-            most_customers: most,
+            most_customers: self.customers.unwrap_or(most),
             most_decisions: 10 * most,
             // Fewer would measure the start of the program.
             most_answers: 1_000_000,

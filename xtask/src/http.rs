@@ -67,6 +67,13 @@ impl Request {
         ))
     }
 
+    /// A GET of this path, as a browser with that cookie sends it.
+    pub fn page(path: &str, cookie: &str) -> Self {
+        Self::new(format!(
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n"
+        ))
+    }
+
     fn new(text: String) -> Self {
         let places = |sign: &str| text.match_indices(sign).map(|(offset, _)| offset).collect();
         Self {

@@ -4,10 +4,11 @@
 //! Must not: be lowered without the reason in the history.
 
 use super::Pace;
+use super::console::Page;
 use super::measurement::{Latency, Results, Sample};
 use super::scenarios::{
-    BULK, Engine, FEW_CUSTOMERS, FEW_RECORDS, Filter, audit_name, erase_name, logged_name,
-    page_name, retire_name, sized_name, statistics_name,
+    BULK, Engine, FEW_CUSTOMERS, FEW_RECORDS, Filter, Records, audit_name, console_name,
+    erase_name, logged_name, page_name, retire_name, sized_name, statistics_name,
 };
 
 /// One promise and what was measured.
@@ -93,6 +94,28 @@ pub fn all(results: &Results, pace: Pace) -> Vec<Bar> {
     bars.extend(of_numbers(results));
     bars.extend(of_audit(results, pace.most_answers));
     bars.extend(of_past(results, pace.most_records));
+    bars.extend(of_console(results, pace));
+    bars
+}
+
+/// The bars about the console's pages.
+fn of_console(results: &Results, pace: Pace) -> Vec<Bar> {
+    let p95 = |sample: &Sample| sample.latency.map(|Latency { p95, .. }| p95);
+    let of = |engine, page, records| {
+        let name = console_name(engine, page, records);
+        let row = results.row(&name);
+        let measured = row.and_then(|row| row.median(p95));
+        Bar::new(format!("{name}: p95, ms"), measured, Limit::Below(50.0))
+    };
+    let mut bars = Vec::new();
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let (shop, past) = (
+            Records::Shop(pace.most_customers),
+            Records::Past(pace.most_records),
+        );
+        bars.extend(Page::ALL.map(|page| of(engine, page, shop)));
+        bars.extend(Page::LOGGED.map(|page| of(engine, page, past)));
+    }
     bars
 }
 

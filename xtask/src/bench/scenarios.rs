@@ -11,6 +11,7 @@ use anyhow::{Result, ensure};
 use test_support::Server;
 use test_support::waiting::wait_for;
 
+use super::console::Page;
 use super::load::{self, Extent, Plan, Target};
 use super::measurement::Sample;
 use super::pgbench::Script;
@@ -84,6 +85,9 @@ pub enum Records {
     Sessions(u64),
     /// So many answered requests in the audit log
     Answers(u64),
+    /// So many customers of a shop; a tenth of them has an order that is held, a number session that is
+    /// open, and an age that is known
+    Shop(u64),
     /// So many records of the audit log, over a year and a month whose time is over; only requests are
     /// answered
     Past(u64),
@@ -97,6 +101,7 @@ impl fmt::Display for Records {
             Self::Decisions(count) => write!(out, "{count} decisions"),
             Self::Sessions(count) => write!(out, "{count} sessions"),
             Self::Answers(count) => write!(out, "{count} answers"),
+            Self::Shop(count) => write!(out, "{count} customers of a shop"),
             Self::Past(count) => write!(out, "{count} past records"),
         }
     }
@@ -117,6 +122,7 @@ enum Action {
     Deliver,
     AuditVerify,
     AuditPage(Filter),
+    Console(Page),
     Erase,
     Retire,
 }
@@ -216,8 +222,24 @@ pub fn all(pace: Pace) -> Vec<Scenario> {
         for filter in Filter::ALL {
             all.push(Scenario::page(engine, filter, pace.most_records));
         }
+        for page in Page::LOGGED {
+            all.push(Scenario::console(
+                engine,
+                page,
+                Records::Past(pace.most_records),
+            ));
+        }
         all.push(Scenario::erase(engine, pace.most_records));
         all.push(Scenario::retire(engine, pace.most_records));
+    }
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        for page in Page::ALL {
+            all.push(Scenario::console(
+                engine,
+                page,
+                Records::Shop(most_customers),
+            ));
+        }
     }
     all
 }
@@ -260,6 +282,7 @@ impl Scenario {
             Action::Deliver => "deliver",
             Action::AuditVerify => "audit verify",
             Action::AuditPage(_) => "audit page",
+            Action::Console(_) => "console",
             Action::Erase => "erase",
             Action::Retire => "retire",
         };
@@ -324,6 +347,16 @@ impl Scenario {
             name: page_name(engine, filter, records),
             subject: Subject::Server(engine, Records::Past(records)),
             action: Action::AuditPage(filter),
+            connections: 1,
+        }
+    }
+
+    /// A page of the console, once after the other.
+    fn console(engine: Engine, page: Page, records: Records) -> Self {
+        Self {
+            name: console_name(engine, page, records),
+            subject: Subject::Server(engine, records),
+            action: Action::Console(page),
             connections: 1,
         }
     }
@@ -399,12 +432,16 @@ impl Scenario {
             Subject::Server(engine, records) => {
                 let server = stage.server(engine, records)?;
                 let customers = self.action.customers(records);
+                let request = match self.action {
+                    Action::Console(page) => {
+                        let admin = server.admin()?;
+                        Request::page(page.path(&admin), &admin.cookie)
+                    }
+                    _ => self.action.request(&server.key, customers),
+                };
                 let target = Target {
                     port: server.port(),
-                    request: self
-                        .action
-                        .request(&server.key, customers)
-                        .of_sessions(server.sessions.clone()),
+                    request: request.of_sessions(server.sessions.clone()),
                     expected: self.action.expected(),
                 };
                 let processes = stage.processes(engine, records)?;
@@ -584,7 +621,7 @@ fn verify_audit(stage: &Stage, engine: Engine, records: Records) -> Result<Sampl
 }
 
 /// Whether no delivery waits any more.
-fn is_empty(server: &Server) -> Result<bool> {
+pub fn is_empty(server: &Server) -> Result<bool> {
     let output = server.command([
         "deliveries",
         "list",
@@ -620,6 +657,12 @@ pub fn page_name(engine: Engine, filter: Filter, records: u64) -> String {
     format!("audit page {engine} 1 {filter} of {records}")
 }
 
+/// The name of the scenario about a page of the console.
+pub fn console_name(engine: Engine, page: Page, records: Records) -> String {
+    let page = page.name();
+    format!("console {page} {engine} 1 of {records}")
+}
+
 /// The name of the scenario about erasures.
 pub fn erase_name(engine: Engine, records: u64) -> String {
     format!("erase {engine} 1 beside {records} past records")
@@ -645,6 +688,7 @@ impl Action {
                 Records::Customers(customers)
                 | Records::Ages(customers)
                 | Records::Sessions(customers)
+                | Records::Shop(customers)
                 | Records::Answers(customers),
             ) => customers,
             (Self::AuditPage(_), Records::Past(records)) => past::people(records),
@@ -676,6 +720,7 @@ impl Action {
             | Self::Submit
             | Self::Deliver
             | Self::AuditVerify
+            | Self::Console(_)
             | Self::Erase
             | Self::Retire => Request::get(&format!("/api/v1/verification/status/{SESSION}"), key),
         }
@@ -698,6 +743,7 @@ impl Action {
             | Self::Erase
             | Self::Retire => "\"status\":\"pending\"",
             Self::AuditPage(filter) => filter.expected(),
+            Self::Console(page) => page.expected(),
         }
     }
 }

@@ -51,6 +51,14 @@ pub fn ages(port: u16, key: &str, customers: u64) -> Result<()> {
     each_once(port, request, "\"verified\":true", "age", customers)
 }
 
+/// Has so many customers place an order, which is held for what they lack.
+pub fn orders(port: u16, key: &str, count: u64) -> Result<()> {
+    let body = "{\"order_id\":\"order-#######\",\"source\":\"bench\",\
+                \"email\":\"customer-#######@example.com\"}";
+    let request = Request::post("/api/v1/orders", key, body);
+    each_once(port, request, "\"status\":\"held\"", "order", count)
+}
+
 /// Has so many customers who are to be erased.
 pub fn leavers(port: u16, key: &str, count: u64) -> Result<()> {
     let body = update("veriff").replace("customer-", "leaver-");

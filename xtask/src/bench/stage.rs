@@ -4,7 +4,7 @@
 //! that is measured runs; all of it ends with the stage.
 //! Must not: measure.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -15,6 +15,7 @@ use anyhow::{Context, Result, ensure};
 use test_support::ports::free_port;
 use test_support::postgres::Settings;
 use test_support::process::Signal;
+use test_support::waiting::wait_for;
 use test_support::{Postgres, Redis, Server, ServerBuilder};
 
 use crate::http::Session;
@@ -22,11 +23,14 @@ use crate::program::{create_key, name_webhook};
 use crate::workspace::succeed;
 
 use super::bare::Bare;
-use super::scenarios::{Engine, FEW_CUSTOMERS, Records, Scenario, Subject};
+use super::console::Admin;
+use super::scenarios::{Engine, FEW_CUSTOMERS, Records, Scenario, Subject, is_empty};
 use super::{decisions, past, pgbench, seed, sessions};
 
 /// A limit that is switched on, counted and never reached.
 const LIMIT: &str = "100000000/1m";
+/// How long the mails of a shop's orders may take.
+const MAILED_WITHIN: Duration = Duration::from_secs(900);
 /// Up to this many customers get all three proofs; more would only take longer.
 const ALL_PROOFS: u64 = 100_000;
 
@@ -53,6 +57,7 @@ pub struct Seeded {
     /// Sessions that stay open
     pub sessions: Arc<[Session]>,
     database: String,
+    admin: RefCell<Option<Admin>>,
 }
 
 /// All that runs during a bench.
@@ -113,6 +118,15 @@ impl Stage {
             Records::Ages(count) => seed::ages(port, &key, count)?,
             Records::Answers(count) => seed::answers(port, &key, count)?,
             Records::Past(_) => seed::customers(port, &key, FEW_CUSTOMERS, false)?,
+            Records::Shop(count) => {
+                seed::customers(port, &key, count, false)?;
+                seed::orders(port, &key, count / 10)?;
+                seed::ages(port, &key, count / 10)?;
+                sessions::open(port, &key, "known", count / 10)?;
+                wait_for("the mails", MAILED_WITHIN, || {
+                    Ok(is_empty(&server)?.then_some(()))
+                })?;
+            }
             Records::Decisions(count) => {
                 let postgres = database.as_deref().map(|url| (&self.postgres, url));
                 decisions::fill(&server, postgres, count)?;
@@ -132,6 +146,7 @@ impl Stage {
             key,
             receiver,
             sessions: sessions.into(),
+            admin: RefCell::default(),
         };
         self.servers.insert((engine, records), seeded);
         Ok(())
@@ -178,7 +193,7 @@ impl Stage {
             .binary(&self.binary)
             .variable("LOG_LEVEL", "warn")
             .variable("LIMIT_CUSTOMERS", LIMIT);
-        if let Records::Sessions(_) = records {
+        if let Records::Sessions(_) | Records::Shop(_) = records {
             for name in ["LIMIT_INITIATE", "LIMIT_STATUS", "LIMIT_SUBMIT"] {
                 builder = builder.variable(name, LIMIT);
             }
@@ -258,6 +273,15 @@ impl Seeded {
     /// Port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.server.port()
+    }
+
+    /// Somebody who is signed in to its console.
+    pub fn admin(&self) -> Result<Admin> {
+        let mut admin = self.admin.borrow_mut();
+        if let Some(admin) = admin.as_ref().filter(|admin| admin.is_fresh()) {
+            return Ok(admin.clone());
+        }
+        Ok(admin.insert(Admin::enter(self.port(), &self.key)?).clone())
     }
 }
 
