@@ -69,6 +69,8 @@ pub struct App {
     pub numbers: numbers::Policy,
     /// The operator's rules about orders.
     pub orders: orders::Policy,
+    /// Who may sign in to the console by an identity provider, if anybody may.
+    pub administrators: Option<console::Administrators>,
     /// Tells the worker of this process that something is to be delivered.
     pub outbox: deliveries::Outbox,
     /// Tells the worker of this process that an event came in.
@@ -103,6 +105,8 @@ pub struct Parts {
     pub numbers: numbers::Policy,
     /// `HOLD_DEADLINE` and `REMINDERS`.
     pub orders: orders::Policy,
+    /// `OIDC_ISSUER` and `OIDC_ADMINS`.
+    pub administrators: Option<console::Administrators>,
     /// How checkpoints are told to whoever keeps them elsewhere, if anybody does.
     pub announce_checkpoints: Option<audit::Announce>,
 }
@@ -123,6 +127,7 @@ impl App {
             ages,
             numbers,
             orders,
+            administrators,
             announce_checkpoints,
         } = parts;
         let (index_key, key_ring) = (Arc::new(index_key), Arc::new(key_ring));
@@ -152,6 +157,7 @@ impl App {
             ages,
             numbers,
             orders,
+            administrators,
             outbox: deliveries::Outbox::default(),
             inbox: inbox::Bell::default(),
             verification: audit::Verification::default(),

@@ -5,6 +5,7 @@
 //! session dies with its key or token, whatever its own time is. Everything else that the console
 //! does is done by the use cases that the API has.
 
+mod administrators;
 mod condition;
 mod example;
 mod figures;
@@ -14,6 +15,7 @@ mod sessions;
 mod sign_in;
 mod traffic;
 
+pub use administrators::{Administrators, Person, Unlisted};
 pub use condition::{Condition, condition};
 pub use example::{ORDER, WHOM, has_example, make_example, remove_example};
 pub use figures::{ENOUGH, Figures, Hour, Latencies, Queues, Reach, figures, queues};

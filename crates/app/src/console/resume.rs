@@ -17,7 +17,7 @@ pub struct Session {
     pub id: Uuid,
     /// Who it is, as of now.
     pub caller: Caller,
-    /// How they are called: their key's name, or their token's subject.
+    /// How they are called: their key's name, their token's subject, or as they are listed.
     pub name: String,
     /// What every form of theirs carries.
     pub form_mark: String,
@@ -78,6 +78,9 @@ async fn holder(
     let sealed = stored.claims.as_deref().unwrap_or_default();
     let plain = key.await?.open(place(&stored.id, "claims"), sealed)?;
     let kept: Kept = serde_json::from_slice(&plain).map_err(Error::internal)?;
+    if !kept.is_listed(app.administrators.as_ref()) {
+        return Ok(Err(Refusal::Revoked));
+    }
     let claims = kept.claims();
     let caller = app.directory.authenticate_claims(&claims, now).await;
     Ok(caller.map(|caller| (caller, claims.subject)))

@@ -1,4 +1,4 @@
-//! Signing in with an administrator's key or token.
+//! Signing in with an administrator's key or token, or as somebody whom an identity provider names.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::tables::console_sessions::{self, Session};
 use store::{Lane, Tx, Unit, Written};
 
-use super::{lane, place};
+use super::{Administrators, Person, lane, place};
 use crate::audit::Draft;
 use crate::credentials::{Caller, Claims, Refusal};
 use crate::exchange::Exchange;
@@ -22,7 +22,23 @@ pub enum Presented<'a> {
     Key(&'a str),
     /// What a token says whose signature and times were checked, and when it ends.
     Token(Claims, Timestamp),
+    /// Whom the identity provider names, after its word was checked.
+    Person(Person),
 }
+
+impl Presented<'_> {
+    /// How a request with it is answered that signs somebody in.
+    const fn status(&self) -> u16 {
+        match self {
+            Self::Key(_) | Self::Token(..) => LED_ON,
+            // Whoever was sent here by another site is shown a page first: see the decision about it.
+            Self::Person(_) => 200,
+        }
+    }
+}
+
+/// The status of an answer that leads on.
+const LED_ON: u16 = 303;
 
 /// Somebody who is signed in now.
 pub struct Opened {
@@ -49,7 +65,8 @@ pub async fn sign_in(
     presented: Presented<'_>,
 ) -> Result<Result<Opened, Denied>> {
     let now = app.clock.now();
-    let (caller, claims, ends_at) = match presented {
+    let status = presented.status();
+    let (caller, kept, ends_at) = match presented {
         Presented::Key(key) => {
             let caller = app.directory.authenticate_key(key, now).await;
             let ends_at = caller.as_ref().ok().and_then(Caller::key);
@@ -58,7 +75,17 @@ pub async fn sign_in(
         }
         Presented::Token(claims, ends_at) => {
             let caller = app.directory.authenticate_claims(&claims, now).await;
-            (caller, Some(claims), Some(ends_at))
+            (caller, Some(Kept::of(&claims, None)), Some(ends_at))
+        }
+        Presented::Person(person) => {
+            let administrators = app.administrators.as_ref();
+            let claims = administrators.and_then(|listed| listed.claims_of(&person));
+            let Some(claims) = claims else {
+                return Ok(Err(Denied::NotAdministrator));
+            };
+            let caller = app.directory.authenticate_claims(&claims, now).await;
+            // What the provider said was good at the door alone; its end is not the session's.
+            (caller, Some(Kept::of(&claims, Some(person.issuer))), None)
         }
     };
     let caller = match caller {
@@ -70,8 +97,8 @@ pub async fn sign_in(
         Err(refusal) => return Ok(Err(Denied::Refused(refusal))),
     };
     exchange.note_caller(caller.clone());
-    let (token, open) = begin(app, exchange, &caller, claims.as_ref(), ends_at).await?;
-    app.store.write(open).await?;
+    let (token, open) = begin(app, exchange, &caller, kept, ends_at).await?;
+    app.store.write(Open { status, ..open }).await?;
     exchange.mark_recorded();
     Ok(Ok(Opened { token }))
 }
@@ -81,7 +108,7 @@ pub(super) async fn begin(
     app: &App,
     exchange: &Exchange,
     caller: &Caller,
-    claims: Option<&Claims>,
+    kept: Option<Kept>,
     credential_ends_at: Option<Timestamp>,
 ) -> Result<(ConsoleToken, Open)> {
     let now = app.clock.now();
@@ -90,7 +117,7 @@ pub(super) async fn begin(
     let life = ConsoleLife::begin(now, credential_ends_at);
     let key = app.keys.of_callers(caller.company(), now).await?;
     let seal = |column, plain: &[u8]| key.seal(place(&id, column), plain, app.random.as_ref());
-    let claims = claims.map(Kept::of).map(|kept| serde_json::to_vec(&kept));
+    let claims = kept.map(|kept| serde_json::to_vec(&kept));
     let claims = claims.transpose().map_err(Error::internal)?;
     let session = Session {
         id,
@@ -111,6 +138,7 @@ pub(super) async fn begin(
     let open = Open {
         token_hash: token.hash(&app.index_key, ConsoleUse::Session),
         session,
+        status: LED_ON,
         draft: app.recorder.draft(exchange).await?,
     };
     Ok((token, open))
@@ -137,7 +165,7 @@ pub fn nameless(app: &App, address: IpAddr) -> String {
     HEXLOWER.encode(index.as_bytes())
 }
 
-/// What is kept of a token.
+/// What is kept of a token, or of whom the identity provider named.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Kept {
     subject: String,
@@ -145,10 +173,13 @@ pub(super) struct Kept {
     scope: Option<String>,
     role: Option<String>,
     key: Option<String>,
+    /// The provider, for whoever is an administrator because they are listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
 }
 
 impl Kept {
-    fn of(claims: &Claims) -> Self {
+    fn of(claims: &Claims, issuer: Option<String>) -> Self {
         let Claims {
             subject,
             company,
@@ -162,7 +193,15 @@ impl Kept {
             scope,
             role,
             key,
+            issuer,
         }
+    }
+
+    /// Whether they are an administrator still, if that is for the list to say.
+    pub(super) fn is_listed(&self, administrators: Option<&Administrators>) -> bool {
+        self.issuer.as_ref().is_none_or(|issuer| {
+            administrators.is_some_and(|listed| listed.has(issuer, &self.subject))
+        })
     }
 
     /// What the token said.
@@ -181,6 +220,7 @@ impl Kept {
 pub(super) struct Open {
     token_hash: [u8; 32],
     session: Session,
+    status: u16,
     draft: Draft,
 }
 
@@ -195,7 +235,7 @@ impl Unit for Open {
         console_sessions::insert(tx, &self.token_hash, &self.session).await?;
         Ok(Written {
             output: (),
-            records: vec![self.draft.clone().finish("ok", 303, None)],
+            records: vec![self.draft.clone().finish("ok", self.status, None)],
         })
     }
 }

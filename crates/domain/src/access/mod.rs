@@ -9,9 +9,11 @@ mod console_life;
 mod console_token;
 mod principal;
 mod scope;
+mod sign_in_attempt;
 
 pub use api_key::{ApiKey, KeyId, KeyIdError};
 pub use console_life::ConsoleLife;
 pub use console_token::{ConsoleToken, ConsoleUse};
 pub use principal::{CompanyId, CompanyIdError, Credential, Principal};
 pub use scope::{Scope, Scopes, UnknownScope};
+pub use sign_in_attempt::SignInAttempt;
