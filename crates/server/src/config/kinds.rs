@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use app::console::Administrators;
 use data_encoding::BASE64_NOPAD;
+use domain::access::CompanyId;
 use domain::age::State;
 use domain::agreement::Agreement;
 use domain::rate::Limit;
@@ -18,6 +20,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
+use super::openid::Issuer;
 use super::secret::{EncryptionKey, Secret};
 
 /// How values of one kind are written and read.
@@ -98,6 +101,13 @@ pub const SECRET_URL: Kind<Secret> = hidden("http(s) address", |text| {
 });
 /// The address of one document; it may have a query.
 pub const DOCUMENT_URL: Kind<Url> = open("http(s) address", document_url);
+/// What an identity provider calls itself.
+pub const ISSUER: Kind<Issuer> = open("http(s) address", Issuer::parse);
+/// Who may sign in to the console by an identity provider: people, so they are not shown.
+pub const ADMINISTRATORS: Kind<Vec<String>> = hidden(
+    "e-mail addresses, and names that the provider gives",
+    administrators,
+);
 /// What is logged: a level, or a level and exceptions to it.
 pub const LOG_LEVEL: Kind<Targets> = open("`info`, `info,bonafide=debug`, …", log_level);
 /// How log lines look.
@@ -178,15 +188,7 @@ impl BaseUrl {
 
     /// Whether what is sent there stays between us: it is encrypted, or does not leave this machine.
     pub fn is_confidential(&self) -> bool {
-        let url = Url::parse(&self.0);
-        let host = url.as_ref().ok().and_then(Url::host);
-        self.is_https()
-            || match host {
-                Some(Host::Ipv4(address)) => address.is_loopback(),
-                Some(Host::Ipv6(address)) => address.is_loopback(),
-                Some(Host::Domain(name)) => name == "localhost",
-                None => false,
-            }
+        Url::parse(&self.0).is_ok_and(|url| is_confidential(&url))
     }
 
     /// The address of this machine, for those that did not set one.
@@ -194,6 +196,17 @@ impl BaseUrl {
         let scheme = if encrypted { "https" } else { "http" };
         Self(format!("{scheme}://localhost:{port}"))
     }
+}
+
+/// Whether what is sent to an address stays between us: it is encrypted, or does not leave this machine.
+pub fn is_confidential(url: &Url) -> bool {
+    let is_near = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && is_near)
 }
 
 /// How log lines look.
@@ -314,6 +327,14 @@ fn base_or_key_url(text: &str) -> Result<(), String> {
         Ok(url) if is_http(&url) => Ok(()),
         _ => Err("is not an http(s) address".to_owned()),
     }
+}
+
+fn administrators(text: &str) -> Result<Vec<String>, String> {
+    let listed: Vec<String> = items(text).map(str::to_owned).collect();
+    // Whom it may name is a rule of the console; here it only has to be one.
+    let checked = Administrators::new("", CompanyId::default(), &listed);
+    checked.map_err(|unlisted| unlisted.to_string())?;
+    Ok(listed)
 }
 
 /// A bare word that is no level would be taken for a module's name, and silence everything else.

@@ -8,6 +8,7 @@ pub mod environment;
 mod groups;
 mod integrations;
 pub mod kinds;
+mod openid;
 mod problems;
 mod reader;
 mod secret;
@@ -25,6 +26,7 @@ pub use groups::{
 };
 pub use integrations::{BigQuery, Lightspeed, Square, Veriff};
 pub use kinds::{BaseUrl, DatabaseUrl, IdentityProofs, LogFormat};
+pub use openid::{Issuer, OpenId};
 pub use problems::{Problem, Problems};
 pub use secret::{EncryptionKey, Secret};
 pub use secrets::Secrets;
@@ -44,6 +46,8 @@ pub struct Config {
     pub http: Http,
     /// Tokens of others.
     pub tokens: Tokens,
+    /// The identity provider that administrators sign in by, if configured.
+    pub openid: Option<OpenId>,
     /// How often each caller may ask.
     pub limits: Limits,
     /// What proves a customer's identity.
@@ -110,6 +114,7 @@ impl Config {
         let redis = read.optional(&settings::REDIS_URL);
         let http = Http::read(read);
         let tokens = Tokens::read(read);
+        let openid = OpenId::read(read);
         let limits = Limits::read(read);
         let identity_proofs = read.value(&settings::IDENTITY_PROOFS);
         let ages = Ages::read(read);
@@ -133,6 +138,7 @@ impl Config {
             secrets: secrets?,
             http: http?,
             tokens: tokens?,
+            openid,
             limits: limits?,
             identity_proofs: identity_proofs?,
             ages: ages?,

@@ -10,7 +10,7 @@ use super::problems::Problems;
 use super::settings::{ALL, About, Otherwise, Setting};
 
 /// Prefixes that belong to us: an unknown variable with one of them is a mistake.
-const OWN_PREFIXES: [&str; 22] = [
+const OWN_PREFIXES: [&str; 23] = [
     "AGE_",
     "ALLOW_PRIVATE_",
     "AUDIT_",
@@ -26,6 +26,7 @@ const OWN_PREFIXES: [&str; 22] = [
     "LIMIT_",
     "LOG_",
     "METRICS_",
+    "OIDC_",
     "RETENTION_",
     "SMTP_",
     "SQUARE_",

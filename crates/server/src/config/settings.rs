@@ -16,6 +16,7 @@ use tracing_subscriber::filter::Targets;
 use url::Url;
 
 use super::kinds::{self, BaseUrl, DatabaseUrl, IdentityProofs, LogFormat};
+use super::openid::Issuer;
 use super::secret::{EncryptionKey, Secret};
 
 /// The part of the product that a setting belongs to.
@@ -29,6 +30,8 @@ pub enum Part {
     Http,
     /// Tokens of others.
     Tokens,
+    /// Signing in to the console by an identity provider.
+    Console,
     /// How often each caller may ask.
     Limits,
     /// Identity, ages, numbers and orders.
@@ -59,6 +62,7 @@ impl Part {
             Self::Secrets => "Secrets",
             Self::Http => "Server",
             Self::Tokens => "Tokens signed elsewhere",
+            Self::Console => "Signing in to the console (OpenID Connect)",
             Self::Limits => "Limits",
             Self::Verification => "Verification",
             Self::Audit => "Audit",
@@ -204,6 +208,18 @@ settings! {
         /// The `aud` that a token must carry.
         JWT_AUDIENCE: String = kinds::TEXT, Nothing("not checked");
     }
+    Console {
+        /// The identity provider, exactly as it calls itself: the `issuer` of its
+        /// `/.well-known/openid-configuration`.
+        OIDC_ISSUER: Issuer = kinds::ISSUER, Nothing("off");
+        /// What the provider calls this installation.
+        OIDC_CLIENT_ID: String = kinds::TEXT, Nothing("off");
+        /// The secret that the provider gave for it; a public client has none.
+        OIDC_CLIENT_SECRET: Secret = kinds::TOKEN, Nothing("none");
+        /// Who may sign in, and nobody else: e-mail addresses that the provider has verified, and subjects
+        /// (`sub`). They look after the company `INTEGRATION_COMPANY`.
+        OIDC_ADMINS: Vec<String> = kinds::ADMINISTRATORS, Nothing("off");
+    }
     Limits {
         /// Requests of one API key to Customers and Orders together.
         LIMIT_CUSTOMERS: Limit = kinds::LIMIT, Default("100/1m");
@@ -260,7 +276,7 @@ settings! {
         WEBHOOK_TIMEOUT: Duration = kinds::TIMEOUT, Default("30s");
         /// The pauses between the attempts of a delivery.
         WEBHOOK_BACKOFF: Vec<Duration> = kinds::PAUSES, Default("5s,30s,2m,10m,1h,6h,24h");
-        /// Lets webhooks reach loopback and private addresses.
+        /// Lets webhooks reach loopback and private addresses, and an identity provider name such.
         ALLOW_PRIVATE_RECEIVERS: bool = kinds::FLAG, Default("false");
     }
     Mail {

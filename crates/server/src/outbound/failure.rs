@@ -15,15 +15,20 @@ use super::resolver::NotPublic;
 pub fn outcome(error: &reqwest::Error) -> Outcome {
     if error.is_builder() {
         Outcome::Unsendable
-    } else if causes(error).any(|cause| cause.is::<NotPublic>()) {
+    } else if is_caused_by::<NotPublic>(error) {
         Outcome::PrivateAddress
     } else if error.is_timeout() {
         Outcome::Timeout
-    } else if causes(error).any(|cause| cause.is::<rustls::Error>()) {
+    } else if is_caused_by::<rustls::Error>(error) {
         Outcome::Tls
     } else {
         Outcome::Unreachable
     }
+}
+
+/// Whether an error, or what caused it, is such a one.
+pub fn is_caused_by<E: Error + 'static>(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| cause.is::<E>())
 }
 
 /// An error and what caused it, down to the first cause.

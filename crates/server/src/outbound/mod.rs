@@ -10,6 +10,7 @@ pub mod addresses;
 mod bigquery;
 mod failure;
 mod lightspeed;
+pub mod openid;
 mod otlp;
 pub mod resolver;
 mod retry_after;
@@ -20,6 +21,7 @@ mod veriff;
 
 pub use bigquery::{Account, AccountUnusable, BigQueryClient, BigQueryUnusable};
 pub use lightspeed::{LightspeedClient, Unusable};
+pub use openid::{OpenIdClient, ProviderProblem};
 pub use otlp::{OtlpClient, OtlpUnusable};
 pub use sender::{HttpSender, Settings};
 pub use sentry::{SentryClient, SentryUnusable};

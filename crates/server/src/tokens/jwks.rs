@@ -17,6 +17,7 @@ use jsonwebtoken::Header;
 use jsonwebtoken::jwk::Jwk;
 use reqwest::redirect::Policy;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +44,8 @@ const REMEMBERED: usize = 4096;
 
 /// The keys of an identity provider.
 pub struct Jwks {
+    /// What named the address, for the log.
+    named_by: &'static str,
     url: String,
     client: reqwest::Client,
     keys: ArcSwap<KeySet>,
@@ -92,13 +95,25 @@ impl Jwks {
             .redirect(Policy::none())
             .timeout(timeout)
             .build()?;
-        Ok(Self {
+        Ok(Self::over(client, url, "JWT_JWKS_URL"))
+    }
+
+    /// The set at `url`, which `named_by` named, fetched by a client that follows no redirect and has an
+    /// end to its patience; nothing is fetched yet.
+    pub fn over(client: reqwest::Client, url: &str, named_by: &'static str) -> Self {
+        Self {
+            named_by,
             url: url.to_owned(),
             client,
             keys: ArcSwap::default(),
             asked: tokio::sync::Mutex::default(),
             well: AtomicBool::new(true),
-        })
+        }
+    }
+
+    /// Whether the last fetch brought the set, if there was one.
+    pub fn is_well(&self) -> bool {
+        self.well.load(Ordering::Relaxed)
     }
 
     /// What a token says, if the key that its header names has signed it. A key
@@ -109,13 +124,36 @@ impl Jwks {
         header: &Header,
         now: Timestamp,
     ) -> Option<Arc<Payload>> {
+        let keys = self.having(header, now).await?;
+        keys.prove(token, keys.find(header)?)
+    }
+
+    /// The same for a token that is shown once, whatever it says.
+    pub async fn prove_once<Claims: DeserializeOwned>(
+        self: &Arc<Self>,
+        token: &str,
+        header: &Header,
+        now: Timestamp,
+    ) -> Option<Claims> {
+        let keys = self.having(header, now).await?;
+        keys.find(header)?.prove(token)
+    }
+
+    /// The keys, which are fetched anew if the one is not among them that a header names.
+    async fn having(self: &Arc<Self>, header: &Header, now: Timestamp) -> Option<Arc<KeySet>> {
         let keys = self.keys.load_full();
-        if let Some(key) = keys.find(header) {
-            return keys.prove(token, key);
+        match keys.find(header) {
+            Some(_) => Some(keys),
+            None => self.newer_than(keys, now).await,
         }
-        let keys = self.newer_than(keys, now).await?;
-        let key = keys.find(header)?;
-        keys.prove(token, key)
+    }
+
+    /// Fetches the keys now; says how many can be used.
+    ///
+    /// # Errors
+    /// Why none came.
+    pub async fn look(&self) -> Result<usize, Unfetched> {
+        Ok(self.fetch().await?.keys.len())
     }
 
     /// Other keys than `seen`, if they have been fetched meanwhile or may be now.
@@ -172,7 +210,8 @@ impl Jwks {
             }
             // One line when it begins to fail, not one every time.
             Err(cause) if was_well => {
-                tracing::warn!(%cause, "JWT_JWKS_URL gives no keys; the known ones stay in force");
+                let named_by = self.named_by;
+                tracing::warn!(%cause, "{named_by} gives no keys; the known ones stay in force");
             }
             Err(_) => {}
         }
@@ -243,7 +282,7 @@ impl KeySet {
         if let Some(payload) = self.remembered().get(&name) {
             return Some(payload.clone());
         }
-        let payload = Arc::new(key.prove(token)?);
+        let payload: Arc<Payload> = Arc::new(key.prove(token)?);
         let mut remembered = self.remembered();
         if remembered.len() >= REMEMBERED {
             remembered.clear();

@@ -8,10 +8,12 @@
 //! Whatever else is ever signed with `JWT_SECRET` would be a credential: sign
 //! links and cookies with other keys.
 
+mod id_token;
 mod jwks;
 mod payload;
 mod pinned;
 
+pub use id_token::{IdTokenFault, Sought, identify};
 pub use jwks::{Jwks, Unfetched};
 pub use payload::Expected;
 
@@ -92,7 +94,7 @@ impl Tokens {
             Algorithm::HS256 => self
                 .own
                 .iter()
-                .find_map(|key| key.prove(token))
+                .find_map(|key| key.prove::<Payload>(token))
                 .map(Arc::new),
             _ => self.proven_by_provider(token, &header, now).await,
         };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 /// How far clocks may be apart, in seconds.
-const LEEWAY: f64 = 60.0;
+pub(super) const LEEWAY: f64 = 60.0;
 
 /// Where tokens must come from and whom they must be for; our own say so too.
 #[derive(Debug, Clone, Default)]
@@ -41,15 +41,25 @@ pub struct Payload {
     key: Option<String>,
 }
 
+/// For whom a token is.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Audience {
+pub(super) enum Audience {
     One(String),
     Many(Vec<String>),
 }
 
 impl Audience {
-    fn names(&self, audience: &str) -> bool {
+    /// Whether it is for nobody else.
+    pub(super) fn is_single(&self) -> bool {
+        match self {
+            Self::One(_) => true,
+            Self::Many(many) => many.len() == 1,
+        }
+    }
+
+    /// Whether it is for that one, among others perhaps.
+    pub(super) fn names(&self, audience: &str) -> bool {
         match self {
             Self::One(one) => one == audience,
             Self::Many(many) => many.iter().any(|one| one == audience),
@@ -138,7 +148,7 @@ impl Payload {
 }
 
 /// A NumericDate (RFC 7519 §2): seconds since 1970, possibly with a fraction.
-fn seconds(date: &Number) -> Result<f64, Refusal> {
+pub(super) fn seconds(date: &Number) -> Result<f64, Refusal> {
     date.as_f64()
         .filter(|seconds| seconds.is_finite())
         .ok_or(Refusal::BadToken)

@@ -4,8 +4,7 @@ use jsonwebtoken::jwk::{
     AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
 };
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
-
-use super::payload::Payload;
+use serde::de::DeserializeOwned;
 
 /// A key that checks signatures of one algorithm.
 pub struct PinnedKey {
@@ -71,8 +70,8 @@ impl PinnedKey {
 
     /// What a token says, if this key's owner has signed it. Its times are not
     /// looked at.
-    pub fn prove(&self, token: &str) -> Option<Payload> {
-        let proven = decode::<Payload>(token, &self.key, &self.validation).ok()?;
+    pub fn prove<Claims: DeserializeOwned>(&self, token: &str) -> Option<Claims> {
+        let proven = decode::<Claims>(token, &self.key, &self.validation).ok()?;
         Some(proven.claims)
     }
 }
