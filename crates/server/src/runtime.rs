@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::audit::{Announcements, CHECKPOINT};
+use app::console::Administrators;
 use app::deliveries::{self, Channels, Dispatcher, WEBHOOK, Webhooks};
 use app::limits::{Limiter, Limits};
 use app::mail::{Letters, MAIL, Mailer, Mails};
 use app::orders::OrderLetters;
 use app::quota::Quota;
 use app::{App, Parts, ages, numbers, orders, square};
+use domain::access::CompanyId;
 use domain::age::{AgePolicy, AttemptPolicy};
 use domain::clock::Clock;
 use domain::delivery::Schedule;
@@ -28,7 +30,7 @@ use crate::http::{Server, Shared};
 use crate::integrations::{self, Integrations, gate};
 use crate::mail::{self, MailServer, PrintedMail, SmtpMailer};
 use crate::metrics;
-use crate::outbound::HttpSender;
+use crate::outbound::{HttpSender, OpenIdClient, openid};
 use crate::quota::memory::MemoryQuota;
 use crate::quota::redis::{Patience, RedisQuota};
 use crate::quota::steady_clock;
@@ -131,6 +133,7 @@ pub async fn open(
             }),
             count: metrics::orders::count,
         },
+        administrators: administrators(config)?,
         announce_checkpoints: config
             .checkpoints
             .webhook_url
@@ -142,6 +145,34 @@ pub async fn open(
         Failure::failed(format!("the database cannot be read: {cause}"))
     })?;
     Ok(Arc::new(app))
+}
+
+/// Who may sign in to the console by an identity provider.
+fn administrators(config: &Config) -> Result<Option<Administrators>, Failure> {
+    let Some(openid) = &config.openid else {
+        return Ok(None);
+    };
+    let company = CompanyId::parse(&config.integration_company)
+        .map_err(|error| Failure::usage(format!("INTEGRATION_COMPANY: {error}")))?;
+    let issuer = openid.issuer.as_str();
+    let listed = Administrators::new(issuer, company, &openid.administrators);
+    let listed = listed.map_err(|error| Failure::usage(format!("OIDC_ADMINS {error}")))?;
+    Ok(Some(listed))
+}
+
+/// The client of the identity provider that administrators sign in by, if there is one.
+///
+/// # Errors
+/// When the system's certificates cannot be used.
+pub fn openid_client(config: &Config) -> Result<Option<OpenIdClient>, Failure> {
+    let Some(openid) = &config.openid else {
+        return Ok(None);
+    };
+    let back = http::console::sign_in_address(config.http.base_url.as_str());
+    let settings = openid::Settings::usual(config.webhooks.allow_private_receivers);
+    let client = OpenIdClient::new(openid, back, settings)
+        .map_err(|error| Failure::failed(format!("OIDC_ISSUER cannot be asked: {error}")))?;
+    Ok(Some(client))
 }
 
 fn ages(config: &Config) -> Result<ages::Policy, Failure> {
@@ -191,6 +222,7 @@ pub async fn server(
         app,
         limiter: Limiter::new(limits, quota(&config.redis).await?),
         tokens: Arc::new(tokens(config)?),
+        openid: openid_client(config)?,
         hooks: integrations::hooks(config),
         veriff,
         archives: config.bigquery.is_some(),

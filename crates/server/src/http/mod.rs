@@ -34,6 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
 use conventions::{cors, edge};
 
 use crate::erasure_list::ErasureList;
+use crate::outbound::OpenIdClient;
 use crate::telemetry::traces::Tracer;
 use crate::tokens::Tokens;
 
@@ -45,6 +46,8 @@ pub struct Server {
     pub limiter: Limiter,
     /// Checks and signs tokens.
     pub tokens: Arc<Tokens>,
+    /// Where administrators sign in beside here, if configured.
+    pub openid: Option<OpenIdClient>,
     /// Whose hooks are taken.
     pub hooks: hooks::Hooks,
     /// Where customers show their ID, if configured.

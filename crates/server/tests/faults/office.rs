@@ -85,6 +85,7 @@ impl Office {
                 square: None,
                 count: bonafide::metrics::orders::count,
             },
+            administrators: None,
             announce_checkpoints: None,
         });
         Self(Arc::new(app.await.unwrap()))

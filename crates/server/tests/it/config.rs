@@ -108,6 +108,76 @@ fn defaults_hold_for_what_is_not_set() {
     assert_eq!(config.integration_company, "default");
     assert!(config.lightspeed.is_none() && config.square.is_none());
     assert!(config.veriff.is_none() && config.bigquery.is_none());
+    assert!(config.openid.is_none());
+}
+
+#[test]
+fn an_identity_provider_is_configured_whole_and_safe() {
+    let with = |issuer, admins| {
+        [
+            ("OIDC_ISSUER", issuer),
+            ("OIDC_CLIENT_ID", "bonafide"),
+            ("OIDC_ADMINS", admins),
+        ]
+    };
+    let public = sound(&with(
+        "http://localhost:8080/realms/shop",
+        "maria@example.com",
+    ));
+    assert!(public.openid.as_ref().unwrap().client_secret.is_none());
+    assert!(!format!("{public:?}").contains("maria"), "nobody is shown");
+    for (variables, name, words) in [
+        (
+            &with("http://id.example.com", "1")[..],
+            "OIDC_ISSUER",
+            "must begin with https://",
+        ),
+        (
+            &with("id.example.com", "1")[..],
+            "OIDC_ISSUER",
+            "is not an address",
+        ),
+        (
+            &with("https://id.example.com?x", "1")[..],
+            "OIDC_ISSUER",
+            "may hold no",
+        ),
+        (
+            &with("https://id.example.com", ",")[..],
+            "OIDC_ADMINS",
+            "lists nobody",
+        ),
+        (
+            &with("https://id.example.com", "1,maria@")[..],
+            "OIDC_ADMINS",
+            "is no e-mail address",
+        ),
+        (
+            &with("https://id.example.com", "1")[..2],
+            "OIDC_ADMINS",
+            "is missing",
+        ),
+        (
+            &[("OIDC_CLIENT_SECRET", "hunter2")][..],
+            "OIDC_CLIENT_SECRET",
+            "only with OIDC_ISSUER",
+        ),
+        (
+            &[("OIDC_ADMIN", "1")][..],
+            "OIDC_ADMIN",
+            "did you mean OIDC_ADMINS?",
+        ),
+    ] {
+        let wrong = problems(variables);
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert_eq!(wrong[0].0, name);
+        let text = &wrong[0].1;
+        assert!(text.contains(words), "{text}");
+        assert!(
+            !text.contains("maria") && !text.contains("hunter"),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -132,6 +202,10 @@ fn every_setting_can_be_set() {
         ("LIMIT_SUBMIT", "7/2m"),
         ("IDENTITY_PROOFS", "age, veriff"),
         ("JWT_JWKS_URL", "https://id.example.com/keys?p=shop"),
+        ("OIDC_ISSUER", "https://id.example.com/"),
+        ("OIDC_CLIENT_ID", "bonafide"),
+        ("OIDC_CLIENT_SECRET", "s"),
+        ("OIDC_ADMINS", "maria@example.com, 248289761001"),
         ("SMTP_URL", "smtps://u:p@mail.example.com"),
         ("MAIL_FROM", "Shop <verify@example.com>"),
         ("LOG_LEVEL", "warn,bonafide=debug"),
@@ -182,6 +256,10 @@ fn every_setting_can_be_set() {
         config.http.cors_origins,
         ["https://shop.example.com", "http://localhost:8080"]
     );
+    let openid = config.openid.unwrap();
+    assert_eq!(openid.issuer.as_str(), "https://id.example.com/");
+    assert_eq!(openid.administrators, ["maria@example.com", "248289761001"]);
+    assert_eq!(openid.client_secret.unwrap().expose(), "s");
     assert_eq!(config.webhooks.timeout, Duration::from_secs(30));
     assert_eq!(config.limits.customers, Limit::parse("off").unwrap());
     assert_eq!(config.identity_proofs, IdentityProofs::VeriffOrAge);

@@ -53,7 +53,9 @@ pub use client::{Answer, Call};
 pub use database::Database;
 pub use log::{capture, logged};
 pub use receivers::Receivers;
-pub use settings::{BASE_URL, JWT_SECRET, Settings, deliveries as deliveries_settings, schedule};
+pub use settings::{
+    BASE_URL, IdentityProvider, JWT_SECRET, Settings, deliveries as deliveries_settings, schedule,
+};
 
 /// Runs each of the named tests (`async fn name(app: TestApp)`) on both databases.
 macro_rules! flows {
@@ -191,6 +193,7 @@ impl TestApp {
             numbers: settings.numbers,
             retention: settings.retention,
             orders: settings.orders,
+            administrators: settings.administrators,
             announce_checkpoints: settings.announce_checkpoints,
         };
         let app = Arc::new(App::open(parts).await.unwrap());
@@ -199,6 +202,7 @@ impl TestApp {
             app: app.clone(),
             limiter: Limiter::new(settings.limits, quota),
             tokens: settings.tokens,
+            openid: settings.openid.map(|configured| configured.client()),
             hooks: settings.hooks,
             veriff: settings.veriff,
             archives: settings.archives,

@@ -9,6 +9,7 @@ mod database;
 mod files;
 mod integrations;
 mod network;
+mod openid;
 mod tls;
 
 use clap::Args;
@@ -74,6 +75,7 @@ async fn examine(looked: &Looked) -> Result<Vec<Check>, Failure> {
     checks.push(tls::outside_address(&config.http));
     checks.push(network::port(&config.http).await);
     checks.extend(network::mail(config).await);
+    checks.extend(openid::provider(config).await);
     checks.extend(integrations::lightspeed(config).await);
     checks.extend(integrations::square(config).await);
     checks.extend(integrations::veriff(config).await);

@@ -65,7 +65,12 @@ impl<T: Task> FromRequestParts<Shared> for Staff<T> {
                     task: PhantomData,
                 })
             }
-            Ok(Err(refusal)) => Err(sign_in::ask(&visitor.visit, refusal, &wanted(parts))),
+            Ok(Err(refusal)) => Err(sign_in::ask(
+                server,
+                &visitor.visit,
+                refusal,
+                &wanted(parts),
+            )),
             Err(failure) => Err(failure.into_response()),
         }
     }
@@ -190,6 +195,12 @@ pub fn is_own_page(headers: &HeaderMap) -> bool {
     origin
         .split_once("://")
         .is_some_and(|(_, from)| from == host)
+}
+
+/// Whether the browser says that a page of ours, or the person themself, leads here.
+pub fn is_own_link(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site");
+    site.is_none_or(|site| site == "same-origin" || site == "none")
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod inbox;
 mod integrations;
 mod keys;
 mod numbers;
+mod openid;
 mod orders;
 mod overview;
 mod sessions;
@@ -29,6 +30,8 @@ mod sign_in;
 mod words;
 
 use axum::Router;
+
+pub use openid::address as sign_in_address;
 
 use super::Shared;
 
@@ -50,4 +53,5 @@ pub fn routes() -> Router<Shared> {
         .merge(ages::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())
+        .merge(openid::routes())
 }

@@ -13,7 +13,8 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use domain::rate::Rate;
 use http::{HeaderMap, header};
-use minijinja::context;
+use minijinja::{Value, context};
+use url::form_urlencoded::byte_serialize;
 
 use super::cookie::Transport;
 use super::door::{Visitor, is_own_page};
@@ -43,12 +44,13 @@ pub fn routes() -> Router<Shared> {
 }
 
 /// The page of somebody who is not signed in, in the place of the one they wanted.
-pub fn ask(visit: &Visit, refusal: Refusal, way: &str) -> Response {
+pub fn ask(server: &Shared, visit: &Visit, refusal: Refusal, way: &str) -> Response {
     let note = match refusal {
         Refusal::Missing => "",
         _ => "You are signed out. Sign in again to go on.",
     };
-    form(visit, refused(visit, refusal), note, way)
+    let failure = refused(visit, refusal);
+    form(server, visit, failure, About::Credential(note), way)
 }
 
 /// The page of somebody whose connection others could read.
@@ -60,9 +62,34 @@ pub fn unencrypted(visit: &Visit) -> Response {
     })
 }
 
-/// The form, with what is to be said of the last try.
-fn form(visit: &Visit, failure: Failure, note: &str, way: &str) -> Response {
-    let values = context! { root => root(visit), note, way };
+/// What is to be said of the last try.
+#[derive(Debug, Clone, Copy)]
+pub enum About<'a> {
+    /// It was with a key or a token.
+    Credential(&'a str),
+    /// It was by the identity provider.
+    Provider(&'a str),
+}
+
+/// The form, with what is to be said of the last try; and the way to the identity provider, if there is
+/// one.
+pub fn form(
+    server: &Shared,
+    visit: &Visit,
+    failure: Failure,
+    about: About<'_>,
+    way: &str,
+) -> Response {
+    let (note, objection) = match about {
+        About::Credential(note) => (note, ""),
+        About::Provider(note) => ("", note),
+    };
+    let provider = server.openid.as_ref().map(|provider| {
+        let way: String = byte_serialize(way.as_bytes()).collect();
+        let path = Value::from_safe_string(format!("console/openid?way={way}"));
+        context! { name => provider.name(), path, objection }
+    });
+    let values = context! { root => root(visit), note, provider, way };
     page("console/sign_in.html", values)
         .map_or_else(Failure::into_response, |page| failure.shown_as(page))
 }
@@ -84,12 +111,12 @@ async fn sign_in(
         return Err(foreign());
     }
     if let Some(failure) = throttle(&server, visit).await {
-        let note = "Too many tries. Wait for a minute.";
-        return Ok(form(visit, failure, note, way));
+        let note = About::Credential("Too many tries. Wait for a minute.");
+        return Ok(form(&server, visit, failure, note, way));
     }
     Ok(match present(&server, visit, &typed).await? {
         Ok(opened) => welcome(visit, transport, &opened, way),
-        Err(denied) => turn_away(visit, denied, way),
+        Err(denied) => turn_away(&server, visit, denied, way),
     })
 }
 
@@ -114,12 +141,17 @@ async fn present(
 }
 
 fn welcome(visit: &Visit, transport: Transport, opened: &Opened, way: &str) -> Response {
-    let way = if is_way(way) { way } else { HOME };
+    let way = sound(way);
     let mut answer = Redirect::to(&format!("{}{way}", visit.root())).into_response();
     if let Some(cookie) = transport.keep(opened.token.expose()) {
         answer.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     answer
+}
+
+/// Where somebody is led who wanted to go there.
+pub fn sound(way: &str) -> &str {
+    if is_way(way) { way } else { HOME }
 }
 
 /// Whether an address leads to a page of the console and nowhere else.
@@ -131,7 +163,7 @@ fn is_way(way: &str) -> bool {
     is_plain && is_here && way.len() <= LONGEST_WAY && !way.contains("//") && !way.contains("..")
 }
 
-fn turn_away(visit: &Visit, denied: Denied, way: &str) -> Response {
+fn turn_away(server: &Shared, visit: &Visit, denied: Denied, way: &str) -> Response {
     match denied {
         Denied::Refused(refusal) => {
             let note = match refusal {
@@ -139,23 +171,26 @@ fn turn_away(visit: &Visit, denied: Denied, way: &str) -> Response {
                 Refusal::Expired | Refusal::ExpiredToken => "The time of this credential is over.",
                 _ => "This credential is not accepted.",
             };
-            form(visit, refused(visit, refusal), note, way)
+            let failure = refused(visit, refusal);
+            form(server, visit, failure, About::Credential(note), way)
         }
         Denied::NotAdministrator => {
             let note =
                 "This credential is good, but not an administrator's: it lacks the scope admin.";
-            form(visit, Error::new(Code::Forbidden, note).into(), note, way)
+            let failure = Error::new(Code::Forbidden, note).into();
+            form(server, visit, failure, About::Credential(note), way)
         }
     }
 }
 
-fn foreign() -> Failure {
+/// What another site has sent.
+pub fn foreign() -> Failure {
     let message = "Another site sent this. Open the console yourself, and sign in there.";
     Error::new(Code::Forbidden, message).into()
 }
 
 /// Counts a try of whoever is at that address; the failure of one too many.
-async fn throttle(server: &Shared, visit: &Visit) -> Option<Failure> {
+pub async fn throttle(server: &Shared, visit: &Visit) -> Option<Failure> {
     let address = visit.exchange().address?;
     let rate = Rate::parse(TRIES).ok()?;
     let key = QuotaKey::new("console", &console::nameless(&server.app, address));
@@ -205,9 +240,10 @@ async fn enter(
             Ok(opened) => welcome(visit, transport, &opened, HOME),
             Err(Denied::Refused(refusal)) => {
                 let note = "This link was used, or is too old. Sign in with your key instead.";
-                form(visit, refused(visit, refusal), note, HOME)
+                let failure = refused(visit, refusal);
+                form(&server, visit, failure, About::Credential(note), HOME)
             }
-            Err(denied) => turn_away(visit, denied, HOME),
+            Err(denied) => turn_away(&server, visit, denied, HOME),
         },
     )
 }

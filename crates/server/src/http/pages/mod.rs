@@ -63,6 +63,7 @@ templates!(
     "console/parts.html",
     "console/sign_in.html",
     "console/enter.html",
+    "console/entered.html",
     "console/unencrypted.html",
     "console/overview.html",
     "console/charts.html",

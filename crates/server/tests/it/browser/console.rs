@@ -8,7 +8,9 @@ use test_support::browser::{Colours, Page};
 use test_support::{Browser, Server, ServerBuilder, waiting};
 use tokio::runtime::Runtime;
 
-use super::layout::{has_names, look_at};
+use super::layout::{has_names, look_at, look_unaided};
+use crate::console::openid::provider::{CLIENT, ClientProof, Provider};
+use crate::tokens::signing::Identity;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -401,6 +403,49 @@ fn tab_to(page: &mut Page, condition: &str) {
         }
     }
     panic!("no tab leads to where {condition}");
+}
+
+/// The provider is another site: what a browser shows it, and what not before it is back, is the point.
+#[test]
+fn an_administrator_signs_in_by_their_provider() {
+    let runtime = Runtime::new().unwrap();
+    let identity = Identity::es256("one");
+    let provider = runtime.block_on(Provider::open(ClientProof::Public, &[&identity]));
+    let claims = json!({"sub": "1", "email": "maria@example.com", "email_verified": true});
+    provider.know(identity, claims);
+    let server = ServerBuilder::first_run()
+        .binary(env!("CARGO_BIN_EXE_bonafide"))
+        .variable("OIDC_ISSUER", &provider.issuer)
+        .variable("OIDC_CLIENT_ID", CLIENT)
+        .variable("OIDC_ADMINS", "maria@example.com")
+        .start()
+        .unwrap();
+    let home = format!("http://localhost:{}", server.port());
+    let browser = Browser::start().unwrap();
+    for has_scripts in [true, false] {
+        let mut page = browser.page().unwrap();
+        if !has_scripts {
+            page.without_scripts().unwrap();
+        }
+        page.open(&format!("{home}/console/keys")).unwrap();
+        match has_scripts {
+            true => look_at(&mut page, "console-sign-in-by-provider"),
+            false => look_unaided(&mut page, "console-sign-in-by-provider-unaided"),
+        }
+        page.complaints().unwrap();
+        page.click("a.button").unwrap();
+        page.wait_for("document.title === 'Provider'").unwrap();
+        page.click("a").unwrap();
+        page.wait_for("document.querySelector('.who strong')")
+            .unwrap();
+        let address = page.evaluate("location.href").unwrap();
+        assert_eq!(address, format!("{home}/console/keys"));
+        assert_eq!(page.text(".who strong").unwrap(), "maria@example.com");
+        assert_eq!(page.complaints().unwrap(), [""; 0]);
+        page.click(".who button").unwrap();
+        page.wait_for("document.querySelector('#credential')")
+            .unwrap();
+    }
 }
 
 #[test]

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use test_support::ServerBuilder;
 
 use super::{Installation, Ran};
+use crate::console::openid::provider::{ClientProof, Provider, Reply as Answer};
 use crate::mail::office::{Does, Manner, Office};
+use crate::tokens::signing::Identity;
 
 /// The verdict of each check, by name; of several of one name, the last.
 fn verdicts(ran: &Ran) -> BTreeMap<String, String> {
@@ -98,6 +100,41 @@ fn every_mistake_of_the_configuration_is_a_finding() {
             .iter()
             .all(|check| check["verdict"] == "wrong" && check["cure"].is_string())
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_provider_is_asked_what_it_is() {
+    let identity = Identity::es256("one");
+    let provider = Provider::open(ClientProof::Basic, &[&identity]).await;
+    let builder = ServerBuilder::new()
+        .variable("API_BASE_URL", "http://localhost:3000/verify")
+        .variable("OIDC_ISSUER", &provider.issuer)
+        .variable("OIDC_CLIENT_ID", "bonafide")
+        .variable("OIDC_CLIENT_SECRET", "hunter2")
+        .variable("OIDC_ADMINS", "maria@example.com");
+    let installation = Installation::on_sqlite(builder);
+    let told = |is_fine: bool| {
+        let ran = installation.run(&["doctor", "--json"]);
+        let text = ran.stdout();
+        assert!(
+            !text.contains("hunter2") && !text.contains("maria"),
+            "{text}"
+        );
+        let verdict = verdicts(&ran)["sign-in"].clone();
+        assert_eq!(verdict == "ok", is_fine, "{text}");
+        text
+    };
+    let back = "http://localhost:3000/verify/console/openid/callback";
+    assert!(told(true).contains(back));
+    provider.publish(&[]);
+    assert!(told(false).contains("no key that can be used"));
+    let other = provider.document(&json!({"issuer": "https://id.example.com"}));
+    provider.answer("document", Answer::Json(other));
+    assert!(told(false).contains("to the letter"));
+    provider.answer("document", Answer::Status(404));
+    assert!(told(false).contains("status 404"));
+    provider.close().await;
+    assert!(told(false).contains("does not answer"));
 }
 
 /// A mail server that says no more than it has to.

@@ -12,6 +12,8 @@ mod inbox;
 mod integrations;
 mod keys;
 mod links;
+mod lists;
+pub mod openid;
 mod orders;
 mod overview;
 mod sessions;
@@ -110,7 +112,8 @@ fn named(key: &str) -> String {
 }
 
 /// The pages that need nothing but a session.
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 22] = [
+    "/console/",
     "/console/numbers",
     "/console/ages",
     "/console/ages?days=365",

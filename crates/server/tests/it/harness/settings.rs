@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::limits::Limits;
+use bonafide::config::OpenId;
 use bonafide::http::conventions::edge;
 use bonafide::http::hooks::Hooks;
+use bonafide::outbound::{OpenIdClient, openid};
 use bonafide::tokens::{Expected, Tokens};
 use domain::order::Schedule;
 use domain::rate::Limit;
@@ -34,6 +36,10 @@ pub struct Settings {
     pub orders: app::orders::Policy,
     /// What tokens are accepted.
     pub tokens: Arc<Tokens>,
+    /// The identity provider that administrators sign in by.
+    pub openid: Option<IdentityProvider>,
+    /// Who may sign in by it.
+    pub administrators: Option<app::console::Administrators>,
     /// Whose hooks are taken.
     pub hooks: Hooks,
     /// Where customers show their ID.
@@ -78,6 +84,8 @@ impl Default for Settings {
                 count: bonafide::metrics::orders::count,
             },
             tokens: Arc::new(Tokens::new(JWT_SECRET, None, Expected::default())),
+            openid: None,
+            administrators: None,
             hooks: Hooks::default(),
             veriff: None,
             archives: false,
@@ -92,6 +100,26 @@ impl Default for Settings {
                 timeout: Duration::from_secs(30),
             },
         }
+    }
+}
+
+/// An identity provider, and how it is asked.
+#[derive(Clone)]
+pub struct IdentityProvider {
+    pub openid: OpenId,
+    pub patience: Duration,
+    pub allow_private: bool,
+}
+
+impl IdentityProvider {
+    /// A client of it, for an instance.
+    pub fn client(self) -> OpenIdClient {
+        let back = bonafide::http::console::sign_in_address(BASE_URL);
+        let settings = openid::Settings {
+            patience: self.patience,
+            ..openid::Settings::usual(self.allow_private)
+        };
+        OpenIdClient::new(&self.openid, back, settings).unwrap()
     }
 }
 
