@@ -287,10 +287,10 @@ fn an_order_is_released_with_the_keyboard_alone() {
     page.open(&house.url("/console/orders")).unwrap();
     tab_to(
         &mut page,
-        "document.activeElement.textContent === 'To the content'",
+        "document.activeElement?.textContent === 'To the content'",
     );
     page.press("Enter").unwrap();
-    tab_to(&mut page, "document.activeElement.textContent === '1002'");
+    tab_to(&mut page, "document.activeElement?.textContent === '1002'");
     let ring = "getComputedStyle(document.activeElement).outlineStyle";
     assert_eq!(
         page.evaluate(ring).unwrap(),
@@ -299,7 +299,7 @@ fn an_order_is_released_with_the_keyboard_alone() {
     );
     page.press("Enter").unwrap();
     page.wait_for("document.querySelector('#reason')").unwrap();
-    tab_to(&mut page, "document.activeElement.id === 'reason'");
+    tab_to(&mut page, "document.activeElement?.id === 'reason'");
     page.type_text("ID seen in the store").unwrap();
     page.press("Tab").unwrap();
     page.press("Enter").unwrap();
