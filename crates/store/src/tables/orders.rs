@@ -400,10 +400,12 @@ pub async fn list_of_customer(
     email_index: BlindIndex,
     count: i64,
 ) -> Result<Vec<WithCustomer>> {
+    // With the sign before it the time is no column of the index by time: SQLite would walk all orders of
+    // the company along that one, so as not to sort the few of this customer.
     let sql = concat!(
         with_customer!(),
         "WHERE o.company_id = $1 AND o.email_index = $2 \
-         ORDER BY o.placed_at DESC, o.id DESC LIMIT $3"
+         ORDER BY +o.placed_at DESC, o.id DESC LIMIT $3"
     );
     let values = [
         company_id.into(),
