@@ -5,7 +5,7 @@
 //! customer.
 
 use domain::seal::BlindIndex;
-use domain::veriff::{Decided, Reason, Status, Verdict};
+use domain::veriff::{Decided, Judgement, Reason, Status, Verdict};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -71,9 +71,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// Whether the decision that stands gave the proof.
-    pub fn has_given(&self) -> bool {
-        self.verdict.as_deref() == Some(Verdict::Approved.as_str())
+    /// What stands.
+    pub fn judgement(&self) -> Option<Judgement> {
+        let verdict = self.verdict.as_deref().and_then(Verdict::parse);
+        let judged = self.decided.zip(verdict);
+        judged.map(|(decided, verdict)| Judgement { decided, verdict })
     }
 
     /// Whether its document says that the customer is too young.
