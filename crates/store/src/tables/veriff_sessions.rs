@@ -9,7 +9,7 @@ use domain::veriff::{Decided, Judgement, Reason, Status, Verdict};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Error, Result, Row, Tx, Value};
+use crate::{Error, Readable, Result, Row, Tx, Value};
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -394,6 +394,7 @@ pub enum Wanted {
 }
 
 /// At most `count` sessions that are to be asked about, locked; what others have locked is left out.
+/// Those that cannot be read are to be asked about [later](note_poll) as well.
 ///
 /// # Errors
 /// Those of the database.
@@ -402,7 +403,7 @@ pub async fn list_to_poll_for_update(
     company_id: &str,
     wanted: Wanted,
     count: i64,
-) -> Result<Vec<Session>> {
+) -> Result<Readable<Session>> {
     macro_rules! due {
         () => {
             concat!(
@@ -433,7 +434,7 @@ pub async fn list_to_poll_for_update(
         (Wanted::NotSince(at), true) => (SKIP.1, at),
     };
     let values: [Value<'_>; 3] = [company_id.into(), at.into(), count.into()];
-    tx.query(sql, &values).await?.iter().map(session).collect()
+    Readable::read(&tx.query(sql, &values).await?, "veriff_sessions", session)
 }
 
 /// Notes that a session is asked about now, and when the next time is.
