@@ -14,10 +14,10 @@ use domain::number::MobileNumber;
 use domain::seal::{BlindIndex, IndexKey};
 use jiff::{SignedDuration, Timestamp};
 use store::Tx;
-use store::tables::audit_index::{self, Found, Position, Stretch};
+use store::tables::audit_search::{self, Found, Position, Stretch};
 use uuid::Uuid;
 
-pub use store::tables::audit_index::Filter;
+pub use store::tables::audit_search::Filter;
 
 use super::export::{ExportedRecord, Keys};
 use crate::{App, Result, ages, customers, numbers};
@@ -188,7 +188,7 @@ async fn search(
         }
         let found = match piece {
             Piece::Month(month) => {
-                audit_index::search_subject(tx, filter, month, after, best.count()).await?
+                audit_search::search_subject(tx, filter, month, after, best.count()).await?
             }
             Piece::Stretch(stretch) => {
                 // Only from an earlier moment on than this page's can the next one go on.
@@ -197,7 +197,7 @@ async fn search(
                     return Ok((best.newer_than(stretch.committed_to), Some(left_off)));
                 }
                 read += 1;
-                audit_index::search(tx, filter, stretch, after, best.count()).await?
+                audit_search::search(tx, filter, stretch, after, best.count()).await?
             }
         };
         best.take(found);
@@ -242,7 +242,7 @@ impl Walk {
     async fn begin(tx: &mut Tx<'_>, filter: &Filter, until: Timestamp) -> store::Result<Self> {
         // The tails are known before what is indexed is read: what is taken into the index meanwhile
         // is then met twice, and never missed.
-        let mut tails = audit_index::tails(tx, filter, until).await?;
+        let mut tails = audit_search::tails(tx, filter, until).await?;
         tails.sort_by_key(|tail| tail.committed_to);
         let month = match filter.subject {
             None => None,
@@ -264,7 +264,8 @@ impl Walk {
     async fn next(&mut self, tx: &mut Tx<'_>, filter: &Filter) -> store::Result<Option<Piece>> {
         if self.indexed.is_empty() && !self.is_over {
             let until = self.until;
-            let looked_up = audit_index::stretches(tx, filter, until, self.last, STRETCHES).await?;
+            let looked_up =
+                audit_search::stretches(tx, filter, until, self.last, STRETCHES).await?;
             self.indexed.extend(looked_up.into_iter().rev());
             self.last = self.indexed.first().copied();
             self.is_over = self.indexed.is_empty();
@@ -290,7 +291,7 @@ impl Walk {
 
 /// The last month before a moment in which anything was recorded.
 async fn last_month(tx: &mut Tx<'_>, before: Timestamp) -> store::Result<Option<Month>> {
-    let last = audit_index::last_before(tx, before).await?;
+    let last = audit_search::last_before(tx, before).await?;
     Ok(last.map(Month::of))
 }
 

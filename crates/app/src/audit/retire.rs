@@ -6,7 +6,7 @@
 
 use domain::audit::{Month, Record};
 use jiff::Timestamp;
-use store::tables::{audit_index, audit_months};
+use store::tables::{audit_index, audit_months, audit_search};
 use store::{Lane, Tx, Unit, Written};
 
 use super::Draft;
@@ -71,7 +71,7 @@ pub async fn retire(app: &App, kept_from: Timestamp) -> Result<u64> {
 
 /// The months that were over before a moment and still have records.
 async fn due(tx: &mut Tx<'_>, kept_from: Timestamp) -> store::Result<Vec<Month>> {
-    let Some((first, _)) = audit_index::extent(tx).await? else {
+    let Some((first, _)) = audit_search::extent(tx).await? else {
         return Ok(Vec::new());
     };
     let retired = audit_months::retired(tx).await?;

@@ -15,6 +15,7 @@ pub mod audit_hours;
 pub mod audit_index;
 pub mod audit_leaves;
 pub mod audit_months;
+pub mod audit_search;
 pub mod change_counter;
 pub mod companies;
 pub mod console_sessions;
