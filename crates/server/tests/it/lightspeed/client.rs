@@ -92,6 +92,11 @@ async fn what_cannot_be_understood_is_no_order(app: TestApp) {
         let answer = stage.client.order(&name()).await;
         assert_eq!(answer, Err(ShopProblem::Garbled), "{text}");
     }
+    for text in ["[]", r#"{"items":7,"total":1}"#, r#"{"items":[]}"#] {
+        stage.shop.be(Mood::Text(text.to_owned()));
+        let page = stage.client.changed(stage.app.now(), 0, 100).await;
+        assert!(matches!(page, Err(ShopProblem::Garbled)), "{text}");
+    }
     stage.shop.be(Mood::Status(400));
     assert_eq!(
         stage.client.order(&name()).await,
