@@ -53,8 +53,8 @@ const DEPTH: Duration = Duration::from_secs(10);
 /// How often what was observed is taken into the histograms.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// How often the metrics learn where limits are counted.
-const LIMITS_HEALTH: Duration = Duration::from_secs(1);
+/// How often the metrics learn where limits are counted, and who waits for the database.
+const HEALTH: Duration = Duration::from_secs(1);
 
 /// Work that is done again and again beside the requests.
 type Chore = fn(&App) -> BoxFuture<'_, app::Result<()>>;
@@ -264,10 +264,15 @@ pub async fn keep_metrics(stop: CancellationToken) {
     regularly(UPKEEP, &stop, metrics::upkeep).await;
 }
 
+/// Tells the metrics how the connections to the database stand, until `stop`.
+pub async fn watch_database(app: Arc<App>, stop: CancellationToken) {
+    regularly(HEALTH, &stop, || metrics::database::note(&app.store)).await;
+}
+
 /// Tells the metrics where limits are counted, until `stop`.
 pub async fn watch_limits(server: Shared, stop: CancellationToken) {
     let note = || metrics::refusals::note_health(server.limiter.quota().health());
-    regularly(LIMITS_HEALTH, &stop, note).await;
+    regularly(HEALTH, &stop, note).await;
 }
 
 async fn regularly(period: Duration, stop: &CancellationToken, work: impl Fn()) {

@@ -9,6 +9,7 @@
 //!
 //! It knows no HTTP and no rule of business.
 
+mod connections;
 mod error;
 pub mod inspect;
 mod ledger;
@@ -39,7 +40,7 @@ pub use readable::{Readable, Spoilt};
 pub use row::Row;
 pub use tx::Tx;
 pub use value::Value;
-pub use watch::StoreWatch;
+pub use watch::{Occupation, StoreWatch};
 pub use work::{Lane, Unit, Written};
 
 use tables::customers::{Found, Key};
@@ -101,6 +102,8 @@ enum Engine {
     },
     Postgres {
         link: Arc<postgres::Link>,
+        /// How many links there are, this one included.
+        readers: usize,
         by_email: postgres::Coalescer<Key, Found>,
         by_phone: postgres::Coalescer<Key, Found>,
         age_customers: postgres::Coalescer<Key, tables::age_customers::Found>,
@@ -176,7 +179,7 @@ impl Store {
     /// Lets somebody watch how the store fares, from now on and until the end; only the first is
     /// heard.
     pub fn watch(&self, watch: impl StoreWatch + 'static) {
-        self.watched.begin(Box::new(watch));
+        self.watched.watch(Box::new(watch));
     }
 
     /// Runs a unit of work and returns its output once it is durable.
@@ -257,13 +260,15 @@ impl Store {
         let _visit = self.watched.visit("store.read");
         match &self.engine {
             Engine::Sqlite { readers, .. } => {
-                let readers = readers.clone();
+                let (readers, watched) = (readers.clone(), self.watched.clone());
                 in_background(move || {
+                    let _busy = watched.begin(Occupation::Reading);
                     readers.read(|connection| ready(read(Tx::Sqlite(connection))))
                 })
                 .await
             }
             Engine::Postgres { link, .. } => {
+                let _busy = self.watched.begin(Occupation::Reading);
                 link.read(|connection| read(Tx::Postgres(connection))).await
             }
         }
@@ -374,19 +379,20 @@ fn open_postgres(
         .collect();
     let (writers, tasks) = postgres::start_writers(target, connections.writers, clock, watched);
     Engine::Postgres {
-        by_email: postgres::Coalescer::start(&links, |connection, keys| {
+        by_email: postgres::Coalescer::start(&links, watched, |connection, keys| {
             Box::pin(tables::customers::postgres::by_email(connection, keys))
         }),
-        by_phone: postgres::Coalescer::start(&links, |connection, keys| {
+        by_phone: postgres::Coalescer::start(&links, watched, |connection, keys| {
             Box::pin(tables::customers::postgres::by_phone(connection, keys))
         }),
-        age_customers: postgres::Coalescer::start(&links, |connection, keys| {
+        age_customers: postgres::Coalescer::start(&links, watched, |connection, keys| {
             Box::pin(tables::age_customers::postgres::find(connection, keys))
         }),
-        sessions: postgres::Coalescer::start(&links, |connection, keys| {
+        sessions: postgres::Coalescer::start(&links, watched, |connection, keys| {
             Box::pin(verification_sessions::postgres::find(connection, keys))
         }),
         link: Arc::new(postgres::Link::new(target.clone())),
+        readers: links.len() + 1,
         writers,
         tasks,
     }

@@ -8,7 +8,7 @@ use crate::tables::age_customers;
 use crate::tables::customers::{self, Found, Key, Wanted};
 use crate::tables::verification_sessions;
 use crate::work::LookUp;
-use crate::{Engine, Result, Store, sqlite};
+use crate::{Engine, Occupation, Result, Store, sqlite};
 
 /// The name of a look-up, for whoever watches.
 const FIND: &str = "store.find";
@@ -58,6 +58,7 @@ impl Store {
     /// Those of the database.
     pub async fn find_customers(&self, keys: &[Key]) -> Result<Vec<Option<Found>>> {
         let _visit = self.watched.visit(FIND);
+        let _busy = self.watched.begin(Occupation::Reading);
         match &self.engine {
             Engine::Sqlite { readers, .. } => {
                 readers.read(|connection| customers::sqlite::by_emails(connection, keys))

@@ -1,10 +1,21 @@
 //! Telling somebody outside how the store fares, without knowing who it is.
 
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use crate::work::Work;
 
-/// Is told how the audit log and the rows fare. It is called by the writers: it must not wait.
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occupation {
+    /// Looking things up.
+    Reading,
+    /// Transactions, and on SQLite the look-ups that are recorded with them.
+    Writing,
+}
+
+/// Is told how the audit log, the rows and the connections fare. It is called by whoever works with
+/// them: it must not wait.
 pub trait StoreWatch: Send + Sync {
     /// So many audit records, at least one, are durable as one batch.
     fn committed(&self, records: usize);
@@ -14,6 +25,9 @@ pub trait StoreWatch: Send + Sync {
 
     /// A row of a table could not be read and was put aside.
     fn spoilt(&self, table: &'static str);
+
+    /// A connection was busy for so long: with one batch, or one read.
+    fn busy(&self, with: Occupation, lasted: Duration);
 
     /// A visit to the database begins, in the task of whoever waits for it; what is given back is
     /// dropped when it ends.
@@ -26,7 +40,7 @@ pub(crate) struct Watched(Arc<OnceLock<Box<dyn StoreWatch>>>);
 
 impl Watched {
     /// The first who watches is the only one.
-    pub fn begin(&self, watch: Box<dyn StoreWatch>) {
+    pub fn watch(&self, watch: Box<dyn StoreWatch>) {
         let _ = self.0.set(watch);
     }
 
@@ -53,6 +67,15 @@ impl Watched {
         }
     }
 
+    /// A connection is busy from now on, until this is dropped.
+    pub fn begin(&self, with: Occupation) -> Busy {
+        Busy {
+            watched: self.clone(),
+            with,
+            since: Instant::now(),
+        }
+    }
+
     /// A visit begins; it ends when this is dropped.
     pub fn visit(&self, name: &'static str) -> Option<Box<dyn Send>> {
         self.0.get()?.visit(name)
@@ -63,6 +86,21 @@ impl Watched {
     pub fn failed(&self, work: &Work) {
         if matches!(work, Work::Record { .. }) {
             self.lost();
+        }
+    }
+}
+
+/// A connection that is busy.
+pub(crate) struct Busy {
+    watched: Watched,
+    with: Occupation,
+    since: Instant,
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(watch) = self.watched.0.get() {
+            watch.busy(self.with, self.since.elapsed());
         }
     }
 }

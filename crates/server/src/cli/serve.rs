@@ -89,6 +89,7 @@ async fn serve(
     };
     let tasks = TaskTracker::new();
     tasks.spawn(chores::keep_metrics(stop.clone()));
+    tasks.spawn(chores::watch_database(app.clone(), stop.clone()));
     if let Some(listener) = scraped {
         tasks.spawn(serve_metrics(listener, options(config), stop.clone()));
     }

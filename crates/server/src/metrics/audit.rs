@@ -1,12 +1,14 @@
 //! How the audit log and the rows fare, as the store tells it.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use metrics::{Counter, Histogram};
-use store::StoreWatch;
+use store::{Occupation, StoreWatch};
 
 use crate::telemetry::traces;
 
+use super::database;
 use super::families::{
     AUDIT_BATCH, AUDIT_FAILURES, AUDIT_RECORDS, CHECKPOINT_FILE_FAILURES, SPOILT_ROWS,
 };
@@ -54,6 +56,10 @@ impl StoreWatch for Watch {
         if let Some((_, counter)) = counters.find(|(counted, _)| *counted == table) {
             counter.increment(1);
         }
+    }
+
+    fn busy(&self, with: Occupation, lasted: Duration) {
+        database::note_busy(with, lasted);
     }
 
     fn visit(&self, name: &'static str) -> Option<Box<dyn Send>> {

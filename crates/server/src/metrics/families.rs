@@ -258,6 +258,27 @@ pub(super) const ARCHIVE_MISSED: Family = Family {
     help: "Records that were gone before they were archived; told by instances that work.",
 };
 
+pub(super) const DATABASE_CONNECTIONS: Family = Family {
+    name: "bonafide_database_connections",
+    kind: Kind::Gauge,
+    labels: &["work"],
+    help: "Connections to the database that this process keeps, by their work (reading or writing).",
+};
+
+pub(super) const DATABASE_BUSY: Family = Family {
+    name: "bonafide_database_busy_seconds",
+    kind: Kind::Histogram(SECONDS),
+    labels: &["work"],
+    help: "Time that a connection was busy with a batch or a read, by its work (reading or writing).",
+};
+
+pub(super) const DATABASE_WAITING: Family = Family {
+    name: "bonafide_database_waiting",
+    kind: Kind::Gauge,
+    labels: &["work"],
+    help: "Callers in line for the connections, those being served apart, by their work.",
+};
+
 pub(super) const TELEMETRY_LOST: Family = Family {
     name: "bonafide_telemetry_lost_total",
     kind: Kind::Counter,
@@ -280,7 +301,7 @@ pub(super) const START_TIME: Family = Family {
 };
 
 /// All families.
-pub const ALL: [&Family; 33] = [
+pub const ALL: [&Family; 36] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &LIMIT_REFUSALS,
@@ -311,6 +332,9 @@ pub const ALL: [&Family; 33] = [
     &ARCHIVE_TROUBLE,
     &ARCHIVE_PARKED,
     &ARCHIVE_MISSED,
+    &DATABASE_CONNECTIONS,
+    &DATABASE_BUSY,
+    &DATABASE_WAITING,
     &TELEMETRY_LOST,
     &BUILD_INFO,
     &START_TIME,

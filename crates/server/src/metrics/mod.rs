@@ -12,6 +12,7 @@
 pub mod ages;
 pub mod archive;
 pub mod audit;
+pub mod database;
 pub mod deliveries;
 mod families;
 pub mod inbox;

@@ -72,6 +72,13 @@ that was refused:
 max(bonafide_archive_lag_seconds) > 600 or max(bonafide_archive_parked) > 0
 ```
 
+The share of their time that connections to the database are busy; one that several look-ups share at
+once may show more than all of it. When writing nears 1 and callers wait, the database is the bottleneck:
+
+```promql
+sum by (work) (rate(bonafide_database_busy_seconds_sum[5m])) / sum by (work) (bonafide_database_connections)
+```
+
 Share of requests that fail by the server's fault:
 
 ```promql

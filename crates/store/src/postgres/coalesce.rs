@@ -11,7 +11,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{Connection, Link};
-use crate::{Error, PATIENCE, Result};
+use crate::watch::Watched;
+use crate::{Error, Occupation, PATIENCE, Result};
 
 /// How many keys one statement takes along at most.
 const BATCH: usize = 512;
@@ -34,13 +35,23 @@ pub(crate) struct Coalescer<K, V>(mpsc::Sender<Asked<K, V>>);
 
 impl<K: Send + Sync + 'static, V: Send + 'static> Coalescer<K, V> {
     /// Starts one task per link; each has at most one statement under way.
-    pub fn start(links: &[Arc<Link>], lookup: Lookup<K, V>) -> Self {
+    pub fn start(links: &[Arc<Link>], watched: &Watched, lookup: Lookup<K, V>) -> Self {
         let (ask, asked) = mpsc::channel(WAITING);
         let asked = Arc::new(Mutex::new(asked));
         for link in links {
-            tokio::spawn(answer_all(link.clone(), asked.clone(), lookup));
+            tokio::spawn(answer_all(
+                link.clone(),
+                watched.clone(),
+                asked.clone(),
+                lookup,
+            ));
         }
         Self(ask)
+    }
+
+    /// How many keys wait for their statement.
+    pub fn waiting(&self) -> usize {
+        self.0.max_capacity() - self.0.capacity()
     }
 
     /// The value of one key.
@@ -62,6 +73,7 @@ impl<K: Send + Sync + 'static, V: Send + 'static> Coalescer<K, V> {
 
 async fn answer_all<K: Send + Sync + 'static, V: Send + 'static>(
     link: Arc<Link>,
+    watched: Watched,
     asked: Arc<Mutex<mpsc::Receiver<Asked<K, V>>>>,
     lookup: Lookup<K, V>,
 ) {
@@ -77,12 +89,14 @@ async fn answer_all<K: Send + Sync + 'static, V: Send + 'static>(
             .map(|asked| (asked.key, asked.reply))
             .unzip();
         let keys = Arc::new(keys);
+        let busy = watched.begin(Occupation::Reading);
         let found = link
             .read_until(since + PATIENCE, |connection| {
                 let keys = keys.clone();
                 Box::pin(async move { lookup(connection, &keys).await })
             })
             .await;
+        drop(busy);
         match found {
             Ok(values) => {
                 for (reply, value) in replies.into_iter().zip(values) {

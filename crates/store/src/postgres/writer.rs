@@ -22,7 +22,7 @@ use super::{Connection, Target};
 use crate::tables::age_statistics;
 use crate::watch::Watched;
 use crate::work::{Lane, Work, transactions};
-use crate::{Error, PATIENCE, QUEUE, Result, StoreClock, Tx, ledger};
+use crate::{Error, Occupation, PATIENCE, QUEUE, Result, StoreClock, Tx, ledger};
 
 /// How many works one commit takes along at most.
 const BATCH: usize = 512;
@@ -93,6 +93,17 @@ pub(crate) fn start(
 }
 
 impl Writers {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// How many works stand in line.
+    pub fn waiting(&self) -> usize {
+        let in_line = |queue: &Queue| queue.works.max_capacity() - queue.works.capacity();
+        self.queues.iter().map(in_line).sum()
+    }
+
     /// Units of one lane always go to the same writer. Records gather at the first
     /// writer, because one large batch costs less than two small ones; only what it
     /// could not take along at once goes elsewhere.
@@ -149,6 +160,7 @@ impl Writer {
                 return;
             }
             for works in transactions(std::mem::take(&mut works)) {
+                let _busy = self.watched.begin(Occupation::Writing);
                 self.commit(works).await;
             }
             waiting.fetch_sub(received, Ordering::Relaxed);

@@ -25,6 +25,11 @@ impl Readers {
         })
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.connections.len()
+    }
+
     /// Runs a read that is known to be short on the calling thread.
     pub fn read<T>(&self, read: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
         read(&mut *self.free()?)

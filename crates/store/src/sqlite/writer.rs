@@ -12,7 +12,7 @@ use crate::ledger::{self, SQLITE_LOG};
 use crate::tables::age_statistics;
 use crate::watch::Watched;
 use crate::work::{Pending, Work, transactions};
-use crate::{Error, PATIENCE, Result, StoreClock, Tx};
+use crate::{Error, Occupation, PATIENCE, Result, StoreClock, Tx};
 
 /// How many works one commit takes along at most: enough to share its cost, and few enough that
 /// the answers to one batch leave, and the next questions arrive, while the next is committed.
@@ -56,6 +56,7 @@ impl Writer {
         let mut waiting = Vec::with_capacity(BATCH);
         while queue.blocking_recv_many(&mut waiting, BATCH) > 0 {
             for works in transactions(std::mem::take(&mut waiting)) {
+                let _busy = self.watched.begin(Occupation::Writing);
                 self.commit(works);
                 self.log_end.reach(&mut self.connection);
             }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bonafide_store::tables::{audit as table, audit_leaves};
-use bonafide_store::{Store, StoreWatch};
+use bonafide_store::{Occupation, Store, StoreWatch};
 use domain::audit::{self, Head};
 use domain::seal::BlindIndex;
 use futures_util::future::join_all;
@@ -93,6 +94,8 @@ impl StoreWatch for Told {
     fn spoilt(&self, table: &'static str) {
         panic!("a row of {table} is spoilt");
     }
+
+    fn busy(&self, _: Occupation, _: Duration) {}
 
     fn visit(&self, _: &'static str) -> Option<Box<dyn Send>> {
         None

@@ -29,6 +29,7 @@ flows!(
     refused_credentials_are_counted_by_reason,
     audit_records_and_batches_are_counted,
     audit_records_that_fail_are_counted,
+    connections_tell_how_long_they_are_busy,
     attempts_at_deliveries_are_counted_by_outcome,
 );
 
@@ -175,6 +176,20 @@ async fn audit_records_and_batches_are_counted(app: TestApp) {
     since.assert_rise("bonafide_audit_batch_records_count", &[], written);
     let labels = [("le", "1")];
     since.assert_rise("bonafide_audit_batch_records_bucket", &labels, written);
+}
+
+async fn connections_tell_how_long_they_are_busy(app: TestApp) {
+    const COUNT: &str = "bonafide_database_busy_seconds_count";
+    let key = app.key("default", BOTH).await;
+    let since = Since::now();
+    let question = json!({"email": "ann@example.com"});
+    check(&app, &key, &question).expect(200).await;
+    // One batch, and on PostgreSQL the look-up before it; SQLite's writer looks up itself.
+    since.assert_rise(COUNT, &[("work", "writing")], 1.0);
+    app.get("/health/ready").expect(200).await;
+    since.assert_rise(COUNT, &[("work", "reading")], 1.0);
+    let seconds = |work| since.rise("bonafide_database_busy_seconds_sum", &[("work", work)]);
+    assert!(seconds("writing") > 0.0 && seconds("reading") > 0.0);
 }
 
 /// Whether what fails is the record itself, or already the key that seals it.

@@ -46,6 +46,12 @@ fn it_serves_the_metrics_without_a_credential_and_nothing_else() {
     ];
     assert!(shown.value("bonafide_requests_total", &live) >= 1.0);
     assert!(shown.value("process_start_time_seconds", &[]) > 1_735_689_600.0);
+    for work in ["reading", "writing"] {
+        let connections = shown.value("bonafide_database_connections", &[("work", work)]);
+        assert!(connections >= 1.0, "{work}: {connections}");
+        let waiting = shown.value("bonafide_database_waiting", &[("work", work)]);
+        assert!(waiting >= 0.0);
+    }
     for (request, expected) in [
         ("GET /", 404),
         ("GET /health/live", 404),
