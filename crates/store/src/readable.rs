@@ -34,12 +34,25 @@ impl<T> Readable<T> {
         table: &'static str,
         read: impl Fn(&Row) -> Result<T>,
     ) -> Result<Self> {
+        Self::read_by(0, from, table, read)
+    }
+
+    /// The same, with each id in another column.
+    ///
+    /// # Errors
+    /// When not even an id can be read.
+    pub(crate) fn read_by(
+        id: usize,
+        from: &[Row],
+        table: &'static str,
+        read: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Self> {
         let (mut rows, mut spoilt) = (Vec::with_capacity(from.len()), Vec::new());
         for row in from {
             match read(row) {
                 Ok(row) => rows.push(row),
                 Err(problem) => {
-                    let id = row.uuid(0, table)?;
+                    let id = row.uuid(id, table)?;
                     spoilt.push(Spoilt { table, id, problem });
                 }
             }

@@ -1,9 +1,11 @@
 //! One delivery's turn: sent once, and noted how it went.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::random::uuid_v7;
+use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use store::tables::deliveries::{Claimed, Status};
 use store::tables::delivery_attempts::Attempt;
@@ -54,10 +56,7 @@ impl Turn {
             key_ring: app.key_ring.clone(),
             at: now,
         };
-        // A channel keeps to the timeout by itself; one that does not must not outlive its lease.
-        let limit = self.shared.settings.timeout + GRACE;
-        let sent = tokio::time::timeout(limit, self.line.send(&parcel)).await;
-        let sent = sent.unwrap_or(Sent::Tried(TOO_LONG));
+        let sent = send(&*self.line, &parcel, self.shared.settings.timeout).await;
         let noting = Noting {
             shared: self.shared,
             receiver: self.receiver,
@@ -78,14 +77,31 @@ impl Turn {
     }
 }
 
-/// A channel that did not come back in time.
-const TOO_LONG: Tried = Tried {
-    word: "timeout",
-    status: None,
-    fate: Fate::Again(None),
-    line: Fared::Badly(None),
-    note: None,
-};
+/// Lets a channel send a parcel. It keeps to the timeout by itself; one that does not must not outlive
+/// its lease. One that panics has failed: left to the end of its lease, the delivery would come back for
+/// ever, and hold up what comes after it in its stream.
+async fn send(line: &dyn Line, parcel: &Parcel, timeout: Duration) -> Sent {
+    let sent = AssertUnwindSafe(async { line.send(parcel).await }).catch_unwind();
+    match tokio::time::timeout(timeout + GRACE, sent).await {
+        Ok(Ok(sent)) => sent,
+        Ok(Err(_)) => {
+            tracing::error!(id = %parcel.id(), "sending a delivery panicked");
+            Sent::Tried(failed("internal", Fared::Untold))
+        }
+        Err(_) => Sent::Tried(failed("timeout", Fared::Badly(None))),
+    }
+}
+
+/// A channel did not come back, or not in time.
+const fn failed(word: &'static str, line: Fared) -> Tried {
+    Tried {
+        word,
+        status: None,
+        fate: Fate::Again(None),
+        line,
+        note: None,
+    }
+}
 
 /// What is left of a turn once its channel has answered.
 struct Noting {

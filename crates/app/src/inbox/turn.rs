@@ -1,10 +1,12 @@
 //! One event's turn: processed once, and noted how it went.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::hook::Source;
 use domain::random::uuid_v7;
+use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use store::tables::inbox::{Claimed, Outcome, Status};
 use uuid::Uuid;
@@ -69,12 +71,19 @@ impl Turn {
         })
     }
 
-    /// Lets the handler have it, for no longer than the lease lasts.
+    /// Lets the handler have it, for no longer than the lease lasts. A handler that panics has failed
+    /// like any other: left to the end of its lease, its event would come back for ever.
     async fn handle(&self, event: &Event) -> Result<Handled, Trouble> {
-        let handled = self.handler.handle(event);
+        let handled = AssertUnwindSafe(async { self.handler.handle(event).await }).catch_unwind();
         let limit = self.shared.settings.timeout;
-        let timed = tokio::time::timeout(limit, handled).await;
-        timed.unwrap_or(Err(Trouble::again("timeout")))
+        match tokio::time::timeout(limit, handled).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => {
+                tracing::error!(id = %event.id, "processing an event panicked");
+                Err(Trouble::again("internal"))
+            }
+            Err(_) => Err(Trouble::again("timeout")),
+        }
     }
 
     fn settle(&self, result: Result<Handled, Trouble>) -> Settle {

@@ -93,6 +93,34 @@ impl Unit for ShowAgain {
     }
 }
 
+/// Has write-backs of a company that were given up made again; says how many there were.
+pub(super) struct TryAgain {
+    pub company: String,
+    pub now: Timestamp,
+}
+
+impl TryAgain {
+    /// How many one transaction takes at most.
+    pub const BATCH: u64 = 1_000;
+}
+
+impl Unit for TryAgain {
+    type Output = u64;
+
+    fn lane(&self) -> Lane {
+        Lane::of(b"write-backs")
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<u64>> {
+        let count = i64::try_from(Self::BATCH).unwrap_or(i64::MAX);
+        let (company, now) = (&self.company, self.now);
+        Ok(Written {
+            output: deliveries::replay_failed(tx, company, LIGHTSPEED, now, count).await?,
+            records: Vec::new(),
+        })
+    }
+}
+
 /// Write-backs to the shop.
 #[derive(Clone)]
 pub struct WriteBacks {

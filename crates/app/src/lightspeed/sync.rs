@@ -2,7 +2,8 @@
 //!
 //! Every order that was changed since the last time goes into the inbox, under a name made of its
 //! number and its last change, and from there the same way as after a hook. Where the shop shows
-//! something else than is true, because a write-back was given up for instance, it is written again.
+//! something else than is true it is written again, and so is whatever was given up, however long the
+//! order did not change.
 //! The place where the looking stands is kept after every page: a pass that was cut off goes on where
 //! it was.
 
@@ -13,7 +14,7 @@ use store::{Lane, Tx, Unit, Written};
 
 use domain::audit::Record;
 
-use super::channel::ShowAgain;
+use super::channel::{ShowAgain, TryAgain};
 use super::hook::is_of_interest;
 use super::shop::{LightspeedShop, ShopOrder, ShopProblem};
 use super::{Gate, OrderName, SOURCE, WriteBack};
@@ -53,7 +54,8 @@ pub struct Progress {
     pub total: u64,
     /// Those that went into the inbox in this run: of their last change no pass had told.
     pub filed: u64,
-    /// Those that the shop showed wrongly: what it is to show was enqueued in this run.
+    /// Those that the shop showed wrongly, or may show wrongly because writing to it was given up: what it
+    /// is to show was enqueued in this run.
     pub shown_again: u64,
 }
 
@@ -94,6 +96,7 @@ pub async fn sync(
 ) -> std::result::Result<Progress, Interrupted> {
     let mut pass = Pass::begin(app, request).await?;
     pass.save(app, None).await?;
+    pass.try_again(app).await?;
     loop {
         let page = pass.take_page(app, write_back.shop()).await?;
         let stale = pass.stale(gate, write_back, &page).await?;
@@ -213,6 +216,23 @@ impl Pass {
             }
         }
         Ok(stale)
+    }
+
+    /// Has written again what was given up.
+    async fn try_again(&mut self, app: &App) -> Result<()> {
+        loop {
+            let unit = TryAgain {
+                company: self.company.clone(),
+                now: app.clock.now(),
+            };
+            let again = app.store.write(unit).await?;
+            self.progress.shown_again += again;
+            if again < TryAgain::BATCH {
+                break;
+            }
+        }
+        app.outbox.wake();
+        Ok(())
     }
 
     async fn show_again(&self, app: &App, orders: Vec<String>) -> Result<u64> {

@@ -1,10 +1,11 @@
 //! Writing down that sessions' time is over, so that their companies are told.
 //!
 //! Nobody's answer waits for it: a session is over at its instant, swept or not.
+//! Must not: let one session that cannot be read keep the others from their turn.
 
 use jiff::Timestamp;
 use store::tables::verification_sessions;
-use store::{Lane, Tx, Unit, Written};
+use store::{Lane, Spoilt, Tx, Unit, Written};
 
 use super::ending::Pen;
 use crate::{App, Result};
@@ -24,7 +25,8 @@ pub async fn sweep(app: &App) -> Result<u64> {
             pen: Pen::of(app),
             now: app.clock.now(),
         };
-        let batch = app.store.write(unit).await?;
+        let (batch, spoilt) = app.store.write(unit).await?;
+        app.store.note_spoilt(&spoilt);
         ended += batch;
         if batch > 0 {
             app.outbox.wake();
@@ -41,7 +43,7 @@ struct Sweep {
 }
 
 impl Unit for Sweep {
-    type Output = u64;
+    type Output = (u64, Vec<Spoilt>);
 
     // It meets sessions of any lane: only a transaction of its own keeps others out.
     const ALONE: bool = true;
@@ -50,14 +52,18 @@ impl Unit for Sweep {
         Lane::of(b"number sweep")
     }
 
-    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<u64>> {
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         let due = verification_sessions::list_due_for_update(tx, self.now, BATCH).await?;
-        let mut records = Vec::with_capacity(due.len());
-        for found in &due {
+        let count = due.rows.len() + due.spoilt.len();
+        let mut records = Vec::with_capacity(count);
+        for found in &due.rows {
             records.extend(self.pen.expire(tx, found, self.now).await?);
         }
+        for row in &due.spoilt {
+            verification_sessions::end_spoilt(tx, row.id, self.now).await?;
+        }
         Ok(Written {
-            output: due.len() as u64,
+            output: (count as u64, due.spoilt),
             records,
         })
     }

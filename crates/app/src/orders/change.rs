@@ -61,13 +61,14 @@ impl<'a> Change<'a> {
 
     /// What has come with time alone: the deadline, or a reminder. An order of which nothing is
     /// `missing` by the rules of today is released instead, however late that is noticed: no proof is
-    /// to come any more that would release it.
+    /// to come any more that would release it. One that has expired comes here only when a proof was
+    /// given that had no room for it in its own transaction.
     pub fn catch_up(&mut self, missing: Missing) {
-        if self.order.status == Status::Held {
+        let given = self.order.status == Status::Expired;
+        if given || self.order.status == Status::Held {
             self.learn(missing);
         }
         let complete = missing.is_empty();
-        let given = false;
         self.happens(Occasion::Proofs { given, complete }, None);
         self.expire_if_overdue(None);
         self.remind();

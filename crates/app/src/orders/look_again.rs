@@ -1,5 +1,6 @@
 //! Whenever a proof of a customer changes, the customer's orders are looked at again, in the
-//! transaction of the change.
+//! transaction of the change. Of a customer with very many the others are left to the sweep: a proof that
+//! no transaction had room for could never be given.
 
 use domain::contact::Email;
 use domain::order::{Missing, Status};
@@ -20,6 +21,10 @@ use crate::people::sealing;
 
 /// How many open orders of a customer the merchant is told of at most.
 const TOLD: i64 = 100;
+
+/// How many orders one transaction looks at: few enough to be done in time where the database is far
+/// away.
+const BATCH: i64 = 50;
 
 /// A locked customer whose proofs were written anew.
 pub(crate) struct Proofs<'a> {
@@ -57,7 +62,11 @@ pub(crate) async fn look_again(
         news.enqueued = true;
     }
     let given = proofs.before.lost_any(proofs.after);
-    for order in orders::list_changeable_for_update(tx, company, customer, given).await? {
+    let found = orders::list_changeable_for_update(tx, company, customer, given, BATCH).await?;
+    if found.len() as u64 == BATCH.unsigned_abs() {
+        orders::make_changeable_due(tx, company, customer, given, proofs.now).await?;
+    }
+    for order in found {
         if !proofs.matter_to(&order) {
             continue;
         }

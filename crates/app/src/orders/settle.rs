@@ -166,9 +166,11 @@ impl Settle {
         let next = change
             .decided(occasion, missing, &self.settlement.reason)
             .map_err(sealing)?;
-        if let Next::Becomes(_) = next {
-            change.order.ended_in_shop = in_shop;
-        }
+        change.order.ended_in_shop = match next {
+            Next::Becomes(_) => in_shop,
+            // What staff cancel stays so, though the shop may have ended it before them.
+            Next::Stays | Next::Contradicts => in_shop && change.order.ended_in_shop,
+        };
         let news = match next {
             Next::Contradicts => News::default(),
             Next::Stays | Next::Becomes(_) => change.write(tx).await?.1,

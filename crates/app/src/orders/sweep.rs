@@ -1,4 +1,5 @@
-//! What comes with time alone: reminders and deadlines, and what other rules have completed.
+//! What comes with time alone: reminders and deadlines, what other rules have completed, and what a proof
+//! had no room for in its own transaction.
 //!
 //! Any number of instances may sweep at once: each takes orders that no other has locked, and what
 //! is enqueued or expired is counted in the order's row in the same transaction. Whose order is to be

@@ -2,7 +2,7 @@
 //! inbox, in one transaction.
 
 use domain::standing::{Change, Proof};
-use domain::veriff::{Decided, Verdict};
+use domain::veriff::{Decided, Judgement, Verdict};
 use jiff::Timestamp;
 use store::tables::customers;
 use store::tables::veriff_sessions::{self, Decision, Session};
@@ -65,9 +65,10 @@ impl Decide {
             email_index: session.email_index,
             phone: None,
             proof: Proof::Veriff,
+            // Until it is known what the decision does to what stands.
             change: Change {
                 status: false,
-                occurred_at: self.decided.at.map_or(self.now, |at| at.min(self.now)),
+                occurred_at: self.now,
             },
             source: ctx.caller.credential().to_owned(),
             request_id: ctx.exchange.request_id.clone(),
@@ -161,9 +162,6 @@ impl Commit {
         known: customers::ForUpdate,
         session: &Session,
     ) -> store::Result<(Outcome, News)> {
-        if !self.decide.decided.supersedes(session.decided.as_ref()) {
-            return Ok((Outcome::Superseded, News::default()));
-        }
         let Decide {
             decided,
             verdict,
@@ -172,18 +170,26 @@ impl Commit {
             now,
             ..
         } = &self.decide;
-        let decision = Decision {
-            decided: *decided,
-            code: *code,
-            verdict: *verdict,
-            veriff_id,
+        let (decided, verdict, now) = (*decided, *verdict, *now);
+        let outcome = match decided.supersedes(session.decided.as_ref()) {
+            true => Outcome::Decided,
+            false => Outcome::Superseded,
         };
-        veriff_sessions::decide(tx, session.id, &decision, *now).await?;
-        let Some(given) = verdict.proof(session.has_given()) else {
-            return Ok((Outcome::Decided, News::default()));
+        if outcome == Outcome::Decided {
+            let decision = Decision {
+                decided,
+                code: *code,
+                verdict,
+                veriff_id,
+            };
+            veriff_sessions::decide(tx, session.id, &decision, now).await?;
+        }
+        let judgement = Judgement { decided, verdict };
+        let Some(change) = judgement.change(session.judgement().as_ref(), now) else {
+            return Ok((outcome, News::default()));
         };
-        self.proving.change.status = given;
+        self.proving.change = change;
         let (_, news) = self.proving.change(tx, known).await?;
-        Ok((Outcome::Decided, news))
+        Ok((outcome, news))
     }
 }

@@ -46,8 +46,8 @@ impl VeriffHooks {
             status,
             at: message.decided_at,
         };
-        // Which of the two is the later one cannot be told, and one of them takes the proof away.
-        if decided.at.is_none() && status == Status::Declined && session.has_given() {
+        // Whether it is later than what else is known cannot be told, and it takes a proof away.
+        if decided.at.is_none() && status == Status::Declined {
             return Err(Trouble::person("no_time"));
         }
         let facts = Facts {

@@ -1,11 +1,12 @@
 //! Asking for decisions that no hook brought. What is answered goes into the inbox under the name
 //! that a hook would have given it, and from there the same way.
-//! Must not: let one session that Veriff answers badly keep the others from their turn.
+//! Must not: let one session that Veriff answers badly, or that cannot be read here, keep the others
+//! from their turn.
 
 use domain::veriff::next_poll;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::tables::veriff_sessions::{self, Session, Wanted};
-use store::{Lane, Tx, Unit, Written};
+use store::{Lane, Readable, Tx, Unit, Written};
 
 use super::{Message, Veriff, VeriffProblem, incoming};
 use crate::exchange::Exchange;
@@ -17,6 +18,9 @@ const BATCH: i64 = 20;
 /// After how many sessions in a row without any answer Veriff is away, and not only unable to answer
 /// about one of them.
 const PATIENCE: u32 = 3;
+
+/// When a session is looked at again that cannot be read.
+const LATER: SignedDuration = SignedDuration::from_hours(12);
 
 /// What asking has come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,11 +69,12 @@ async fn poll(app: &App, veriff: &Veriff, wanted: Wanted) -> Result<Polled> {
             wanted,
             now: app.clock.now(),
         };
-        let sessions = app.store.write(claim).await?;
-        if sessions.is_empty() {
+        let claimed = app.store.write(claim).await?;
+        app.store.note_spoilt(&claimed.spoilt);
+        if claimed.rows.is_empty() && claimed.spoilt.is_empty() {
             return Ok(polled);
         }
-        for session in &sessions {
+        for session in &claimed.rows {
             let asked = ask(app, veriff, session, &mut polled).await?;
             polled.problem = asked.err().or(polled.problem);
             unanswered = match asked {
@@ -120,7 +125,7 @@ struct Claim {
 }
 
 impl Unit for Claim {
-    type Output = Vec<Session>;
+    type Output = Readable<Session>;
 
     // It meets sessions of any customer: only a transaction of its own keeps others out.
     const ALONE: bool = true;
@@ -132,9 +137,13 @@ impl Unit for Claim {
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         let (company, wanted) = (&self.company, self.wanted);
         let due = veriff_sessions::list_to_poll_for_update(tx, company, wanted, BATCH).await?;
-        for session in &due {
+        for session in &due.rows {
             let next = next_poll(session.created_at, self.now);
             veriff_sessions::note_poll(tx, session.id, next, self.now).await?;
+        }
+        for row in &due.spoilt {
+            let next = self.now.saturating_add(LATER).ok();
+            veriff_sessions::note_poll(tx, row.id, next, self.now).await?;
         }
         Ok(Written {
             output: due,

@@ -99,14 +99,12 @@ impl Verdict {
         !matches!(self, Self::Open)
     }
 
-    /// What becomes of the proof of identity: given, withdrawn, or left as it is. Only what this
-    /// session has given is taken away by a decision that is no refusal.
+    /// What is said of the proof of identity: that it is given, or refused, or nothing.
     #[must_use]
-    pub const fn proof(self, had_given: bool) -> Option<bool> {
+    pub const fn says(self) -> Option<bool> {
         match self {
             Self::Approved => Some(true),
             Self::Refused(_) => Some(false),
-            Self::Manual(_) | Self::Open | Self::Lapsed if had_given => Some(false),
             Self::Manual(_) | Self::Open | Self::Lapsed => None,
         }
     }
@@ -266,17 +264,15 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_session_gave_is_taken_away_without_a_refusal() {
-        for verdict in [
-            Verdict::Open,
-            Verdict::Lapsed,
-            Verdict::Manual(Reason::BirthDateUnclear),
-        ] {
-            assert_eq!(verdict.proof(false), None);
-            assert_eq!(verdict.proof(true), Some(false));
+    fn only_an_approval_or_a_refusal_says_anything_of_the_proof() {
+        for verdict in Verdict::ALL {
+            let expected = match verdict {
+                Verdict::Approved => Some(true),
+                Verdict::Refused(_) => Some(false),
+                _ => None,
+            };
+            assert_eq!(verdict.says(), expected, "{verdict:?}");
         }
-        assert_eq!(Verdict::Approved.proof(false), Some(true));
-        assert_eq!(Verdict::Refused(Reason::TooYoung).proof(false), Some(false));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Guarantees: nothing but the greeting is said in the clear to a server that is not on this
 //! machine; credentials are sent after encryption was agreed on, or to this machine.
 
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use domain::mail::{Outcome, Stage};
@@ -63,15 +65,21 @@ impl Conversation {
     ) -> Result<Self, Trouble> {
         let greeting = |error: Error| Trouble::at(Stage::Greeting, &error);
         let implicit = server.is_encrypted.then(|| server.tls.clone());
-        let address = (server.host.as_str(), server.port);
-        let connected =
-            AsyncSmtpConnection::connect_tokio1(address, Some(patience), hello, implicit, None);
+        let addresses = addresses_of(server).await;
+        let addresses = addresses.map_err(|_| Trouble::of(Outcome::Unreachable))?;
+        let connected = AsyncSmtpConnection::connect_tokio1(
+            addresses.as_slice(),
+            Some(patience),
+            hello,
+            implicit,
+            None,
+        );
         let mut connection = connected.await.map_err(greeting)?;
         if connection.can_starttls() {
             let agreed = connection.starttls(server.tls.clone(), hello).await;
             agreed.map_err(greeting)?;
         }
-        if !connection.is_encrypted() && !is_this_machine(server).await {
+        if !connection.is_encrypted() && !are_of_this_machine(&addresses) {
             connection.abort().await;
             return Err(Trouble::of(Outcome::PlainText));
         }
@@ -187,13 +195,38 @@ async fn log_in(
     Ok(())
 }
 
-/// Whether what is sent to it stays here, whichever of its addresses is taken.
-async fn is_this_machine(server: &MailServer) -> bool {
-    match tokio::net::lookup_host((server.host.as_str(), server.port)).await {
-        Ok(addresses) => {
-            let mut addresses = addresses.peekable();
-            addresses.peek().is_some() && addresses.all(|address| address.ip().is_loopback())
+/// Where it is. It is looked up once for each conversation: a second answer could be another one, and
+/// what is said in the clear is said to the first.
+async fn addresses_of(server: &MailServer) -> io::Result<Vec<SocketAddr>> {
+    let found = tokio::net::lookup_host((server.host.as_str(), server.port)).await?;
+    Ok(found.collect())
+}
+
+/// Whether what is sent stays here, whichever of the addresses is taken.
+fn are_of_this_machine(addresses: &[SocketAddr]) -> bool {
+    let mut all = addresses.iter();
+    !addresses.is_empty() && all.all(|address| address.ip().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_this_machine_that_may_be_another() {
+        let addresses = |texts: &str| -> Vec<SocketAddr> {
+            let texts = texts.split_whitespace();
+            texts.map(|text| text.parse().unwrap()).collect()
+        };
+        for (texts, expected) in [
+            ("127.0.0.1:25", true),
+            ("127.0.0.1:25 [::1]:25", true),
+            ("127.0.0.1:25 192.0.2.1:25", false),
+            ("[::ffff:127.0.0.1]:25", false),
+            ("0.0.0.0:25", false),
+            ("", false),
+        ] {
+            assert_eq!(are_of_this_machine(&addresses(texts)), expected, "{texts}");
         }
-        Err(_) => false,
     }
 }

@@ -14,7 +14,13 @@ use super::families::{
 };
 
 /// The tables whose rows are put aside when they cannot be read.
-const TABLES: [&str; 3] = ["deliveries", "inbox", "orders"];
+const TABLES: [&str; 5] = [
+    "deliveries",
+    "inbox",
+    "orders",
+    "veriff_sessions",
+    "verification_sessions",
+];
 
 struct Handles {
     records: Counter,

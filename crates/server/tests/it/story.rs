@@ -3,6 +3,7 @@
 
 mod any_order;
 mod forgotten;
+mod merchant;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +17,14 @@ use domain::agreement::Agreement;
 use serde_json::json;
 
 use crate::customers::prove;
-use crate::harness::{BASE_URL, Receivers, Settings, TestApp, deliveries_settings, flows};
+use crate::harness::{BASE_URL, Settings, TestApp, deliveries_settings, flows};
 use crate::lightspeed::{Stage, event, hook, take_part};
 use crate::mail::mailer;
 use crate::mail::office::{Manner, Office, Received};
 use crate::orders::{ALL, ANN, PROOFS, decide, status, timeline};
 use crate::veriff;
 use any_order::{Step, begin_check, decide_check, page_in};
+use merchant::{Merchant, Told};
 
 flows!(
     an_order_waits_is_reminded_of_and_released,
@@ -31,7 +33,6 @@ flows!(
     a_worker_that_was_away_sends_only_the_newest_mail,
 );
 
-const RECEIVER: &str = "https://hooks.example.com/orders";
 const ORDER: &str = "XJ12H";
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -43,7 +44,7 @@ struct Play {
     stage: Stage,
     veriff: veriff::Stage,
     office: Office,
-    receivers: Arc<Receivers>,
+    merchant: Merchant,
     key: String,
 }
 
@@ -64,11 +65,10 @@ impl Play {
         });
         let veriff = veriff.await;
         let stage = Stage::over(veriff.app.clone(), Statuses::default()).await;
-        stage.app.webhook("default", RECEIVER).await;
         Self {
             key: stage.app.key("default", ALL).await,
             office: Office::open(Manner::default()).await,
-            receivers: Receivers::new(),
+            merchant: Merchant::open(&stage.app).await,
             stage,
             veriff,
         }
@@ -116,7 +116,7 @@ impl Play {
         let (gate, write_back) = (self.stage.gate.clone(), self.stage.write_back());
         let write_backs = WriteBacks::new("default".into(), gate, write_back);
         let channels = Channels::default()
-            .with(WEBHOOK, Webhooks::new(app.clone(), self.receivers.clone()))
+            .with(WEBHOOK, Webhooks::new(app.clone(), self.merchant.sender()))
             .with(MAIL, mails)
             .with(LIGHTSPEED, write_backs);
         Dispatcher::new(app, channels, deliveries_settings())
@@ -139,9 +139,7 @@ impl Play {
 
     /// What the merchant heard since the last time.
     fn told(&self) -> Vec<String> {
-        let heard = self.receivers.take().into_iter();
-        let topics = heard.map(|heard| heard.json()["type"].as_str().unwrap().to_owned());
-        topics.collect()
+        self.merchant.take().iter().map(Told::topic).collect()
     }
 
     /// What the shop shows.

@@ -324,6 +324,27 @@ pub async fn replay_exhausted(
     .await
 }
 
+/// The same for up to `count` deliveries of a company over a channel that were given up because attempts
+/// failed, and not because there was nothing to make; returns how many.
+///
+/// # Errors
+/// Those of the database.
+pub async fn replay_failed(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    channel: &str,
+    now: Timestamp,
+    count: i64,
+) -> Result<u64> {
+    tx.execute(
+        "UPDATE deliveries SET status = 'waiting', step = 0, due_at = $3, finished_at = NULL, \
+         lease = NULL WHERE id IN (SELECT id FROM deliveries WHERE company_id = $1 \
+         AND status = 'exhausted' AND kind = $2 AND step > 0 ORDER BY id LIMIT $4)",
+        &[company_id.into(), channel.into(), now.into(), count.into()],
+    )
+    .await
+}
+
 /// How much waits.
 ///
 /// # Errors

@@ -230,9 +230,18 @@ pub async fn find_for_update(
     row.as_ref().map(order).transpose()
 }
 
-/// The orders of a customer that a change of proofs can still change, locked, the oldest first: those
-/// that are held, and, when a proof is `given`, those that have expired. What is late waits for a
-/// person, whatever is proven.
+/// Which orders of a customer (`$1`, `$2`) a change of proofs can still change: those that are held, and,
+/// when a proof is given (`$3`), those that have expired. What is late waits for a person, whatever is
+/// proven.
+macro_rules! changeable {
+    () => {
+        "company_id = $1 AND email_index = $2 AND status IN ('held', 'expired', 'late') \
+         AND (status = 'held' OR ($3 AND status = 'expired'))"
+    };
+}
+
+/// At most `count` orders of a customer that a change of proofs can still change, locked: those that are
+/// held and then, when a proof is `given`, those that have expired, the oldest of each first.
 ///
 /// # Errors
 /// Those of the database.
@@ -241,20 +250,44 @@ pub async fn list_changeable_for_update(
     company_id: &str,
     email_index: BlindIndex,
     given: bool,
+    count: i64,
 ) -> Result<Vec<Order>> {
+    // Of these words `held` is the last.
     let sql = concat!(
         "SELECT ",
         columns!(),
-        " FROM orders o WHERE o.company_id = $1 AND o.email_index = $2 \
-         AND o.status IN ('held', 'expired', 'late') \
-         AND (o.status = 'held' OR ($3 AND o.status = 'expired')) ORDER BY o.id FOR UPDATE"
+        " FROM orders o WHERE ",
+        changeable!(),
+        " ORDER BY status DESC, id LIMIT $4 FOR UPDATE"
     );
     let values = [
         company_id.into(),
         email_index.as_bytes().into(),
         given.into(),
+        count.into(),
     ];
     tx.query(sql, &values).await?.iter().map(order).collect()
+}
+
+/// Has the next sweep look at all of them, but for those that are written later in the same transaction.
+///
+/// # Errors
+/// Those of the database.
+pub async fn make_changeable_due(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+    given: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = concat!("UPDATE orders SET next_at = $4 WHERE ", changeable!());
+    let values = [
+        company_id.into(),
+        email_index.as_bytes().into(),
+        given.into(),
+        now.into(),
+    ];
+    tx.execute(sql, &values).await.map(drop)
 }
 
 /// The orders of a customer that are open, locked, the oldest first.
@@ -424,8 +457,8 @@ pub async fn list_of_customer(
 /// # Errors
 /// Those of the database.
 pub async fn count_held(tx: &mut Tx<'_>) -> Result<i64> {
-    // Something is to happen to an order by itself exactly while it is held.
-    let sql = "SELECT COUNT(*) FROM orders WHERE next_at IS NOT NULL";
+    // Something is to happen by itself to every order that is held, and to few others.
+    let sql = "SELECT COUNT(*) FROM orders WHERE next_at IS NOT NULL AND status = 'held'";
     let row = tx.find(sql, &[]).await?;
     row.map_or(Ok(0), |row| row.int(0, "orders.count"))
 }

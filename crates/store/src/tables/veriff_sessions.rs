@@ -5,11 +5,11 @@
 //! customer.
 
 use domain::seal::BlindIndex;
-use domain::veriff::{Decided, Reason, Status, Verdict};
+use domain::veriff::{Decided, Judgement, Reason, Status, Verdict};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Error, Result, Row, Tx, Value};
+use crate::{Error, Readable, Result, Row, Tx, Value};
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,9 +71,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// Whether the decision that stands gave the proof.
-    pub fn has_given(&self) -> bool {
-        self.verdict.as_deref() == Some(Verdict::Approved.as_str())
+    /// What stands.
+    pub fn judgement(&self) -> Option<Judgement> {
+        let verdict = self.verdict.as_deref().and_then(Verdict::parse);
+        let judged = self.decided.zip(verdict);
+        judged.map(|(decided, verdict)| Judgement { decided, verdict })
     }
 
     /// Whether its document says that the customer is too young.
@@ -392,6 +394,7 @@ pub enum Wanted {
 }
 
 /// At most `count` sessions that are to be asked about, locked; what others have locked is left out.
+/// Those that cannot be read are to be asked about [later](note_poll) as well.
 ///
 /// # Errors
 /// Those of the database.
@@ -400,7 +403,7 @@ pub async fn list_to_poll_for_update(
     company_id: &str,
     wanted: Wanted,
     count: i64,
-) -> Result<Vec<Session>> {
+) -> Result<Readable<Session>> {
     macro_rules! due {
         () => {
             concat!(
@@ -431,7 +434,7 @@ pub async fn list_to_poll_for_update(
         (Wanted::NotSince(at), true) => (SKIP.1, at),
     };
     let values: [Value<'_>; 3] = [company_id.into(), at.into(), count.into()];
-    tx.query(sql, &values).await?.iter().map(session).collect()
+    Readable::read(&tx.query(sql, &values).await?, "veriff_sessions", session)
 }
 
 /// Notes that a session is asked about now, and when the next time is.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::data_keys::{self, Purpose};
 use super::deliveries::{self, NewDelivery};
-use crate::{Error, Result, Row, Tx, Value};
+use crate::{Error, Readable, Result, Row, Tx, Value};
 
 /// A session as it is stored.
 #[derive(Debug, Clone)]
@@ -291,14 +291,15 @@ macro_rules! due {
         concat!(
             "SELECT ",
             columns!(),
-            " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key \
+            ", s.id FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key \
              WHERE s.status = 'pending' AND s.expires_at <= $1 ORDER BY s.expires_at"
         )
     };
 }
 
 /// Up to `count` pending sessions whose time is over, the oldest first, locked; those that another
-/// transaction has locked are left to it.
+/// transaction has locked are left to it, and those that cannot be read are to be
+/// [ended untold](end_spoilt).
 ///
 /// # Errors
 /// Those of the database.
@@ -306,16 +307,27 @@ pub async fn list_due_for_update(
     tx: &mut Tx<'_>,
     now: Timestamp,
     count: i64,
-) -> Result<Vec<Found>> {
+) -> Result<Readable<Found>> {
     let sql = match tx {
         Tx::Sqlite(_) => concat!(due!(), " LIMIT $2"),
         Tx::Postgres(_) => concat!(due!(), " LIMIT $2 FOR UPDATE OF s SKIP LOCKED"),
     };
-    tx.query(sql, &[now.into(), count.into()])
-        .await?
-        .iter()
-        .map(found)
-        .collect()
+    let rows = tx.query(sql, &[now.into(), count.into()]).await?;
+    Readable::read_by(FOUND, &rows, "verification_sessions", found)
+}
+
+/// Writes down that the time of a session is over whose row cannot be read, whatever it says.
+///
+/// # Errors
+/// Those of the database.
+pub async fn end_spoilt(tx: &mut Tx<'_>, id: Uuid, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE verification_sessions SET status = 'expired', ended_at = $2 \
+         WHERE status = 'pending' AND expires_at <= $2 AND id = $1",
+        &[id.into(), now.into()],
+    )
+    .await
+    .map(drop)
 }
 
 /// Gives a pending session another token; the one before opens it no longer. `false` when it is

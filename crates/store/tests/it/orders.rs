@@ -90,7 +90,7 @@ impl Unit for Act {
                 Step::Changeable(customer, given) => {
                     let customer = index(*customer);
                     let changeable =
-                        orders::list_changeable_for_update(tx, "default", customer, *given);
+                        orders::list_changeable_for_update(tx, "default", customer, *given, 9);
                     found.extend(changeable.await?);
                 }
                 Step::Due(at, count) => {

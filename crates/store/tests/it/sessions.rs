@@ -111,7 +111,7 @@ impl Unit for Act {
                 }
                 Step::Due(at, count) => {
                     let due = verification_sessions::list_due_for_update(tx, *at, *count);
-                    found.extend(due.await?);
+                    found.extend(due.await?.rows);
                 }
                 Step::Meet(barrier) => {
                     barrier.wait().await;

@@ -36,14 +36,12 @@ pub fn order(value: &Value) -> Option<ShopOrder> {
     })
 }
 
-/// Reads a page of orders; one that cannot be read is left out.
+/// Reads a page of orders; one that cannot be read is left out. A page that does not say how many there
+/// are in all is none: it could be taken for the last one.
 pub fn page(value: &Value) -> Option<OrderPage> {
     let items = value.get("items")?.as_array()?;
     Some(OrderPage {
-        total: value
-            .get("total")
-            .and_then(Value::as_u64)
-            .unwrap_or_default(),
+        total: value.get("total")?.as_u64()?,
         listed: items.len() as u64,
         orders: items.iter().filter_map(order).collect(),
     })

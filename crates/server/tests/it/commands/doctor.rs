@@ -9,8 +9,10 @@ use test_support::ServerBuilder;
 
 use super::{Installation, Ran};
 use crate::console::openid::provider::{ClientProof, Provider, Reply as Answer};
+use crate::lightspeed::shop::Shop;
 use crate::mail::office::{Does, Manner, Office};
 use crate::tokens::signing::Identity;
+use crate::{lightspeed, veriff};
 
 /// The verdict of each check, by name; of several of one name, the last.
 fn verdicts(ran: &Ran) -> BTreeMap<String, String> {
@@ -183,6 +185,53 @@ async fn a_mail_server_is_asked_to_encrypt_and_logged_in_to() {
     office.does("AUTH", Does::Says("535 5.7.8 no"));
     assert_eq!(verdict(&known), "wrong");
     assert!(office.take().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_that_services_refuse_are_found() {
+    let (shop, veriff) = (Shop::open().await, veriff::office::Office::open().await);
+    let words = |token: &str, api_key: &str, secret: &str| {
+        let builder = ServerBuilder::first_run()
+            .variable("LIGHTSPEED_API_URL", shop.url())
+            .variable("LIGHTSPEED_STORE_ID", lightspeed::STORE)
+            .variable("LIGHTSPEED_TOKEN", token)
+            .variable("LIGHTSPEED_CLIENT_SECRET", lightspeed::CLIENT_SECRET)
+            .variable("VERIFF_API_URL", veriff.url())
+            .variable("VERIFF_API_KEY", api_key)
+            .variable("VERIFF_SHARED_SECRET", secret);
+        let installation = Installation::on_sqlite(builder);
+        installation.run(&["migrate"]).text();
+        let ran = installation.run(&["doctor"]);
+        assert!(!ran.stdout().contains(token) && !ran.stdout().contains(secret));
+        (ran.code(), ran.stdout())
+    };
+    let (token, api_key, secret) = (lightspeed::TOKEN, veriff::API_KEY, veriff::SECRET);
+    let (code, said) = words(token, api_key, secret);
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("store 1003 lets us read its orders"),
+        "{said}"
+    );
+    assert!(said.contains("answers, and takes the API key"), "{said}");
+    for (token, api_key, secret, cure) in [
+        ("secret_another", api_key, secret, "check LIGHTSPEED_TOKEN"),
+        (
+            token,
+            "another-key",
+            secret,
+            "check VERIFF_API_KEY and VERIFF_SHARED_SECRET",
+        ),
+        (
+            token,
+            api_key,
+            "another-secret",
+            "check VERIFF_API_KEY and VERIFF_SHARED_SECRET",
+        ),
+    ] {
+        let (code, said) = words(token, api_key, secret);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains(cure), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use app::deliveries::channel::{Channel, Line};
+use app::deliveries::channel::{Channel, Line, Parcel, Sent};
 use app::deliveries::{Channels, Dispatcher, Status, WEBHOOK, Webhooks};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ flows!(
     a_delivery_that_cannot_be_read_delays_nobody,
     a_delivery_that_cannot_be_read_hides_no_other,
     a_channel_that_panics_ends_nothing_but_its_turn,
+    what_panics_each_time_is_given_up_in_the_end,
 );
 
 /// How long a lease lasts: the longest attempt and five seconds.
@@ -191,5 +192,48 @@ async fn a_channel_that_panics_ends_nothing_but_its_turn(app: TestApp) {
     running.abort();
     drop(running.await);
     delivered.unwrap();
+    assert_eq!(receivers.take().len(), 1);
+}
+
+/// A channel that never comes back.
+struct Panics;
+
+impl Channel for Panics {
+    fn open<'a>(
+        &'a self,
+        _company: &'a str,
+        _now: Timestamp,
+    ) -> BoxFuture<'a, app::Result<Arc<dyn Line>>> {
+        let line: Arc<dyn Line> = Arc::new(Self);
+        Box::pin(std::future::ready(Ok(line)))
+    }
+}
+
+impl Line for Panics {
+    fn send<'a>(&'a self, _parcel: &'a Parcel) -> BoxFuture<'a, Sent> {
+        panic!("the test says so")
+    }
+}
+
+async fn what_panics_each_time_is_given_up_in_the_end(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    verify(&app, &key, "order-81").await;
+    let channels = Channels::default().with(WEBHOOK, Panics);
+    let settings = crate::harness::deliveries_settings();
+    let mut worker = Dispatcher::new(app.app.clone(), channels, settings);
+    for _ in 0..12 {
+        worker.run_due().await.unwrap();
+        app.advance(2 * 24 * 3_600 * SECOND);
+    }
+    let given_up = all(&app).await.remove(0);
+    assert_eq!(
+        (given_up.status, given_up.outcome.as_deref()),
+        (Status::Exhausted, Some("internal"))
+    );
+    assert_eq!(given_up.attempts, 8, "by the schedule of all others");
+    // What is told later is not held up.
+    app.deliver(&receivers).await;
+    verify(&app, &key, "order-82").await;
+    app.deliver(&receivers).await;
     assert_eq!(receivers.take().len(), 1);
 }

@@ -21,6 +21,7 @@ flows!(
     two_instances_process_each_event_once,
     events_of_one_stream_are_processed_one_at_a_time,
     a_panic_is_a_failure_of_that_event_alone,
+    what_panics_each_time_is_parked_in_the_end,
     what_comes_while_its_sender_is_off_waits_until_it_is_on,
     what_nobody_processes_is_kept_no_longer_than_the_rest,
     what_was_received_is_kept_as_long_as_the_operator_wants,
@@ -200,6 +201,25 @@ async fn a_panic_is_a_failure_of_that_event_alone(app: TestApp) {
         (listed[0].status, listed[1].status),
         (Status::Done, Status::Waiting)
     );
+}
+
+async fn what_panics_each_time_is_parked_in_the_end(app: TestApp) {
+    let app = taking(&app).await;
+    hook(&app, &event("bad", "c-1")).expect(200).await;
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let counted = attempts.clone();
+    let handler = Told::new(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        panic!("the test says so")
+    });
+    for _ in 0..12 {
+        work(&app, &handler).await;
+        app.advance(2 * DAY);
+    }
+    assert_eq!(attempts.load(Ordering::SeqCst), 9);
+    let bad = only(&app).await;
+    assert_eq!((bad.status, bad.attempts), (Status::Parked, 9));
+    assert_eq!(bad.outcome.as_deref(), Some("internal"));
 }
 
 async fn whoever_looks_at_an_event_is_recorded(app: TestApp) {

@@ -205,4 +205,15 @@ async fn what_staff_have_cancelled_here_does_not_come_back(app: TestApp) {
     stage.shop.order("XJ12H", json!({"paymentStatus": "PAID"}));
     happen(&stage, "e-4", "order.updated", "XJ12H").await;
     assert_eq!(stage.standing("XJ12H").await, Some(Standing::Cancelled));
+    // Nor what the shop had cancelled before them.
+    stage.shop.order("O-2", json!({}));
+    happen(&stage, "e-5", "order.created", "O-2").await;
+    stage
+        .shop
+        .order("O-2", json!({"paymentStatus": "CANCELLED"}));
+    happen(&stage, "e-6", "order.updated", "O-2").await;
+    decide(&stage.app, &key, "O-2", "cancel").expect(200).await;
+    stage.shop.order("O-2", json!({"paymentStatus": "PAID"}));
+    happen(&stage, "e-7", "order.updated", "O-2").await;
+    assert_eq!(stage.standing("O-2").await, Some(Standing::Cancelled));
 }

@@ -16,6 +16,7 @@ flows!(
     the_token_goes_nowhere_else,
     what_cannot_be_understood_is_no_order,
     a_shop_that_is_away_is_no_shop_without_orders,
+    a_field_that_is_not_there_is_made,
 );
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -91,6 +92,11 @@ async fn what_cannot_be_understood_is_no_order(app: TestApp) {
         let answer = stage.client.order(&name()).await;
         assert_eq!(answer, Err(ShopProblem::Garbled), "{text}");
     }
+    for text in ["[]", r#"{"items":7,"total":1}"#, r#"{"items":[]}"#] {
+        stage.shop.be(Mood::Text(text.to_owned()));
+        let page = stage.client.changed(stage.app.now(), 0, 100).await;
+        assert!(matches!(page, Err(ShopProblem::Garbled)), "{text}");
+    }
     stage.shop.be(Mood::Status(400));
     assert_eq!(
         stage.client.order(&name()).await,
@@ -116,4 +122,23 @@ async fn a_shop_that_is_away_is_no_shop_without_orders(app: TestApp) {
     drop(stage.shop);
     let alone = client(&stage.app, &url);
     assert_eq!(alone.order(&name()).await, Err(ShopProblem::Away));
+}
+
+/// Some say so with 404, others by having changed nothing.
+async fn a_field_that_is_not_there_is_made(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    stage.shop.order("XJ12H", json!({}));
+    let order = stage.client.order(&name()).await.unwrap().unwrap();
+    stage.shop.be(Mood::Status(404));
+    stage.client.set_field(&order, "Held").await.unwrap();
+    assert_eq!(stage.shop.field("XJ12H").as_deref(), Some("Held"));
+    stage.client.set_field(&order, "Verified").await.unwrap();
+    let methods: Vec<_> = stage
+        .shop
+        .written()
+        .into_iter()
+        .map(|one| one.method)
+        .collect();
+    assert_eq!(methods, ["PUT", "POST", "PUT"], "and no second one");
+    assert_eq!(stage.shop.field("XJ12H").as_deref(), Some("Verified"));
 }

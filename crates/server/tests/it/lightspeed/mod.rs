@@ -2,6 +2,7 @@
 
 mod changes;
 mod client;
+mod disorder;
 mod hooks;
 mod orders;
 pub mod shop;

@@ -15,6 +15,7 @@ flows!(
     an_order_that_moves_between_pages_is_not_missed,
     only_what_matters_is_taken_in,
     what_the_shop_shows_wrongly_is_written_again,
+    what_was_given_up_is_written_again_however_old,
     a_page_that_cannot_be_read_is_passed_over,
 );
 
@@ -177,6 +178,43 @@ async fn what_the_shop_shows_wrongly_is_written_again(app: TestApp) {
     run(&stage, Some(NOW - 3_600)).await.unwrap();
     assert_eq!(stage.app.database().sql(waiting).await, [["0"]]);
     stage.work().await;
+}
+
+async fn what_was_given_up_is_written_again_however_old(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    for order in ["O-1", "O-2", "GONE"] {
+        stage.shop.order(order, json!({}));
+        let told = event(order, "order.created", order);
+        hook(&stage.app, &told).expect(200).await;
+    }
+    stage.work().await;
+    // The shop is away for as long as anything is tried, while passes go on.
+    let mut hours = 0;
+    let waiting =
+        "SELECT COUNT(*) FROM deliveries WHERE kind = 'lightspeed' AND status = 'waiting'";
+    while stage.app.database().sql(waiting).await != [["0"]] {
+        for _ in 0..3 {
+            stage.shop.be(Mood::Status(503));
+        }
+        stage.deliver().await;
+        stage.shop.behaves();
+        hours += 1;
+        assert!(hours < 100, "it is given up in the end");
+        stage.app.advance(std::time::Duration::from_secs(3_600));
+        if hours == 2 {
+            run(&stage, None).await.unwrap();
+            stage.work().await;
+        }
+    }
+    stage.shop.delete("GONE");
+    let progress = run(&stage, None).await.unwrap();
+    assert_eq!((progress.seen, progress.shown_again), (0, 3));
+    stage.deliver().await;
+    for order in ["O-1", "O-2"] {
+        assert!(stage.shop.field(order).is_some(), "{order}");
+    }
+    // What there is nothing to write of is not tried for ever.
+    assert_eq!(run(&stage, None).await.unwrap().shown_again, 0);
 }
 
 async fn a_page_that_cannot_be_read_is_passed_over(app: TestApp) {

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{ALL, NUMBER, OTHER, Opened, initiate, open, rows, status, submit, submit_as};
-use crate::harness::{Engine, Receivers, Settings, TestApp, flows};
+use crate::harness::{Engine, Receivers, Settings, TestApp, flows, logged};
 
 flows!(
     the_time_is_over_at_the_instant,
@@ -20,6 +20,7 @@ flows!(
     sweeps_of_two_instances_share_the_work,
     the_operator_sets_the_lifetime,
     a_session_that_cannot_be_opened_keeps_no_other_from_being_swept,
+    a_session_that_cannot_be_read_keeps_no_other_from_being_swept,
 );
 
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -207,6 +208,25 @@ async fn a_session_that_cannot_be_opened_keeps_no_other_from_being_swept(app: Te
     app.advance(LIFETIME);
     assert_eq!(sweep(&app.app).await.unwrap(), 2);
     assert_eq!(rows(&app, "status").await, ["expired", "expired"]);
+    let receivers = Receivers::new();
+    app.deliver(&receivers).await;
+    let told = receivers.take();
+    assert_eq!(told.len(), 1, "of the other nothing can be told");
+    assert_eq!(told[0].json()["data"]["verificationId"], json!(well.id));
+}
+
+async fn a_session_that_cannot_be_read_keeps_no_other_from_being_swept(app: TestApp) {
+    app.webhook("default", "https://hooks.example.com/").await;
+    let key = app.key("default", ALL).await;
+    open(&app, &key, "spoilt").await;
+    let spoil = "UPDATE verification_sessions SET mismatches = -1";
+    app.database().sql(spoil).await;
+    app.advance(MILLISECOND);
+    let well = open(&app, &key, "well").await;
+    app.advance(LIFETIME);
+    assert_eq!(sweep(&app.app).await.unwrap(), 2);
+    assert_eq!(rows(&app, "status").await, ["expired", "expired"]);
+    assert!(logged().contains("table=\"verification_sessions\" id="));
     let receivers = Receivers::new();
     app.deliver(&receivers).await;
     let told = receivers.take();

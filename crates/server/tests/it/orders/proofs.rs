@@ -13,6 +13,7 @@ flows!(
     a_late_proof_reopens_what_has_expired,
     a_proof_after_the_deadline_is_late_swept_or_not,
     what_is_late_is_touched_by_no_further_proof,
+    a_proof_has_room_however_many_orders_there_are,
     an_age_releases_where_it_proves_identity,
     an_age_that_proves_nothing_releases_nothing,
     what_is_known_already_changes_nothing,
@@ -144,6 +145,63 @@ async fn what_is_late_is_touched_by_no_further_proof(app: TestApp) {
     super::decide(&app, &key, "1", "release").expect(200).await;
     prove(&app, &key, ANN, "veriff", true).await;
     assert_eq!(show(&app, &key, "1").await["missing"], json!(["veriff"]));
+}
+
+/// How many orders of each action stand in one batch of the audit log, which is one transaction, at most.
+async fn most_at_once(app: &TestApp, action: &str) -> usize {
+    let mut batches = std::collections::BTreeMap::<_, usize>::new();
+    for located in app.records().await {
+        if located.record.action == action {
+            *batches.entry((located.log, located.batch)).or_default() += 1;
+        }
+    }
+    batches.into_values().max().unwrap()
+}
+
+async fn a_proof_has_room_however_many_orders_there_are(app: TestApp) {
+    app.leaves_deliveries();
+    app.webhook("default", "https://hooks.example.com/orders")
+        .await;
+    let key = app.key_with("default", ALL, "customers=off", None).await;
+    for number in 0..130 {
+        placed(&app, &key, &format!("old-{number}"), ANN).await;
+    }
+    pass(&app, 72).await;
+    for number in 0..130 {
+        placed(&app, &key, &format!("new-{number}"), ANN).await;
+    }
+    app.advance(super::SECOND);
+    let told = async |topic: &str| {
+        let told = super::enqueued(&app, "webhook").await;
+        told.iter().filter(|told| *told == topic).count()
+    };
+    prove(&app, &key, ANN, "veriff", true).await;
+    app::orders::sweep(&app.app).await.unwrap();
+    assert!(most_at_once(&app, "order.reopen").await <= 50);
+    assert_eq!(told("order.late").await, 130);
+    for id in ["old-0", "old-129"] {
+        let story = timeline(&app, &key, id).await;
+        assert_eq!(story[story.len() - 3..], ["expired", "proof", "late"]);
+    }
+    assert_eq!(app::orders::held(&app.app).await.unwrap(), 130);
+    for id in ["new-0", "new-129"] {
+        assert_eq!(
+            show(&app, &key, id).await["missing"],
+            json!(["membership", "email_optin"])
+        );
+        assert_eq!(
+            timeline(&app, &key, id).await,
+            ["placed", "held", "reminder", "proof"]
+        );
+    }
+    prove(&app, &key, ANN, "membership", true).await;
+    prove(&app, &key, ANN, "email_optin", true).await;
+    app::orders::sweep(&app.app).await.unwrap();
+    assert!(most_at_once(&app, "order.release").await <= 50);
+    assert_eq!(told("order.released").await, 130);
+    let left = "SELECT status FROM orders WHERE next_at IS NOT NULL \
+                OR status NOT IN ('released', 'late')";
+    assert!(app.database().sql(left).await.is_empty());
 }
 
 async fn an_age_releases_where_it_proves_identity(app: TestApp) {

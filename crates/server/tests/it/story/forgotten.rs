@@ -307,7 +307,7 @@ async fn nothing_of_a_person_with_everything_is_left(app: TestApp) {
             .into_iter()
             .map(|mail| ("a mail", mail.mail.into_bytes())),
     );
-    let heard = scene.play.receivers.take().into_iter();
+    let heard = scene.play.merchant.take().into_iter();
     // What left before the erasure is with its receivers.
     let heard = heard.filter(|heard| {
         heard.at

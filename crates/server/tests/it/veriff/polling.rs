@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::office::Mood;
 use super::{ANN, Stage, client, decision};
-use crate::harness::{TestApp, flows};
+use crate::harness::{TestApp, flows, logged};
+use crate::metrics::Since;
 
 flows!(
     a_missed_decision_is_fetched_when_it_is_due,
@@ -17,6 +18,7 @@ flows!(
     what_veriff_has_not_signed_is_not_believed,
     the_secret_before_is_believed_while_it_is_changed,
     after_eight_days_nobody_asks_any_more,
+    a_session_that_cannot_be_read_keeps_no_other_from_its_turn,
 );
 
 const AT: &str = "2024-12-31T23:00:00.000Z";
@@ -154,4 +156,34 @@ async fn after_eight_days_nobody_asks_any_more(app: TestApp) {
         .hear(&decision(&session, &reference, "approved", AT))
         .await;
     assert!(stage.is_approved(ANN).await);
+}
+
+async fn a_session_that_cannot_be_read_keeps_no_other_from_its_turn(app: TestApp) {
+    let stage = Stage::set(&app).await;
+    stage.started("bob@example.com").await;
+    stage.app.advance(Duration::from_secs(1));
+    let (session, reference) = stage.started(ANN).await;
+    stage
+        .office
+        .decide(&session, decision(&session, &reference, "approved", AT));
+    let spoil = "UPDATE veriff_sessions SET state = 'nonsense' \
+                 WHERE created_at = (SELECT MIN(created_at) FROM veriff_sessions)";
+    stage.app.database().sql(spoil).await;
+    let since = Since::now();
+    stage.app.advance(HOUR);
+    let polled = poll(&stage).await;
+    assert_eq!((polled.asked, polled.filed), (1, 1));
+    let table = [("table", "veriff_sessions")];
+    since.assert_rise("bonafide_spoilt_rows_total", &table, 1.0);
+    assert!(logged().contains("table=\"veriff_sessions\" id="));
+    stage.work().await;
+    assert!(stage.is_approved(ANN).await);
+    // Whoever asks about all of them comes to an end as well.
+    stage.app.advance(HOUR);
+    assert_eq!(run(&stage).await.asked, 0);
+    // It is asked about once it has been mended.
+    let mend = "UPDATE veriff_sessions SET state = 'open' WHERE state = 'nonsense'";
+    stage.app.database().sql(mend).await;
+    stage.app.advance(12 * HOUR);
+    assert_eq!(poll(&stage).await.asked, 1);
 }
