@@ -269,7 +269,8 @@ impl Store {
             }
             Engine::Postgres { link, .. } => {
                 let _busy = self.watched.begin(Occupation::Reading);
-                link.read(|connection| read(Tx::Postgres(connection))).await
+                link.read(|connection| read(Tx::Postgres(postgres::Shared::alone(connection))))
+                    .await
             }
         }
     }

@@ -4,7 +4,7 @@
 //! SQLite the parameters become `?n` and row locks fall away (its one writer
 //! needs none). The SQLite arm never waits, so its futures are ready at once.
 
-use crate::postgres::Connection as PostgresConnection;
+use crate::postgres::Shared;
 use crate::sqlite::Connection as SqliteConnection;
 use crate::{Result, Row, Value};
 
@@ -12,8 +12,8 @@ use crate::{Result, Row, Value};
 pub enum Tx<'a> {
     /// SQLite.
     Sqlite(&'a mut SqliteConnection),
-    /// PostgreSQL; shared, because the units of one batch are pipelined on it.
-    Postgres(&'a PostgresConnection),
+    /// PostgreSQL; shared, because the units of one batch run on it side by side.
+    Postgres(Shared<'a>),
 }
 
 impl Tx<'_> {

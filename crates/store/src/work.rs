@@ -132,6 +132,14 @@ impl Work {
         }
     }
 
+    /// The unit, unless it is a record.
+    pub fn unit(&mut self) -> Option<&mut Box<dyn Pending>> {
+        match self {
+            Self::Unit { unit, .. } => Some(unit),
+            Self::Record { .. } => None,
+        }
+    }
+
     /// The lanes of a unit; records have none.
     pub fn lanes(&self) -> &[Lane] {
         match self {

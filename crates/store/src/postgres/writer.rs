@@ -1,8 +1,8 @@
 //! A few writers, each with a connection and an audit log of its own.
 //!
-//! A batch is one transaction: the units' statements are pipelined in *waves* (no
-//! two units of a wave share a lane), then the audit batch is inserted and the
-//! transaction committed. When anything in it fails, it is undone and its works
+//! A batch is one transaction: the units run side by side in *waves* (no two units
+//! of a wave share a lane), then the audit batch is inserted and the transaction
+//! committed. When anything in it fails, it is undone and its works
 //! run again one by one, so that only the guilty one is refused.
 //!
 //! A connection lost while committing leaves the outcome in doubt. The next
@@ -15,14 +15,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use domain::audit::Head;
-use futures_util::future::try_join_all;
 use tokio::sync::mpsc;
 
-use super::{Connection, Target};
+use super::{Connection, Target, wave};
 use crate::tables::age_statistics;
 use crate::watch::Watched;
 use crate::work::{Lane, Work, transactions};
-use crate::{Error, Occupation, PATIENCE, QUEUE, Result, StoreClock, Tx, ledger};
+use crate::{Error, Occupation, PATIENCE, QUEUE, Result, StoreClock, ledger};
 
 /// How many works one commit takes along at most.
 const BATCH: usize = 512;
@@ -339,10 +338,8 @@ async fn run_units(connection: &Connection, works: &mut [Work]) -> Result<()> {
     let begin = if works.len() == 1 { BEGIN_ALONE } else { BEGIN };
     let mut begun = false;
     for mut wave in waves(works) {
-        let run = try_join_all(wave.iter_mut().map(|work| match work {
-            Work::Unit { unit, .. } => unit.run(Tx::Postgres(connection)),
-            Work::Record { .. } => Box::pin(std::future::ready(Ok(()))),
-        }));
+        let units = wave.iter_mut().filter_map(|work| work.unit());
+        let run = wave::run(connection, units);
         if begun {
             run.await?;
         } else {

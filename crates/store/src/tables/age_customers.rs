@@ -150,7 +150,7 @@ pub async fn insert(
 ) -> Result<bool> {
     match tx {
         Tx::Sqlite(_) => sqlite::insert(tx, customer, data_key, decision).await,
-        Tx::Postgres(_) => postgres::insert(tx, customer, data_key, decision).await,
+        Tx::Postgres(shared) => postgres::insert(shared, customer, data_key, decision).await,
     }
 }
 
@@ -249,33 +249,49 @@ pub(crate) mod sqlite {
 }
 
 pub(crate) mod postgres {
-    //! A set-based look-up: many keys, one statement; and one statement for all tables.
+    //! Set-based: many customers, one statement, whatever tables it takes.
 
     use domain::seal::WrappedKey;
 
     use super::super::customers::postgres::asked_in_order;
     use super::{AgeCustomer, FOUND, Found, Key, Result, found, values};
-    use crate::postgres::Connection;
+    use crate::Value;
+    use crate::postgres::{Connection, Shared};
     use crate::tables::age_decisions::{self, AgeDecision};
     use crate::tables::data_keys::Purpose;
-    use crate::{Tx, Value};
 
+    /// Customers with their data keys and first decisions.
     const INSERT: &str = concat!(
-        "WITH customer AS (INSERT INTO age_customers (",
+        "WITH new AS MATERIALIZED (SELECT * FROM UNNEST($1::text[], $2::bytea[], $3::bigint[], \
+         $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], \
+         $10::bytea[], $11::text[], $12::bigint[], $13::uuid[], $14::text[], $15::text[], \
+         $16::bytea[]) WITH ORDINALITY AS given(",
         customer_columns!(),
-        ", created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12) \
-         ON CONFLICT DO NOTHING RETURNING company_id, data_key, created_at), \
-         key AS (INSERT INTO data_keys (id, company_id, purpose, master_key, wrapped, created_at) \
-         SELECT data_key, company_id, $14::text, $15::text, $16::bytea, created_at FROM customer) \
-         INSERT INTO age_decisions (",
+        ", purpose, master_key, wrapped, row)), \
+         decisions AS MATERIALIZED (SELECT * FROM UNNEST($17::text[], $18::text[], $19::bytea[], \
+         $20::text[], $21::bigint[], $22::boolean[], $23::text[], $24::text[], $25::text[], \
+         $26::bigint[], $27::text[], $28::text[], $29::text[], $30::uuid[], $31::bytea[]) AS given(",
         age_decisions::columns!(),
-        ") SELECT $17::text, $18::text, $19::bytea, $20::text, $21::bigint, $22::boolean, \
-         $23::text, $24::text, $25::text, $26::bigint, $27::text, $28::text, $29::text, \
-         $30::uuid, $31::bytea FROM customer"
+        ")), made AS (INSERT INTO age_customers (",
+        customer_columns!(),
+        ", created_at) SELECT ",
+        customer_columns!(),
+        ", updated_at FROM new ON CONFLICT DO NOTHING RETURNING data_key), \
+         keys AS (INSERT INTO data_keys (id, company_id, purpose, master_key, wrapped, created_at) \
+         SELECT data_key, company_id, purpose, master_key, wrapped, updated_at FROM new WHERE ",
+        among!("data_key", "made"),
+        "), first AS (INSERT INTO age_decisions (",
+        age_decisions::columns!(),
+        ") SELECT ",
+        age_decisions::columns!(),
+        " FROM decisions WHERE ",
+        among!("data_key", "made"),
+        ") SELECT row FROM new WHERE ",
+        among!("data_key", "made"),
     );
 
     pub async fn insert(
-        tx: &mut Tx<'_>,
+        shared: &Shared<'_>,
         customer: &AgeCustomer<'_>,
         key: &WrappedKey,
         decision: &AgeDecision<'_>,
@@ -289,7 +305,7 @@ pub(crate) mod postgres {
         all.extend(values(customer));
         all.extend(key);
         all.extend(age_decisions::values(decision));
-        Ok(tx.execute(INSERT, &all).await? == 1)
+        Ok(shared.together(INSERT, &all).await?.is_some())
     }
 
     const FIND: &str = concat!(

@@ -3,6 +3,23 @@
 //! Naming: `find` may find nothing, `get` must find, `list` finds many; an
 //! `insert` that can meet an existing row says whether it was the first.
 
+/// Whether a column's value is among those that another part of the statement returned: looked up in
+/// a hash, where a join, which goes by indexes here, would compare each with each. (A condition that
+/// could itself be unknown is not turned into a join.)
+macro_rules! among {
+    ($column:literal, $returned:literal) => {
+        concat!(
+            "(",
+            $column,
+            " IN (SELECT ",
+            $column,
+            " FROM ",
+            $returned,
+            ")) IS TRUE"
+        )
+    };
+}
+
 pub mod age_customers;
 pub mod age_decisions;
 pub mod age_statistics;

@@ -142,44 +142,31 @@ pub async fn insert(
     let values = new_values(session, data_key.id);
     match tx {
         Tx::Sqlite(_) => {
-            if tx.execute(INSERT, &values).await? == 0 {
+            if tx.execute(sqlite::INSERT, &values).await? == 0 {
                 return Ok(false);
             }
             let (company, at) = (session.company_id, session.created_at);
             data_keys::insert(tx, company, Purpose::Person, None, data_key, at).await
         }
-        Tx::Postgres(_) => {
-            let mut all = Vec::with_capacity(15);
+        Tx::Postgres(shared) => {
+            let mut all = Vec::with_capacity(14);
             all.extend(values);
             all.extend::<[Value<'_>; 3]>([
                 Purpose::Person.as_str().into(),
                 (&data_key.master_key).into(),
                 (&data_key.wrapped).into(),
             ]);
-            Ok(tx.execute(INSERT_WITH_KEY, &all).await? == 1)
+            Ok(shared.together(postgres::INSERT, &all).await?.is_some())
         }
     }
 }
 
-macro_rules! insert {
+macro_rules! new_columns {
     () => {
-        "INSERT INTO verification_sessions (verification_id, id, company_id, number_index, \
-         mobile_number, request_index, request_id, token_hash, data_key, created_at, expires_at, \
-         status, mismatches) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', 0) \
-         ON CONFLICT DO NOTHING"
+        "verification_id, id, company_id, number_index, mobile_number, request_index, request_id, \
+         token_hash, data_key, created_at, expires_at"
     };
 }
-
-const INSERT: &str = insert!();
-
-/// Both tables in one round trip.
-const INSERT_WITH_KEY: &str = concat!(
-    "WITH opened AS (",
-    insert!(),
-    " RETURNING company_id, data_key, created_at) \
-     INSERT INTO data_keys (id, company_id, purpose, master_key, wrapped, created_at) \
-     SELECT data_key, company_id, $12::text, $13::text, $14::bytea, created_at FROM opened"
-);
 
 fn new_values<'v>(session: &'v NewSession<'_>, data_key: Uuid) -> [Value<'v>; 11] {
     [
@@ -244,9 +231,12 @@ pub async fn find_for_update(
     company_id: &str,
     id: &SessionId,
 ) -> Result<Option<Found>> {
-    let sql = locked!(tx, "s.verification_id = $1 AND s.company_id = $2");
     let values = [id.as_str().into(), company_id.into()];
-    tx.find(sql, &values).await?.as_ref().map(found).transpose()
+    let row = match tx {
+        Tx::Sqlite(_) => tx.find(sqlite::FIND_OF_COMPANY, &values).await?,
+        Tx::Postgres(shared) => shared.together(postgres::FIND_FOR_UPDATE, &values).await?,
+    };
+    row.as_ref().map(found).transpose()
 }
 
 macro_rules! of_company {
@@ -380,27 +370,14 @@ pub async fn end(
             }
             Ok(ended)
         }
-        Tx::Postgres(_) => {
+        Tx::Postgres(shared) => {
             let mut values = Vec::with_capacity(14);
             values.extend(progress.values());
             values.extend(deliveries::values(message));
-            let row = tx.find(END_AND_TELL, &values).await?;
-            Ok(row.map_or(Ok(0), |row| row.int(0, "ended"))? == 1)
+            Ok(shared.together(postgres::END, &values).await?.is_some())
         }
     }
 }
-
-/// Both tables in one round trip.
-const END_AND_TELL: &str = concat!(
-    "WITH ended AS (",
-    progress!(),
-    " RETURNING verification_id), told AS (",
-    deliveries::insert_delivery!(),
-    "SELECT $7::uuid, $8::text, 'webhook', $9::text, $10::text, $11::bytea, $12::uuid, \
-     $13::bytea, 'waiting', 0, 0, $14::bigint, $14::bigint FROM ended, companies \
-     WHERE companies.company_id = $8::text AND companies.webhook_url IS NOT NULL) \
-     SELECT COUNT(*) FROM ended"
-);
 
 impl Progress<'_> {
     fn values(&self) -> [Value<'_>; 6] {
@@ -424,17 +401,31 @@ impl Key {
 }
 
 pub(crate) mod sqlite {
-    //! A point look-up.
+    //! A point look-up, and one statement a table.
 
     use super::{Found, Key, Result, found};
     use crate::sqlite::Connection;
 
-    const FIND: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key \
-         WHERE s.verification_id = $1"
+    pub const INSERT: &str = concat!(
+        "INSERT INTO verification_sessions (",
+        new_columns!(),
+        ", status, mismatches) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', 0) \
+         ON CONFLICT DO NOTHING"
     );
+
+    macro_rules! find {
+        () => {
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key \
+                 WHERE s.verification_id = $1"
+            )
+        };
+    }
+
+    const FIND: &str = find!();
+    pub const FIND_OF_COMPANY: &str = concat!(find!(), " AND s.company_id = $2");
 
     pub fn find(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {
         let rows = connection.query(FIND, &[key.id.as_str().into()])?;
@@ -444,11 +435,59 @@ pub(crate) mod sqlite {
 }
 
 pub(crate) mod postgres {
-    //! A set-based look-up: many keys, one statement.
+    //! Set-based: many sessions, one statement.
 
+    use super::super::deliveries;
     use super::{FOUND, Found, Key, Result, found};
     use crate::postgres::Connection;
     use crate::{Error, Row};
+
+    /// Sessions with their data keys.
+    pub const INSERT: &str = concat!(
+        "WITH new AS MATERIALIZED (SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::text[], \
+         $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[], $9::uuid[], \
+         $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::bytea[]) WITH ORDINALITY \
+         AS given(",
+        new_columns!(),
+        ", purpose, master_key, wrapped, row)), opened AS (INSERT INTO verification_sessions (",
+        new_columns!(),
+        ", status, mismatches) SELECT ",
+        new_columns!(),
+        ", 'pending', 0 FROM new ON CONFLICT DO NOTHING RETURNING data_key), \
+         keys AS (INSERT INTO data_keys (id, company_id, purpose, master_key, wrapped, created_at) \
+         SELECT data_key, company_id, purpose, master_key, wrapped, created_at FROM new WHERE ",
+        among!("data_key", "opened"),
+        ") SELECT row FROM new WHERE ",
+        among!("data_key", "opened"),
+    );
+
+    pub const FIND_FOR_UPDATE: &str = concat!(
+        "SELECT ",
+        columns!(),
+        ", asked.row FROM UNNEST($1::text[], $2::text[]) WITH ORDINALITY \
+         AS asked(verification_id, company_id, row) JOIN verification_sessions s \
+         ON s.verification_id = asked.verification_id AND s.company_id = asked.company_id \
+         LEFT JOIN data_keys k ON k.id = s.data_key FOR UPDATE OF s"
+    );
+
+    /// Ends of sessions, with the messages about them.
+    pub const END: &str = concat!(
+        "WITH new AS MATERIALIZED (SELECT * FROM UNNEST($1::text[], $2::text[], $3::bigint[], \
+         $4::bytea[], $5::bigint[], $6::bigint[], $7::uuid[], $8::text[], $9::text[], $10::text[], \
+         $11::bytea[], $12::uuid[], $13::bytea[], $14::bigint[]) WITH ORDINALITY \
+         AS given(verification_id, status, mismatches, app_user_id, verified_at, ended_at, \
+         delivery, company_id, topic, receiver, stream, data_key, payload, at, row)), \
+         ended AS (UPDATE verification_sessions s SET status = new.status, \
+         mismatches = new.mismatches, app_user_id = new.app_user_id, \
+         verified_at = new.verified_at, ended_at = new.ended_at FROM new \
+         WHERE s.verification_id = new.verification_id AND s.status = 'pending' \
+         RETURNING new.*), told AS (",
+        deliveries::insert_delivery!(),
+        "SELECT delivery, e.company_id, 'webhook', topic, receiver, stream, data_key, payload, \
+         'waiting', 0, 0, at, at FROM ended e JOIN companies c ON c.company_id = e.company_id \
+         WHERE c.webhook_url IS NOT NULL) \
+         SELECT row FROM ended"
+    );
 
     const FIND: &str = concat!(
         "SELECT ",

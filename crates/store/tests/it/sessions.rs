@@ -9,6 +9,7 @@ use domain::access::CompanyId;
 use domain::number::{Session, SessionId, Status};
 use domain::seal::{BlindIndex, WrappedKey};
 use domain::secret_hash::SecretHash;
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Barrier;
 use uuid::Uuid;
@@ -23,6 +24,7 @@ contract!(
     the_due_are_those_whose_time_is_over,
     what_somebody_sweeps_is_left_to_them,
     a_session_is_found_for_its_company_only,
+    units_side_by_side_get_what_is_theirs,
 );
 
 fn id(number: u64) -> SessionId {
@@ -122,6 +124,30 @@ impl Unit for Act {
         Ok(Written {
             output: (done, found),
             records,
+        })
+    }
+}
+
+/// Opens a session of a request, or else finds one, beside others who do the same.
+struct Beside {
+    number: u64,
+    request: u8,
+}
+
+impl Unit for Beside {
+    type Output = (bool, Option<Found>);
+
+    fn lane(&self) -> Lane {
+        Lane::of(&self.number.to_le_bytes())
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> Result<Written<Self::Output>> {
+        let opened = open(tx, "default", self.number, self.request, seconds(600)).await?;
+        let id = id(self.number);
+        let found = verification_sessions::find_for_update(tx, "default", &id).await?;
+        Ok(Written {
+            output: (opened, found),
+            records: vec![record("beside")],
         })
     }
 }
@@ -346,4 +372,23 @@ async fn a_session_is_found_for_its_company_only(ground: Ground) {
         4,
         "found or not, it is recorded"
     );
+}
+
+async fn units_side_by_side_get_what_is_theirs(ground: Ground) {
+    const REQUESTS: u64 = 40;
+    let store = &ground.open().await;
+    let units = (0..300).map(|number| {
+        let request = (number % REQUESTS) as u8;
+        store.write(Beside { number, request })
+    });
+    let mut opened = 0;
+    for (number, written) in (0..).zip(join_all(units).await) {
+        let (is_open, found) = written.unwrap();
+        let own = found.map(|found| found.verification_id);
+        assert_eq!(own, is_open.then(|| id(number)), "unit {number}");
+        opened += u64::from(is_open);
+    }
+    assert_eq!(opened, REQUESTS, "one pending session for each request");
+    let keys = "SELECT COUNT(*) FROM data_keys WHERE purpose = 'person'";
+    assert_eq!(ground.number(keys).await, REQUESTS as i64);
 }
