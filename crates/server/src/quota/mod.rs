@@ -3,6 +3,7 @@
 //! Both keep the same sliding window, to the millisecond of the rules in `domain::rate`; with Redis
 //! all instances share it.
 
+mod ahead;
 mod link;
 pub mod memory;
 pub mod redis;

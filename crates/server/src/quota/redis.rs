@@ -3,7 +3,8 @@
 //! Requests that wait together share a round trip: one task takes whatever waits, makes one script
 //! call per key that asks for as many as wait on it, sends the calls of all keys at once, and hands
 //! the grants out in the order of arrival. While one batch is under way the next fills; nobody
-//! waits for a timer.
+//! waits for a timer. Requests of a busy window may be granted [ahead](super::ahead) of that, and
+//! come along to be counted.
 //!
 //! When Redis fails or takes too long, the requests at hand and all that follow are decided in this
 //! process, and the task tries to reach Redis until it answers again. Callers never see an error,
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::Milliseconds;
+use super::ahead::Ahead;
 use super::link::{Link, TakeScript, Target};
 use super::memory::MemoryQuota;
 
@@ -46,18 +48,29 @@ impl Default for Patience {
 
 /// The pause between attempts to reach Redis again.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
+/// How long requests that were granted ahead may gather before they are counted.
+const BEFORE_COUNTING: Duration = Duration::from_millis(5);
 /// The most requests in one batch.
 const LARGEST_BATCH: usize = 1024;
 
 /// A quota in Redis that falls back to this process.
 pub struct RedisQuota {
-    queue: mpsc::UnboundedSender<Ask>,
+    queue: mpsc::UnboundedSender<Message>,
     shared: Arc<Shared>,
 }
 
 struct Shared {
     fallback: MemoryQuota,
+    ahead: Ahead,
     outage: Outage,
+    clock: Milliseconds,
+}
+
+/// What the task is told.
+enum Message {
+    Ask(Ask),
+    /// Requests of this window were granted ahead.
+    Count(QuotaKey, Rate),
 }
 
 /// One waiting request. Dropped unanswered, it is decided by the fallback.
@@ -83,9 +96,11 @@ impl RedisQuota {
         let fallback = MemoryQuota::new(Arc::clone(&clock));
         let shared = Arc::new(Shared {
             fallback,
-            outage: Outage::new(clock),
+            ahead: Ahead::default(),
+            outage: Outage::new(Arc::clone(&clock)),
+            clock,
         });
-        let (queue, asks) = mpsc::unbounded_channel();
+        let (queue, messages) = mpsc::unbounded_channel();
         let worker = Worker {
             target,
             patience,
@@ -93,13 +108,16 @@ impl RedisQuota {
             shared: Arc::clone(&shared),
         };
         let link = worker.first_link().await;
-        tokio::spawn(worker.run(link, asks));
+        tokio::spawn(worker.run(link, messages));
         Ok(Self { queue, shared })
     }
 
     async fn ask(&self, key: &QuotaKey, rate: Rate, cost: u64) -> Option<Verdict> {
         if self.shared.outage.lasting().is_some() {
             return None;
+        }
+        if let Some(verdict) = self.grant_ahead(key, rate, cost) {
+            return Some(verdict);
         }
         let (answer, verdict) = oneshot::channel();
         let ask = Ask {
@@ -108,8 +126,22 @@ impl RedisQuota {
             cost: cost.min(1),
             answer,
         };
-        self.queue.send(ask).ok()?;
+        self.queue.send(Message::Ask(ask)).ok()?;
         verdict.await.ok()
+    }
+
+    fn grant_ahead(&self, key: &QuotaKey, rate: Rate, cost: u64) -> Option<Verdict> {
+        let Shared { ahead, clock, .. } = self.shared.as_ref();
+        let granted = ahead.grant(key, rate, cost, clock())?;
+        if granted.must_count {
+            let (queue, count) = (self.queue.clone(), Message::Count(key.clone(), rate));
+            tokio::spawn(async move {
+                sleep(BEFORE_COUNTING).await;
+                // Without a task to count them, nobody asks any more.
+                drop(queue.send(count));
+            });
+        }
+        Some(granted.verdict)
     }
 }
 
@@ -170,23 +202,29 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(self, mut link: Option<Link>, mut asks: mpsc::UnboundedReceiver<Ask>) {
+    async fn run(self, mut link: Option<Link>, mut messages: mpsc::UnboundedReceiver<Message>) {
         let mut batch = Vec::with_capacity(LARGEST_BATCH);
         loop {
             let Some(connected) = &link else {
-                match self.reconnect(&mut asks).await {
+                match self.reconnect(&mut messages).await {
                     Some(new) => link = Some(new),
                     None => return,
                 }
                 continue;
             };
-            if asks.recv_many(&mut batch, LARGEST_BATCH).await == 0 {
+            if messages.recv_many(&mut batch, LARGEST_BATCH).await == 0 {
                 return;
             }
-            let groups = group(batch.drain(..));
+            let mut groups = group(batch.drain(..));
+            for group in &mut groups {
+                group.ahead = self.shared.ahead.collect(&group.key, group.rate);
+            }
+            let now = (self.shared.clock)();
             match within(self.patience.answer, self.take(connected, &groups)).await {
                 Ok(taken) => {
                     for (group, taken) in groups.into_iter().zip(taken) {
+                        let (key, rate, waited) = (&group.key, group.rate, group.asks.len());
+                        self.shared.ahead.learn(key, rate, taken, waited, now);
                         group.answer(taken);
                     }
                 }
@@ -204,7 +242,8 @@ impl Worker {
     /// What Redis grants each group, in their order.
     async fn take(&self, link: &Link, groups: &[Group]) -> RedisResult<Vec<Taken>> {
         let calls = groups.iter().map(|group| {
-            let wanted = group.asks.iter().map(|ask| ask.cost).sum();
+            let asked: u64 = group.asks.iter().map(|ask| ask.cost).sum();
+            let wanted = group.ahead + asked;
             self.script
                 .take(link, group.key.as_str(), group.rate, wanted)
         });
@@ -220,6 +259,7 @@ impl Worker {
 
     fn lose(&self, error: &RedisError) {
         self.shared.outage.begin();
+        self.shared.ahead.clear();
         tracing::warn!(
             cause = error.category(),
             "Redis is lost: limits hold per instance"
@@ -228,7 +268,7 @@ impl Worker {
 
     /// Tries until Redis answers; `None` when nobody is left to ask. What was sent before the
     /// senders knew of the outage goes to the fallback.
-    async fn reconnect(&self, asks: &mut mpsc::UnboundedReceiver<Ask>) -> Option<Link> {
+    async fn reconnect(&self, messages: &mut mpsc::UnboundedReceiver<Message>) -> Option<Link> {
         let attempts = async {
             loop {
                 sleep(BETWEEN_ATTEMPTS).await;
@@ -240,7 +280,7 @@ impl Worker {
         tokio::pin!(attempts);
         loop {
             tokio::select! {
-                ask = asks.recv() => drop(ask?),
+                message = messages.recv() => drop(message?),
                 link = &mut attempts => {
                     self.shared.outage.end();
                     tracing::info!("Redis is back: limits are shared again");
@@ -264,13 +304,15 @@ impl Worker {
 struct Group {
     key: QuotaKey,
     rate: Rate,
+    /// How many were granted ahead, and are to be counted.
+    ahead: u64,
     asks: Vec<Ask>,
 }
 
 impl Group {
     /// Hands the grants to the first, each told what was left after its own.
     fn answer(self, taken: Taken) {
-        let mut left = taken.granted;
+        let mut left = taken.granted.saturating_sub(self.ahead);
         for ask in self.asks {
             let granted = ask.cost.min(left);
             left -= granted;
@@ -286,20 +328,26 @@ impl Group {
 }
 
 /// Gathers the requests by window, in order of arrival.
-fn group(batch: impl Iterator<Item = Ask>) -> Vec<Group> {
+fn group(batch: impl Iterator<Item = Message>) -> Vec<Group> {
     let mut places = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
-    for ask in batch {
-        let place = *places
-            .entry((ask.key.clone(), ask.rate))
-            .or_insert(groups.len());
-        match groups.get_mut(place) {
-            Some(group) => group.asks.push(ask),
-            None => groups.push(Group {
-                key: ask.key.clone(),
-                rate: ask.rate,
-                asks: vec![ask],
-            }),
+    for message in batch {
+        let (key, rate, ask) = match message {
+            Message::Ask(ask) => (ask.key.clone(), ask.rate, Some(ask)),
+            Message::Count(key, rate) => (key, rate, None),
+        };
+        let next = groups.len();
+        let place = *places.entry((key.clone(), rate)).or_insert(next);
+        if place == next {
+            groups.push(Group {
+                key,
+                rate,
+                ahead: 0,
+                asks: Vec::new(),
+            });
+        }
+        if let Some(group) = groups.get_mut(place) {
+            group.asks.extend(ask);
         }
     }
     groups
