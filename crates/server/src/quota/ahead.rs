@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn the_first_after_a_count_has_the_next_made() {
         let ahead = knowing(rate(), LIMIT - 4);
-        let mut must = || ahead.grant(&key(), rate(), 1, 1000).unwrap().must_count;
+        let must = || ahead.grant(&key(), rate(), 1, 1000).unwrap().must_count;
         assert_eq!([must(), must(), must()], [true, false, false]);
         ahead.collect(&key(), rate());
         assert_eq!([must(), must()], [true, false]);

@@ -163,6 +163,44 @@ async fn requests_that_wait_together_share_a_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_busy_window_grants_ahead_is_counted_for_all() {
+    let server = Redis::start().unwrap();
+    let (one, two) = (quota(&server.url()).await, quota(&server.url()).await);
+    let (busy, rate) = (key("busy"), rate("100000/1h"));
+    assert_eq!(granted(&[&one], &busy, rate, 10).await, 10);
+    let before = script_calls(&server.url()).await;
+    for number in 11..=2000 {
+        let verdict = one.take(&busy, rate, 1).await;
+        assert!(verdict.is_granted());
+        assert_eq!(verdict.permit().remaining, 100_000 - number);
+    }
+    let calls = script_calls(&server.url()).await - before;
+    assert!(calls < 400, "{calls} calls for requests one after another");
+    let mut tick = interval(Duration::from_millis(10));
+    let counted = async {
+        while two.take(&busy, rate, 0).await.permit().remaining != 98_000 {
+            tick.tick().await;
+        }
+    };
+    timeout(Duration::from_secs(10), counted).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_window_outlives_redis() {
+    let mut server = Redis::start().unwrap();
+    let quota = quota(&server.url()).await;
+    let (busy, rate) = (key("busy"), rate("10000/1h"));
+    assert_eq!(granted(&[&quota], &busy, rate, 10).await, 10);
+    server.kill().unwrap();
+    // What was counted is forgotten with Redis: this process begins anew, and keeps the limit.
+    let quotas = [&*quota];
+    let alone = granted(&quotas, &busy, rate, 11_000);
+    let alone = timeout(Duration::from_secs(5), alone).await.unwrap();
+    assert!((10_000..=10_010).contains(&alone), "{alone}");
+    assert!(matches!(quota.health(), QuotaHealth::Degraded { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_redis_is_replaced_and_taken_back() {
     let mut server = Redis::start().unwrap();
     let (one, two) = (quota(&server.url()).await, quota(&server.url()).await);

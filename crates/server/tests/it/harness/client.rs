@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::body::Body;
 use bonafide::http::listener::Peer;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use flate2::read::GzDecoder;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -151,8 +152,12 @@ impl Answer {
         wire.replace(self.request_id(), "<request id>")
     }
 
-    /// The body as text.
+    /// The body as text; unpacked, as a browser does.
     pub fn text(&self) -> String {
+        let packed = self.headers.get(CONTENT_ENCODING);
+        if packed.is_some_and(|encoding| encoding == "gzip") {
+            return std::io::read_to_string(GzDecoder::new(&*self.bytes)).unwrap();
+        }
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 }
