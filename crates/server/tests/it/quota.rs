@@ -167,9 +167,10 @@ async fn what_a_busy_window_grants_ahead_is_counted_for_all() {
     let server = Redis::start().unwrap();
     let (one, two) = (quota(&server.url()).await, quota(&server.url()).await);
     let (busy, rate) = (key("busy"), rate("100000/1h"));
-    assert_eq!(granted(&[&one], &busy, rate, 10).await, 10);
+    // So many at once that some wait together, on a machine full of tests as well.
+    assert_eq!(granted(&[&one], &busy, rate, 500).await, 500);
     let before = script_calls(&server.url()).await;
-    for number in 11..=2000 {
+    for number in 501..=2000 {
         let verdict = one.take(&busy, rate, 1).await;
         assert!(verdict.is_granted());
         assert_eq!(verdict.permit().remaining, 100_000 - number);
@@ -190,7 +191,7 @@ async fn a_busy_window_outlives_redis() {
     let mut server = Redis::start().unwrap();
     let quota = quota(&server.url()).await;
     let (busy, rate) = (key("busy"), rate("10000/1h"));
-    assert_eq!(granted(&[&quota], &busy, rate, 10).await, 10);
+    assert_eq!(granted(&[&quota], &busy, rate, 500).await, 500);
     server.kill().unwrap();
     // What was counted is forgotten with Redis: this process begins anew, and keeps the limit.
     let quotas = [&*quota];

@@ -99,9 +99,15 @@ async fn a_defect_is_one_event_and_names_nobody() {
     database.execute(SHOW, []).unwrap();
     assert!(server.terminate().unwrap().success());
 
-    let received = sentry.received();
-    assert_eq!(received.len(), 1);
-    let received = &received[0];
+    // What goes on beside the requests may meet the same defect, and says so in its own words.
+    let all = sentry.received();
+    let of_requests = all.iter().filter(|received| {
+        let [.., event] = envelope(received);
+        event["message"]["formatted"] == "request failed"
+    });
+    let [received] = of_requests.collect::<Vec<_>>()[..] else {
+        panic!("{} events: {}", all.len(), server.stderr());
+    };
     assert_eq!(received.target, "/in/api/42/envelope/");
     let auth = received.header("x-sentry-auth");
     assert!(
@@ -113,15 +119,16 @@ async fn a_defect_is_one_event_and_names_nobody() {
     assert_eq!(event["event_id"].as_str().unwrap().len(), 32);
     assert_eq!(item["type"], "event");
     assert_eq!(event["level"], "error");
-    assert_eq!(event["message"]["formatted"], "request failed");
     let release = concat!("bonafide@", env!("CARGO_PKG_VERSION"));
     assert_eq!(event["release"], release);
     assert_eq!(event["tags"]["action"], "customer.check");
     let id = event["tags"]["request_id"].as_str().unwrap();
     assert!(server.stderr().contains(id));
-    let told = String::from_utf8_lossy(&received.body).to_lowercase();
-    for sent in SENT {
-        assert!(!told.contains(sent), "{sent} is told: {told}");
+    for received in &all {
+        let told = String::from_utf8_lossy(&received.body).to_lowercase();
+        for sent in SENT {
+            assert!(!told.contains(sent), "{sent} is told: {told}");
+        }
     }
     assert!(!server.stderr().contains("k3y"));
 }
