@@ -8,7 +8,7 @@ impl Store {
         match (&self.engine, occupation) {
             (Engine::Sqlite { readers, .. }, Occupation::Reading) => readers.count(),
             (Engine::Sqlite { .. }, Occupation::Writing) => 1,
-            (Engine::Postgres { readers, .. }, Occupation::Reading) => *readers,
+            (Engine::Postgres { .. }, Occupation::Reading) => 1,
             (Engine::Postgres { writers, .. }, Occupation::Writing) => writers.count(),
         }
     }
@@ -17,25 +17,10 @@ impl Store {
     /// being served.
     pub fn waiting(&self, occupation: Occupation) -> usize {
         match (&self.engine, occupation) {
-            // Nobody queues for SQLite's readers.
-            (Engine::Sqlite { .. }, Occupation::Reading) => 0,
+            // Nobody queues for those who only read.
+            (_, Occupation::Reading) => 0,
             (Engine::Sqlite { writer, .. }, Occupation::Writing) => {
                 writer.max_capacity() - writer.capacity()
-            }
-            (
-                Engine::Postgres {
-                    by_email,
-                    by_phone,
-                    age_customers,
-                    sessions,
-                    ..
-                },
-                Occupation::Reading,
-            ) => {
-                by_email.waiting()
-                    + by_phone.waiting()
-                    + age_customers.waiting()
-                    + sessions.waiting()
             }
             (Engine::Postgres { writers, .. }, Occupation::Writing) => writers.waiting(),
         }

@@ -43,8 +43,6 @@ pub use value::Value;
 pub use watch::{Occupation, StoreWatch};
 pub use work::{Lane, Unit, Written};
 
-use tables::customers::{Found, Key};
-use tables::verification_sessions::{self, Found as SessionFound, Key as SessionKey};
 use watch::Watched;
 use work::Work;
 use writing::Writing;
@@ -69,15 +67,14 @@ pub enum Location {
 /// How many connections a store keeps.
 #[derive(Debug, Clone, Copy)]
 pub struct Connections {
-    /// For reading.
+    /// For reading; PostgreSQL has one whatever is said here, on which reads are pipelined.
     pub readers: usize,
-    /// For writing; SQLite has one whatever is said here.
+    /// For writing, and for the look-ups that are recorded; SQLite has one whatever is said here.
     pub writers: usize,
 }
 
 impl Default for Connections {
-    /// One reader makes the largest batches, which cost the least; a second writer
-    /// works while the first waits for the disk.
+    /// A second writer works while the first waits for the disk.
     fn default() -> Self {
         Self {
             readers: 1,
@@ -102,12 +99,6 @@ enum Engine {
     },
     Postgres {
         link: Arc<postgres::Link>,
-        /// How many links there are, this one included.
-        readers: usize,
-        by_email: postgres::Coalescer<Key, Found>,
-        by_phone: postgres::Coalescer<Key, Found>,
-        age_customers: postgres::Coalescer<Key, tables::age_customers::Found>,
-        sessions: postgres::Coalescer<SessionKey, SessionFound>,
         writers: postgres::Writers,
         tasks: Vec<tokio::task::JoinHandle<()>>,
     },
@@ -191,6 +182,11 @@ impl Store {
         let _visit = self.watched.visit("store.write");
         let mut lanes = vec![unit.lane()];
         lanes.extend(unit.other_lanes());
+        self.submit(unit, lanes).await
+    }
+
+    /// Hands a unit that stands in `lanes` to a writer, and waits until it is durable.
+    async fn submit<U: Unit>(&self, unit: U, lanes: Vec<Lane>) -> Result<U::Output> {
         let (unit, answer) = work::pending(unit);
         let since = Instant::now();
         let written = match self.send(Work::Unit { lanes, since, unit }) {
@@ -375,25 +371,9 @@ fn open_postgres(
     clock: &StoreClock,
     watched: &Watched,
 ) -> Engine {
-    let links: Vec<_> = (0..connections.readers.max(1))
-        .map(|_| Arc::new(postgres::Link::new(target.clone())))
-        .collect();
     let (writers, tasks) = postgres::start_writers(target, connections.writers, clock, watched);
     Engine::Postgres {
-        by_email: postgres::Coalescer::start(&links, watched, |connection, keys| {
-            Box::pin(tables::customers::postgres::by_email(connection, keys))
-        }),
-        by_phone: postgres::Coalescer::start(&links, watched, |connection, keys| {
-            Box::pin(tables::customers::postgres::by_phone(connection, keys))
-        }),
-        age_customers: postgres::Coalescer::start(&links, watched, |connection, keys| {
-            Box::pin(tables::age_customers::postgres::find(connection, keys))
-        }),
-        sessions: postgres::Coalescer::start(&links, watched, |connection, keys| {
-            Box::pin(verification_sessions::postgres::find(connection, keys))
-        }),
         link: Arc::new(postgres::Link::new(target.clone())),
-        readers: links.len() + 1,
         writers,
         tasks,
     }

@@ -1,4 +1,8 @@
-//! The look-ups behind every answer, each in the way that costs its engine least.
+//! The look-ups behind every answer, each with the audit record that is made of what was found.
+//!
+//! Both are one visit to the writer. SQLite's keeps the pages at hand, where every commit empties
+//! the cache of a reader. On PostgreSQL the keys that wait together go out as one set-based
+//! statement, and their records with the commit: the more there are, the less each costs.
 
 use std::sync::Arc;
 
@@ -7,8 +11,7 @@ use domain::audit::Record;
 use crate::tables::age_customers;
 use crate::tables::customers::{self, Found, Key, Wanted};
 use crate::tables::verification_sessions;
-use crate::work::LookUp;
-use crate::{Engine, Occupation, Result, Store, sqlite};
+use crate::{Engine, Lane, Occupation, Result, Store, Tx, Unit, Written};
 
 /// The name of a look-up, for whoever watches.
 const FIND: &str = "store.find";
@@ -17,39 +20,13 @@ impl Store {
     /// A customer's standing, and the audit record of having asked, made of what was
     /// found; returns once the record is durable.
     ///
-    /// On SQLite both are one visit to the writer, whose cache its own commits leave
-    /// alone: a reader's is emptied by each of them.
-    ///
     /// # Errors
     /// Those of the database.
     pub async fn find_customer<R>(&self, wanted: Wanted, record: R) -> Result<Option<Found>>
     where
         R: Fn(Option<&Found>) -> Record + Send + 'static,
     {
-        let found = match &self.engine {
-            Engine::Sqlite { .. } => {
-                let read = move |connection: &mut sqlite::Connection| {
-                    customers::sqlite::find(connection, &wanted)
-                };
-                let record = move |found: &Option<Found>| Some(record(found.as_ref()));
-                return self.write(LookUp { read, record }).await;
-            }
-            Engine::Postgres {
-                by_email, by_phone, ..
-            } => {
-                let _visit = self.watched.visit(FIND);
-                match (wanted.by_email, wanted.by_phone) {
-                    (Some(email), phone) => match (by_email.find(email).await?, phone) {
-                        (None, Some(phone)) => by_phone.find(phone).await?,
-                        (found, _) => found,
-                    },
-                    (None, Some(phone)) => by_phone.find(phone).await?,
-                    (None, None) => None,
-                }
-            }
-        };
-        self.append(record(found.as_ref())).await?;
-        Ok(found)
+        self.look_up(wanted, move |found| Some(record(found))).await
     }
 
     /// The standing of many customers by e-mail index, in the order of `keys`.
@@ -67,7 +44,7 @@ impl Store {
                 let keys: Arc<[Key]> = keys.into();
                 link.read(|connection| {
                     let keys = keys.clone();
-                    Box::pin(async move { customers::postgres::by_email(connection, &keys).await })
+                    Box::pin(async move { customers::postgres::by_emails(connection, &keys).await })
                 })
                 .await
             }
@@ -87,26 +64,7 @@ impl Store {
     where
         R: Fn(Option<&age_customers::Found>) -> Option<Record> + Send + 'static,
     {
-        let found = match &self.engine {
-            Engine::Sqlite { .. } => {
-                let read = move |connection: &mut sqlite::Connection| {
-                    age_customers::sqlite::find(connection, &key)
-                };
-                let record = move |found: &Option<age_customers::Found>| record(found.as_ref());
-                return self.write(LookUp { read, record }).await;
-            }
-            Engine::Postgres {
-                age_customers: by_index,
-                ..
-            } => {
-                let _visit = self.watched.visit(FIND);
-                by_index.find(key).await?
-            }
-        };
-        if let Some(record) = record(found.as_ref()) {
-            self.append(record).await?;
-        }
-        Ok(found)
+        self.look_up(AgeCustomer(key), record).await
     }
 
     /// A session of number verification, and the audit record that is made of what was found;
@@ -122,17 +80,7 @@ impl Store {
     where
         R: Fn(Option<&verification_sessions::Found>) -> Record + Send + 'static,
     {
-        if let Engine::Sqlite { .. } = &self.engine {
-            let read = move |connection: &mut sqlite::Connection| {
-                verification_sessions::sqlite::find(connection, &key)
-            };
-            let record =
-                move |found: &Option<verification_sessions::Found>| Some(record(found.as_ref()));
-            return self.write(LookUp { read, record }).await;
-        }
-        let found = self.look_at_session(key).await?;
-        self.append(record(found.as_ref())).await?;
-        Ok(found)
+        self.look_up(key, move |found| Some(record(found))).await
     }
 
     /// The same without a record: a look before something else is done, and recorded.
@@ -143,18 +91,73 @@ impl Store {
         &self,
         key: verification_sessions::Key,
     ) -> Result<Option<verification_sessions::Found>> {
-        match &self.engine {
-            Engine::Sqlite { .. } => {
-                let read = move |connection: &mut sqlite::Connection| {
-                    verification_sessions::sqlite::find(connection, &key)
-                };
-                let record = |_: &Option<verification_sessions::Found>| None;
-                self.write(LookUp { read, record }).await
-            }
-            Engine::Postgres { sessions, .. } => {
-                let _visit = self.watched.visit(FIND);
-                sessions.find(key).await
-            }
-        }
+        self.look_up(key, |_| None).await
+    }
+
+    async fn look_up<S, R>(&self, sought: S, record: R) -> Result<Option<S::Found>>
+    where
+        S: Sought,
+        R: Fn(Option<&S::Found>) -> Option<Record> + Send + 'static,
+    {
+        let _visit = self.watched.visit(FIND);
+        self.submit(LookUp { sought, record }, Vec::new()).await
+    }
+}
+
+/// What can be looked up.
+trait Sought: Send + 'static {
+    type Found: Send + 'static;
+
+    fn find(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Option<Self::Found>>> + Send;
+}
+
+impl Sought for Wanted {
+    type Found = Found;
+
+    async fn find(&self, tx: &mut Tx<'_>) -> Result<Option<Found>> {
+        customers::find(tx, self).await
+    }
+}
+
+/// A customer of the age surface.
+struct AgeCustomer(Key);
+
+impl Sought for AgeCustomer {
+    type Found = age_customers::Found;
+
+    async fn find(&self, tx: &mut Tx<'_>) -> Result<Option<age_customers::Found>> {
+        age_customers::find(tx, &self.0).await
+    }
+}
+
+impl Sought for verification_sessions::Key {
+    type Found = verification_sessions::Found;
+
+    async fn find(&self, tx: &mut Tx<'_>) -> Result<Option<verification_sessions::Found>> {
+        verification_sessions::find(tx, self).await
+    }
+}
+
+/// A look-up, with the record that is made of what was found, if any.
+struct LookUp<S, R> {
+    sought: S,
+    record: R,
+}
+
+impl<S, R> Unit for LookUp<S, R>
+where
+    S: Sought,
+    R: Fn(Option<&S::Found>) -> Option<Record> + Send + 'static,
+{
+    type Output = Option<S::Found>;
+
+    fn lane(&self) -> Lane {
+        Lane::of(&[])
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> Result<Written<Self::Output>> {
+        let output = self.sought.find(tx).await?;
+        let records = (self.record)(output.as_ref()).into_iter().collect();
+        Ok(Written { output, records })
     }
 }

@@ -46,4 +46,18 @@ impl Tx<'_> {
     pub async fn find(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Option<Row>> {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
+
+    /// Runs a statement that finds one row or none: `one` on SQLite; `many`, its set-based form, on
+    /// PostgreSQL, where it travels together with those of others.
+    pub(crate) async fn find_together(
+        &mut self,
+        one: &'static str,
+        many: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Option<Row>> {
+        match self {
+            Self::Sqlite(_) => self.find(one, values).await,
+            Self::Postgres(shared) => shared.together(many, values).await,
+        }
+    }
 }

@@ -75,38 +75,10 @@ impl Lane {
     }
 }
 
-/// A look-up at SQLite's writer, with the record that is made of what was found, if any.
-pub(crate) struct LookUp<Q, R> {
-    pub read: Q,
-    pub record: R,
-}
-
-impl<T, Q, R> Unit for LookUp<Q, R>
-where
-    T: Send + 'static,
-    Q: FnMut(&mut crate::sqlite::Connection) -> Result<T> + Send + 'static,
-    R: FnMut(&T) -> Option<Record> + Send + 'static,
-{
-    type Output = T;
-
-    fn lane(&self) -> Lane {
-        Lane::of(&[])
-    }
-
-    async fn run(&mut self, tx: &mut Tx<'_>) -> Result<Written<T>> {
-        let Tx::Sqlite(connection) = tx else {
-            return Err(Error::Refused("a look-up of SQLite's writer".into()));
-        };
-        let output = (self.read)(connection)?;
-        let records = (self.record)(&output).into_iter().collect();
-        Ok(Written { output, records })
-    }
-}
-
 /// Something waiting for the writer.
 pub(crate) enum Work {
     Unit {
-        /// The first is that of the writer.
+        /// The first is that of the writer; what only looks stands in none.
         lanes: Vec<Lane>,
         since: Instant,
         unit: Box<dyn Pending>,

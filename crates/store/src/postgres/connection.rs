@@ -70,7 +70,7 @@ impl Connection {
     }
 
     /// Transaction control, which has no parameters.
-    pub(crate) async fn control(&self, sql: &'static str) -> Result<()> {
+    pub(crate) async fn control(&self, sql: &str) -> Result<()> {
         Ok(self.client.batch_execute(sql).await?)
     }
 

@@ -33,18 +33,25 @@ const RETRY: Duration = Duration::from_millis(50);
 /// when those it is for have waited long already.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// How long a batch waits for rows that another writer has locked. Two batches may wait for each
-/// other, which PostgreSQL finds out after a second; undone early, their units run one by one.
-const LOCK_TIMEOUT: &str = "SET lock_timeout = '50ms'";
+/// How long a batch waits for rows that another writer has locked, at least. Two batches may wait for
+/// each other, which PostgreSQL finds out after a second; undone early, their units run one by one.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// How much longer than that a single unit waits, which holds so few rows that others get on.
+const ALONE: u32 = 4;
+
+/// Writers that wait for each other give up one after another: the next waits so much longer.
+const LATER: Duration = Duration::from_millis(15);
+
+/// After so many, writers wait equally long again.
+const APART: i64 = 8;
 
 /// How long the database keeps a transaction of ours that says nothing: longer than any lasts. A
 /// process that is frozen in the middle of one holds its rows no longer than that.
 const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '5s'";
 
-/// Begins a transaction of many units, and of a single one, which holds so few rows that waiting
-/// for others ends.
+/// Begins a transaction of many units.
 const BEGIN: &str = "BEGIN";
-const BEGIN_ALONE: &str = "BEGIN; SET LOCAL lock_timeout = '1s'";
 
 /// What was answered must survive the loss of power, whatever the role or the database says.
 const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
@@ -55,6 +62,13 @@ const LOG_LOCK: i64 = 0x626f_6e61;
 
 /// Logs that are tried before giving up: more than there can be connections.
 const LOGS: i64 = 10_000;
+
+static PICK: std::sync::LazyLock<usize> = std::sync::LazyLock::new(|| {
+    std::env::var("PICK")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
+});
 
 /// The queues of all writers.
 pub(crate) struct Writers {
@@ -109,16 +123,19 @@ impl Writers {
     ///
     /// A work that no writer takes, because too many wait already, comes back.
     pub fn send(&self, work: Work) -> std::result::Result<(), Work> {
-        let queue = match &work {
-            Work::Unit { lanes, .. } => {
-                let writer = lanes.first().map(|lane| lane.spread(self.queues.len()));
-                self.queues.get(writer.unwrap_or(0))
-            }
-            Work::Record { .. } => self
-                .queues
-                .iter()
-                .find(|queue| queue.waiting.load(Ordering::Relaxed) < BATCH)
-                .or(self.queues.first()),
+        let queue = match work.lanes().first() {
+            Some(lane) => self.queues.get(lane.spread(self.queues.len())),
+            None => match *PICK {
+                0 => self
+                    .queues
+                    .iter()
+                    .find(|queue| queue.waiting.load(Ordering::Relaxed) < BATCH)
+                    .or(self.queues.first()),
+                _ => self
+                    .queues
+                    .iter()
+                    .min_by_key(|queue| queue.waiting.load(Ordering::Relaxed)),
+            },
         };
         let Some(queue) = queue else {
             return Err(work);
@@ -136,6 +153,8 @@ struct Session {
     connection: Connection,
     log: i64,
     head: Head,
+    /// Begins a transaction of a single unit.
+    begin_alone: String,
 }
 
 struct Writer {
@@ -265,7 +284,9 @@ impl Writer {
         self.log = Some(log);
         let rows = connection.query(ledger::HEAD, &[log.into()]).await?;
         let head = ledger::head(rows.first())?;
-        connection.control(LOCK_TIMEOUT).await?;
+        let lock_timeout = lock_timeout(log);
+        let set = format!("SET lock_timeout = {}", lock_timeout.as_millis());
+        connection.control(&set).await?;
         connection.control(IDLE_TIMEOUT).await?;
         connection.query(DURABLE, &[]).await?;
         // Were it prepared beside the first COMMIT, that would be sent before the insert.
@@ -275,6 +296,10 @@ impl Writer {
             connection,
             log,
             head,
+            begin_alone: format!(
+                "BEGIN; SET LOCAL lock_timeout = {}",
+                (lock_timeout * ALONE).as_millis()
+            ),
         })
     }
 }
@@ -284,10 +309,32 @@ impl Session {
     /// undoes them and leaves the session as it was, unless the database is away.
     async fn run(&self, works: &mut [Work]) -> Result<()> {
         if has_units(works)
-            && let Err(error) = run_units(&self.connection, works).await
+            && let Err(error) = self.run_units(works).await
         {
             self.connection.control("ROLLBACK").await?;
             return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Runs all units in one transaction, wave by wave. The first wave's statements
+    /// travel with the `BEGIN`.
+    async fn run_units(&self, works: &mut [Work]) -> Result<()> {
+        let connection = &self.connection;
+        let begin = match works {
+            [_] => self.begin_alone.as_str(),
+            _ => BEGIN,
+        };
+        let mut begun = false;
+        for mut wave in waves(works) {
+            let units = wave.iter_mut().filter_map(|work| work.unit());
+            let run = wave::run(connection, units);
+            if begun {
+                run.await?;
+            } else {
+                begun = true;
+                tokio::try_join!(biased; connection.control(begin), run)?;
+            }
         }
         Ok(())
     }
@@ -328,26 +375,14 @@ impl Session {
     }
 }
 
-fn has_units(works: &[Work]) -> bool {
-    works.iter().any(|work| matches!(work, Work::Unit { .. }))
+/// How long a batch of the writer of this log waits for locked rows.
+fn lock_timeout(log: i64) -> Duration {
+    let place = u32::try_from(log.rem_euclid(APART)).unwrap_or_default();
+    LOCK_TIMEOUT + LATER * place
 }
 
-/// Runs all units in one transaction, wave by wave. The first wave's statements
-/// travel with the `BEGIN`.
-async fn run_units(connection: &Connection, works: &mut [Work]) -> Result<()> {
-    let begin = if works.len() == 1 { BEGIN_ALONE } else { BEGIN };
-    let mut begun = false;
-    for mut wave in waves(works) {
-        let units = wave.iter_mut().filter_map(|work| work.unit());
-        let run = wave::run(connection, units);
-        if begun {
-            run.await?;
-        } else {
-            begun = true;
-            tokio::try_join!(biased; connection.control(begin), run)?;
-        }
-    }
-    Ok(())
+fn has_units(works: &[Work]) -> bool {
+    works.iter().any(|work| matches!(work, Work::Unit { .. }))
 }
 
 /// Splits works so that no two units of a wave share a lane and units of one lane

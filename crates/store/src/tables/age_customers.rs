@@ -111,6 +111,18 @@ fn verification(row: &Row, id: String) -> Result<Verification> {
     })
 }
 
+/// Finds a customer.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(tx: &mut Tx<'_>, key: &Key) -> Result<Option<Found>> {
+    let values = [key.company.as_str().into(), key.index.as_bytes().into()];
+    let row = tx
+        .find_together(sqlite::FIND, postgres::FIND, &values)
+        .await?;
+    row.as_ref().map(found).transpose()
+}
+
 /// Finds a customer and locks the row.
 ///
 /// # Errors
@@ -204,9 +216,8 @@ pub(crate) mod sqlite {
 
     use domain::seal::WrappedKey;
 
-    use super::{AgeCustomer, Found, Key, Result, found, values};
+    use super::{AgeCustomer, Result, values};
     use crate::Tx;
-    use crate::sqlite::Connection;
     use crate::tables::age_decisions::{self, AgeDecision};
     use crate::tables::data_keys::{self, Purpose};
 
@@ -232,20 +243,11 @@ pub(crate) mod sqlite {
         Ok(true)
     }
 
-    const FIND: &str = concat!(
+    pub const FIND: &str = concat!(
         "SELECT ",
         found_columns!(),
         " FROM age_customers c WHERE c.company_id = $1 AND c.customer_index = $2"
     );
-
-    pub fn find(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {
-        let values = [key.company.as_str().into(), key.index.as_bytes().into()];
-        connection
-            .query(FIND, &values)?
-            .first()
-            .map(found)
-            .transpose()
-    }
 }
 
 pub(crate) mod postgres {
@@ -253,10 +255,9 @@ pub(crate) mod postgres {
 
     use domain::seal::WrappedKey;
 
-    use super::super::customers::postgres::asked_in_order;
-    use super::{AgeCustomer, FOUND, Found, Key, Result, found, values};
+    use super::{AgeCustomer, Result, values};
     use crate::Value;
-    use crate::postgres::{Connection, Shared};
+    use crate::postgres::Shared;
     use crate::tables::age_decisions::{self, AgeDecision};
     use crate::tables::data_keys::Purpose;
 
@@ -308,15 +309,11 @@ pub(crate) mod postgres {
         Ok(shared.together(INSERT, &all).await?.is_some())
     }
 
-    const FIND: &str = concat!(
+    pub const FIND: &str = concat!(
         "SELECT ",
         found_columns!(),
         ", asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
          AS asked(company_id, customer_index, row) JOIN age_customers c \
          ON c.company_id = asked.company_id AND c.customer_index = asked.customer_index"
     );
-
-    pub async fn find(connection: &Connection, keys: &[Key]) -> Result<Vec<Option<Found>>> {
-        asked_in_order(connection, FIND, keys, FOUND, found, |_, _| false).await
-    }
 }

@@ -184,6 +184,19 @@ fn new_values<'v>(session: &'v NewSession<'_>, data_key: Uuid) -> [Value<'v>; 11
     ]
 }
 
+/// Finds a session.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(tx: &mut Tx<'_>, key: &Key) -> Result<Option<Found>> {
+    let values = [key.id.as_str().into()];
+    let row = tx
+        .find_together(sqlite::FIND, postgres::FIND, &values)
+        .await?;
+    let found = row.as_ref().map(found).transpose()?;
+    Ok(found.filter(|found| key.finds(found)))
+}
+
 /// Both databases lock the session alone: what is joined to it may be missing.
 macro_rules! locked {
     ($tx:expr, $condition:literal) => {
@@ -232,10 +245,8 @@ pub async fn find_for_update(
     id: &SessionId,
 ) -> Result<Option<Found>> {
     let values = [id.as_str().into(), company_id.into()];
-    let row = match tx {
-        Tx::Sqlite(_) => tx.find(sqlite::FIND_OF_COMPANY, &values).await?,
-        Tx::Postgres(shared) => shared.together(postgres::FIND_FOR_UPDATE, &values).await?,
-    };
+    let (one, many) = (sqlite::FIND_OF_COMPANY, postgres::FIND_FOR_UPDATE);
+    let row = tx.find_together(one, many, &values).await?;
     row.as_ref().map(found).transpose()
 }
 
@@ -403,9 +414,6 @@ impl Key {
 pub(crate) mod sqlite {
     //! A point look-up, and one statement a table.
 
-    use super::{Found, Key, Result, found};
-    use crate::sqlite::Connection;
-
     pub const INSERT: &str = concat!(
         "INSERT INTO verification_sessions (",
         new_columns!(),
@@ -424,24 +432,14 @@ pub(crate) mod sqlite {
         };
     }
 
-    const FIND: &str = find!();
+    pub const FIND: &str = find!();
     pub const FIND_OF_COMPANY: &str = concat!(find!(), " AND s.company_id = $2");
-
-    pub fn find(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {
-        let rows = connection.query(FIND, &[key.id.as_str().into()])?;
-        let found = rows.first().map(found).transpose()?;
-        Ok(found.filter(|found| key.finds(found)))
-    }
 }
 
 pub(crate) mod postgres {
     //! Set-based: many sessions, one statement.
 
     use super::super::deliveries;
-    use super::{FOUND, Found, Key, Result, found};
-    use crate::postgres::Connection;
-    use crate::{Error, Row};
-
     /// Sessions with their data keys.
     pub const INSERT: &str = concat!(
         "WITH new AS MATERIALIZED (SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::text[], \
@@ -489,24 +487,11 @@ pub(crate) mod postgres {
          SELECT row FROM ended"
     );
 
-    const FIND: &str = concat!(
+    pub const FIND: &str = concat!(
         "SELECT ",
         columns!(),
         ", asked.row FROM UNNEST($1::text[]) WITH ORDINALITY AS asked(verification_id, row) \
          JOIN verification_sessions s ON s.verification_id = asked.verification_id \
          LEFT JOIN data_keys k ON k.id = s.data_key"
     );
-
-    pub async fn find(connection: &Connection, keys: &[Key]) -> Result<Vec<Option<Found>>> {
-        let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
-        let mut answers = vec![None; keys.len()];
-        for row in connection.query_native(FIND, &[&ids]).await? {
-            let row = Row::Postgres(row);
-            let asked = usize::try_from(row.int(FOUND, "row")? - 1).ok();
-            let asked = asked.and_then(|at| keys.get(at).zip(answers.get_mut(at)));
-            let (key, answer) = asked.ok_or_else(|| Error::corrupt("a look-up", "unasked row"))?;
-            *answer = Some(found(&row)?).filter(|found| key.finds(found));
-        }
-        Ok(answers)
-    }
 }
