@@ -65,7 +65,8 @@ impl KeysAtHand {
         };
         match known {
             Some(key) => Ok(key),
-            None => self.fetch(kind, company, now).await,
+            // Boxed: every request would have room for what hardly any needs.
+            None => Box::pin(self.fetch(kind, company, now)).await,
         }
     }
 

@@ -173,56 +173,72 @@ impl Store {
         self.watched.watch(Box::new(watch));
     }
 
-    /// Runs a unit of work and returns its output once it is durable.
+    /// Runs a unit of work, which stands in line from now on, and returns its output once it is
+    /// durable.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database was away for longer than a
     /// caller's patience; what the unit itself answered otherwise.
-    pub async fn write<U: Unit>(&self, unit: U) -> Result<U::Output> {
-        let _visit = self.watched.visit("store.write");
+    pub fn write<U: Unit>(&self, unit: U) -> impl Future<Output = Result<U::Output>> + Send {
         let mut lanes = vec![unit.lane()];
         lanes.extend(unit.other_lanes());
-        self.submit(unit, lanes).await
+        self.submit("store.write", unit, lanes)
     }
 
-    /// Hands a unit that stands in `lanes` to a writer, and waits until it is durable.
-    async fn submit<U: Unit>(&self, unit: U, lanes: Vec<Lane>) -> Result<U::Output> {
+    /// Hands a unit that stands in `lanes` to a writer. Who waits for its answer does not carry the
+    /// unit along.
+    fn submit<U: Unit>(
+        &self,
+        visit: &'static str,
+        unit: U,
+        lanes: Vec<Lane>,
+    ) -> impl Future<Output = Result<U::Output>> + Send {
+        let visit = self.watched.visit(visit);
         let (unit, answer) = work::pending(unit);
         let since = Instant::now();
-        let written = match self.send(Work::Unit { lanes, since, unit }) {
-            Ok(()) => answered(answer).await,
-            Err(error) => Err(error),
-        };
-        match &written {
-            Ok(_) => self.writing.succeeded(),
-            Err(Error::Unavailable(_)) => self.writing.failed(Instant::now()),
-            // That may be the unit's own affair.
-            Err(_) => {}
+        let sent = self.send(Work::Unit { lanes, since, unit });
+        async move {
+            let _visit = visit;
+            let written = match sent {
+                Ok(()) => answered(answer).await,
+                Err(error) => Err(error),
+            };
+            match &written {
+                Ok(_) => self.writing.succeeded(),
+                Err(Error::Unavailable(_)) => self.writing.failed(Instant::now()),
+                // That may be the unit's own affair.
+                Err(_) => {}
+            }
+            written
         }
-        written
     }
 
-    /// Appends an audit record of its own and returns once it is durable.
+    /// Appends an audit record of its own, which stands in line from now on, and returns once it is
+    /// durable.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it could not be written in time.
-    pub async fn append(&self, record: Record) -> Result<()> {
-        let _visit = self.watched.visit("store.append");
+    pub fn append(&self, record: Record) -> impl Future<Output = Result<()>> + Send {
+        let visit = self.watched.visit("store.append");
         let (reply, answer) = oneshot::channel();
-        let appended = match self.send(Work::Record {
+        let sent = self.send(Work::Record {
             since: Instant::now(),
             record: Box::new(record),
             reply,
-        }) {
-            Ok(()) => answered(answer).await,
-            Err(error) => Err(error),
-        };
-        match &appended {
-            Ok(()) => self.writing.succeeded(),
-            // Whatever it is: a log that takes no record answers nobody.
-            Err(_) => self.writing.failed(Instant::now()),
+        });
+        async move {
+            let _visit = visit;
+            let appended = match sent {
+                Ok(()) => answered(answer).await,
+                Err(error) => Err(error),
+            };
+            match &appended {
+                Ok(()) => self.writing.succeeded(),
+                // Whatever it is: a log that takes no record answers nobody.
+                Err(_) => self.writing.failed(Instant::now()),
+            }
+            appended
         }
-        appended
     }
 
     /// Tells whoever watches the audit log of a record that could not even be made.

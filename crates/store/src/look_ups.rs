@@ -22,11 +22,15 @@ impl Store {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn find_customer<R>(&self, wanted: Wanted, record: R) -> Result<Option<Found>>
+    pub fn find_customer<R>(
+        &self,
+        wanted: Wanted,
+        record: R,
+    ) -> impl Future<Output = Result<Option<Found>>> + Send
     where
         R: Fn(Option<&Found>) -> Record + Send + 'static,
     {
-        self.look_up(wanted, move |found| Some(record(found))).await
+        self.look_up(wanted, move |found| Some(record(found)))
     }
 
     /// The standing of many customers by e-mail index, in the order of `keys`.
@@ -56,15 +60,15 @@ impl Store {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn find_age_customer<R>(
+    pub fn find_age_customer<R>(
         &self,
         key: Key,
         record: R,
-    ) -> Result<Option<age_customers::Found>>
+    ) -> impl Future<Output = Result<Option<age_customers::Found>>> + Send
     where
         R: Fn(Option<&age_customers::Found>) -> Option<Record> + Send + 'static,
     {
-        self.look_up(AgeCustomer(key), record).await
+        self.look_up(AgeCustomer(key), record)
     }
 
     /// A session of number verification, and the audit record that is made of what was found;
@@ -72,35 +76,38 @@ impl Store {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn find_session<R>(
+    pub fn find_session<R>(
         &self,
         key: verification_sessions::Key,
         record: R,
-    ) -> Result<Option<verification_sessions::Found>>
+    ) -> impl Future<Output = Result<Option<verification_sessions::Found>>> + Send
     where
         R: Fn(Option<&verification_sessions::Found>) -> Record + Send + 'static,
     {
-        self.look_up(key, move |found| Some(record(found))).await
+        self.look_up(key, move |found| Some(record(found)))
     }
 
     /// The same without a record: a look before something else is done, and recorded.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn look_at_session(
+    pub fn look_at_session(
         &self,
         key: verification_sessions::Key,
-    ) -> Result<Option<verification_sessions::Found>> {
-        self.look_up(key, |_| None).await
+    ) -> impl Future<Output = Result<Option<verification_sessions::Found>>> + Send {
+        self.look_up(key, |_| None)
     }
 
-    async fn look_up<S, R>(&self, sought: S, record: R) -> Result<Option<S::Found>>
+    fn look_up<S, R>(
+        &self,
+        sought: S,
+        record: R,
+    ) -> impl Future<Output = Result<Option<S::Found>>> + Send
     where
         S: Sought,
         R: Fn(Option<&S::Found>) -> Option<Record> + Send + 'static,
     {
-        let _visit = self.watched.visit(FIND);
-        self.submit(LookUp { sought, record }, Vec::new()).await
+        self.submit(FIND, LookUp { sought, record }, Vec::new())
     }
 }
 

@@ -229,7 +229,8 @@ impl Directory {
         if !matches!(found, Err(Refusal::Unknown)) {
             return found;
         }
-        self.looking.run(|| self.catch_up()).await;
+        // Boxed: every request would have room for what hardly any needs.
+        Box::pin(self.looking.run(|| self.catch_up())).await;
         look(&self.known.load())
     }
 

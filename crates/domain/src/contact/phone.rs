@@ -24,6 +24,11 @@ impl E164 {
     /// # Errors
     /// A [`ContactError`] that says what is wrong, without repeating the number.
     pub fn parse(text: &str) -> Result<Self, ContactError> {
+        Self::read(text).map(|(number, _)| number)
+    }
+
+    /// The same, with what the numbering plans can be asked about: reading a number is dear.
+    pub(crate) fn read(text: &str) -> Result<(Self, PhoneNumber), ContactError> {
         let text = text.trim();
         let digits = text
             .strip_prefix('+')
@@ -37,7 +42,8 @@ impl E164 {
         let number = PhoneNumber::parse(text, None).map_err(|_| ContactError::PhoneImpossible)?;
         match number.is_possible_with_reason() {
             Ok(NumberLengthType::IsPossible) => {
-                Ok(Self(number.format_as(PhoneNumberFormat::E164).into()))
+                let written = Self(number.format_as(PhoneNumberFormat::E164).into());
+                Ok((written, number))
             }
             Ok(NumberLengthType::IsPossibleLocalOnly) | Err(_) => {
                 Err(ContactError::PhoneImpossible)

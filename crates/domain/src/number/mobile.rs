@@ -28,9 +28,8 @@ impl MobileNumber {
     /// # Errors
     /// [`MobileError`], which does not repeat the number.
     pub fn parse(text: &str) -> Result<Self, MobileError> {
-        let number = E164::parse(text).map_err(|_| MobileError)?;
-        let parsed = PhoneNumber::parse(number.as_str(), None).map_err(|_| MobileError)?;
-        may_be_mobile(&parsed)
+        let (number, read) = E164::read(text).map_err(|_| MobileError)?;
+        may_be_mobile(&read)
             .then_some(Self(number))
             .ok_or(MobileError)
     }

@@ -38,7 +38,8 @@ impl Link {
         if let Some(live) = live(slot.as_ref()) {
             return Ok(live);
         }
-        let fresh = Arc::new(Connection::open(&self.target).await?);
+        // Boxed: every read would have room for what it hardly ever does.
+        let fresh = Arc::new(Box::pin(Connection::open(&self.target)).await?);
         *slot = Some(fresh.clone());
         Ok(fresh)
     }

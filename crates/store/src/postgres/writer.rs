@@ -63,13 +63,6 @@ const LOG_LOCK: i64 = 0x626f_6e61;
 /// Logs that are tried before giving up: more than there can be connections.
 const LOGS: i64 = 10_000;
 
-static PICK: std::sync::LazyLock<usize> = std::sync::LazyLock::new(|| {
-    std::env::var("PICK")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0)
-});
-
 /// The queues of all writers.
 pub(crate) struct Writers {
     queues: Vec<Queue>,
@@ -117,25 +110,17 @@ impl Writers {
         self.queues.iter().map(in_line).sum()
     }
 
-    /// Units of one lane always go to the same writer. Records gather at the first
-    /// writer, because one large batch costs less than two small ones; only what it
-    /// could not take along at once goes elsewhere.
+    /// Units of one lane always go to the same writer. What stands in no lane goes where the fewest
+    /// wait: while one writer's batch is with the database, the other's is being answered and fills.
     ///
     /// A work that no writer takes, because too many wait already, comes back.
     pub fn send(&self, work: Work) -> std::result::Result<(), Work> {
         let queue = match work.lanes().first() {
             Some(lane) => self.queues.get(lane.spread(self.queues.len())),
-            None => match *PICK {
-                0 => self
-                    .queues
-                    .iter()
-                    .find(|queue| queue.waiting.load(Ordering::Relaxed) < BATCH)
-                    .or(self.queues.first()),
-                _ => self
-                    .queues
-                    .iter()
-                    .min_by_key(|queue| queue.waiting.load(Ordering::Relaxed)),
-            },
+            None => self
+                .queues
+                .iter()
+                .min_by_key(|queue| queue.waiting.load(Ordering::Relaxed)),
         };
         let Some(queue) = queue else {
             return Err(work);

@@ -15,6 +15,7 @@ use crate::ground::{Ground, contract, now, record};
 contract!(
     statements_that_stand_one_in_another_are_told_apart,
     every_caller_gets_its_own_answer,
+    a_row_that_cannot_be_read_fails_only_who_asks_for_it,
     a_look_up_sees_what_was_just_written,
     a_bulk_look_up_keeps_the_order_with_repeats,
 );
@@ -121,6 +122,31 @@ fn time(found: Option<Found>) -> Option<Timestamp> {
         assert_eq!(found.standing.veriff.date, Some(found.updated_at));
         found.updated_at
     })
+}
+
+async fn a_row_that_cannot_be_read_fails_only_who_asks_for_it(ground: Ground) {
+    const SPOILT: u64 = 7;
+    let store = &ground.open().await;
+    fill(store).await;
+    let changed = changed_at("acme", SPOILT).as_microsecond();
+    let spoil = format!(
+        "UPDATE customer_verification SET updated_at = {} WHERE updated_at = {changed}",
+        i64::MAX
+    );
+    ground.sql(&spoil).await;
+    let asked = (0..300_u64).map(|at| async move {
+        let number = at % 100;
+        let found = store.find_customer(by_email(key("acme", number)), |_| record("asked"));
+        match found.await {
+            Ok(found) => assert_eq!(time(found), Some(changed_at("acme", number))),
+            Err(error) => assert_eq!(number, SPOILT, "{error}"),
+        }
+        number != SPOILT
+    });
+    let answered = join_all(asked).await;
+    assert_eq!(answered.iter().filter(|answered| **answered).count(), 297);
+    let records = "SELECT COUNT(*) FROM audit_records WHERE request_id = 'asked'";
+    assert_eq!(ground.number(records).await, 297);
 }
 
 async fn every_caller_gets_its_own_answer(ground: Ground) {

@@ -174,8 +174,13 @@ async fn finish(server: &Shared, visit: &Visit, response: Response) -> (Response
             shape(&mut response, visit, error);
         }
     }
-    let recorded = visit.is_audited() && response.extensions().get::<Unrecorded>().is_none();
-    if recorded && let Err(unrecorded) = record(server, visit, code, response.status()).await {
+    let missing = visit.is_audited()
+        && !visit.exchange().is_recorded()
+        && response.extensions().get::<Unrecorded>().is_none();
+    // Boxed: most answers come with their record, and would have room for another.
+    if missing
+        && let Err(unrecorded) = Box::pin(record(server, visit, code, response.status())).await
+    {
         // An answer without a record does not leave.
         log_cause(visit, &unrecorded);
         let error = Error::unavailable("the audit record could not be written");

@@ -16,8 +16,8 @@ tokio::task_local! {
 }
 
 /// Does `work` as part of a visit, which can then be asked for by [`current`].
-pub async fn within<T>(visit: Visit, work: impl Future<Output = T>) -> T {
-    CURRENT.scope(visit, work).await
+pub fn within<T>(visit: Visit, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    CURRENT.scope(visit, work)
 }
 
 /// Looks at the visit that this task is answering, if it is answering one: for those who are called
