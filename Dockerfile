@@ -6,7 +6,7 @@
 FROM rust:1.95-slim-trixie AS build
 WORKDIR /source
 COPY . .
-RUN cargo build --locked --profile dist --package bonafide \
+RUN cargo build --locked --config dist.toml --profile dist --package bonafide \
     && mkdir /data
 
 FROM debian:trixie-slim

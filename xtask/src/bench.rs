@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::program::{self, PROFILE, allow_many_connections};
+use crate::program::{self, AS_SHIPPED, allow_many_connections};
 use crate::workspace::cargo;
 use measurement::Results;
 use stage::Stage;
@@ -139,6 +139,10 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     results.starts = stage.restart_servers()?;
+    if !options.baselines {
+        let file = std::fs::metadata(&binary).context("cannot see the program")?;
+        results.program_size = Some(file.len());
+    }
     let bars = bars::all(&results, pace);
     print!("{}", report::markdown(&results, &bars));
     if let Some(path) = &options.json {
@@ -152,7 +156,8 @@ pub fn run(options: &Options) -> Result<()> {
 fn run_optimised() -> Result<()> {
     let mut command = cargo()?;
     command
-        .args(["run", "--profile", PROFILE, "--quiet"])
+        .args(["run", "--quiet"])
+        .args(AS_SHIPPED)
         .args(["--package", "xtask", "--"])
         .args(std::env::args_os().skip(1));
     // Only a failed start comes back from here.

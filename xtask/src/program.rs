@@ -15,13 +15,17 @@ use crate::workspace::{cargo, succeed, target};
 /// How the server is built for its images.
 pub const PROFILE: &str = "dist";
 
+/// The same as arguments of cargo: the profile, and how the linker is called.
+pub const AS_SHIPPED: [&str; 4] = ["--config", "dist.toml", "--profile", PROFILE];
+
 /// The program that was named, or else one that is built now.
 pub fn binary(named: Option<&Path>) -> Result<PathBuf> {
     if let Some(binary) = named {
         return Ok(std::path::absolute(binary)?);
     }
-    let build = ["build", "--profile", PROFILE, "--package", "bonafide"];
-    succeed(cargo()?.args(build))?;
+    let mut build = cargo()?;
+    build.arg("build").args(AS_SHIPPED);
+    succeed(build.args(["--package", "bonafide"]))?;
     built()
 }
 

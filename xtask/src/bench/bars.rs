@@ -306,6 +306,12 @@ fn of_engine(results: &Results, engine: Engine, most_customers: u64) -> Vec<Bar>
             slowest_start.reduce(f64::max),
             Limit::Below(300.0),
         ));
+        let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        bars.push(Bar::new(
+            "the program as images ship it, MiB",
+            results.program_size.map(mebibytes),
+            Limit::Below(30.0),
+        ));
     }
     bars
 }

@@ -124,6 +124,8 @@ pub struct Results {
     pub rows: Vec<Row>,
     /// Time from start to first answer on an existing database
     pub starts: Vec<(String, Duration)>,
+    /// Bytes of the program's file
+    pub program_size: Option<u64>,
 }
 
 impl Results {
