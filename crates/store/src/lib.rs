@@ -182,7 +182,8 @@ impl Store {
     pub fn write<U: Unit>(&self, unit: U) -> impl Future<Output = Result<U::Output>> + Send {
         let mut lanes = vec![unit.lane()];
         lanes.extend(unit.other_lanes());
-        self.submit("store.write", unit, lanes)
+        let written = self.submit("store.write", unit, lanes);
+        async move { self.writing.note(written.await) }
     }
 
     /// Hands a unit that stands in `lanes` to a writer. Who waits for its answer does not carry the
@@ -199,17 +200,10 @@ impl Store {
         let sent = self.send(Work::Unit { lanes, since, unit });
         async move {
             let _visit = visit;
-            let written = match sent {
+            match sent {
                 Ok(()) => answered(answer).await,
                 Err(error) => Err(error),
-            };
-            match &written {
-                Ok(_) => self.writing.succeeded(),
-                Err(Error::Unavailable(_)) => self.writing.failed(Instant::now()),
-                // That may be the unit's own affair.
-                Err(_) => {}
             }
-            written
         }
     }
 

@@ -11,7 +11,7 @@ use domain::audit::Record;
 use crate::tables::age_customers;
 use crate::tables::customers::{self, Found, Key, Wanted};
 use crate::tables::verification_sessions;
-use crate::{Engine, Lane, Occupation, Result, Store, Tx, Unit, Written};
+use crate::{Engine, Error, Lane, Occupation, Result, Store, Tx, Unit, Written};
 
 /// The name of a look-up, for whoever watches.
 const FIND: &str = "store.find";
@@ -107,7 +107,15 @@ impl Store {
         S: Sought,
         R: Fn(Option<&S::Found>) -> Option<Record> + Send + 'static,
     {
-        self.submit(FIND, LookUp { sought, record }, Vec::new())
+        let looked = self.submit(FIND, LookUp { sought, record }, Vec::new());
+        async move {
+            let looked = match looked.await {
+                // Without a record it tells nothing of whether writing works.
+                Ok(looked) if !looked.recorded => Ok(looked),
+                outcome => self.writing.note(outcome),
+            };
+            looked?.found
+        }
     }
 }
 
@@ -151,20 +159,40 @@ struct LookUp<S, R> {
     record: R,
 }
 
+/// What a look-up found, or that it cannot be read, and whether a record tells of it.
+struct Looked<T> {
+    found: Result<Option<T>>,
+    recorded: bool,
+}
+
 impl<S, R> Unit for LookUp<S, R>
 where
     S: Sought,
     R: Fn(Option<&S::Found>) -> Option<Record> + Send + 'static,
 {
-    type Output = Option<S::Found>;
+    type Output = Looked<S::Found>;
 
+    const LOOKS: bool = true;
+
+    /// None is asked for: it is handed in without.
     fn lane(&self) -> Lane {
         Lane::of(&[])
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> Result<Written<Self::Output>> {
-        let output = self.sought.find(tx).await?;
-        let records = (self.record)(output.as_ref()).into_iter().collect();
-        Ok(Written { output, records })
+        let (found, record) = match self.sought.find(tx).await {
+            Ok(found) => {
+                let record = (self.record)(found.as_ref());
+                (Ok(found), record)
+            }
+            // Whoever is beside it is not to be undone because a row cannot be read.
+            Err(error @ Error::Corrupt { .. }) => (Err(error), None),
+            Err(error) => return Err(error),
+        };
+        let recorded = record.is_some();
+        Ok(Written {
+            output: Looked { found, recorded },
+            records: record.into_iter().collect(),
+        })
     }
 }

@@ -10,7 +10,7 @@ use crate::work::Work;
 pub enum Occupation {
     /// Looking things up.
     Reading,
-    /// Transactions, and on SQLite the look-ups that are recorded with them.
+    /// Transactions, and the look-ups that are recorded with them.
     Writing,
 }
 

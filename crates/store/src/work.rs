@@ -26,6 +26,9 @@ pub trait Unit: Send + 'static {
     /// transaction have done, of which some stands only when the transaction ends.
     const ALONE: bool = false;
 
+    /// Whether it only looks: then it is left undone when nobody waits for it any more.
+    const LOOKS: bool = false;
+
     /// What its last run decided, to be counted in the same transaction.
     fn tally(&self) -> Option<Tally> {
         None
@@ -104,6 +107,14 @@ impl Work {
         }
     }
 
+    /// Whether nobody misses it when it is not done.
+    pub fn is_moot(&self) -> bool {
+        match self {
+            Self::Unit { unit, .. } => unit.is_moot(),
+            Self::Record { .. } => false,
+        }
+    }
+
     /// The unit, unless it is a record.
     pub fn unit(&mut self) -> Option<&mut Box<dyn Pending>> {
         match self {
@@ -158,7 +169,12 @@ impl Work {
 }
 
 /// Splits what waits into transactions: one, but for units whose transaction must be their own.
-pub(crate) fn transactions(works: Vec<Work>) -> Vec<Vec<Work>> {
+/// What nobody misses is left out.
+pub(crate) fn transactions(mut works: Vec<Work>) -> Vec<Vec<Work>> {
+    works.retain(|work| !work.is_moot());
+    if works.is_empty() {
+        return Vec::new();
+    }
     if !works.iter().any(Work::is_alone) {
         return vec![works];
     }
@@ -177,6 +193,7 @@ pub(crate) fn transactions(works: Vec<Work>) -> Vec<Vec<Work>> {
 pub(crate) trait Pending: Send {
     fn run<'t>(&'t mut self, tx: Tx<'t>) -> BoxFuture<'t, Result<()>>;
     fn is_alone(&self) -> bool;
+    fn is_moot(&self) -> bool;
     fn tally(&self) -> Option<Tally>;
     fn records(&self) -> &[Record];
     fn succeed(self: Box<Self>);
@@ -220,6 +237,10 @@ impl<U: Unit> Pending for Typed<U> {
 
     fn is_alone(&self) -> bool {
         U::ALONE
+    }
+
+    fn is_moot(&self) -> bool {
+        U::LOOKS && self.reply.is_closed()
     }
 
     fn tally(&self) -> Option<Tally> {

@@ -5,6 +5,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::{Error, Result};
+
 /// The newest outcome of a write.
 pub(crate) struct Writing {
     opened: Instant,
@@ -19,6 +21,17 @@ impl Writing {
             opened,
             failed: AtomicU64::new(0),
         }
+    }
+
+    /// Notes how a write ended; gives the outcome back.
+    pub fn note<T>(&self, outcome: Result<T>) -> Result<T> {
+        match &outcome {
+            Ok(_) => self.succeeded(),
+            Err(Error::Unavailable(_)) => self.failed(Instant::now()),
+            // That may be the unit's own affair.
+            Err(_) => {}
+        }
+        outcome
     }
 
     /// A write is durable.

@@ -199,6 +199,7 @@ mod tests {
                 row("b", [(1, 20.0), (6, 60.0), (7, 10.0)]),
             ],
             starts: Vec::new(),
+            program_size: None,
         };
         let rate = |sample: &Sample| Some(sample.per_second);
         assert_eq!(results.ratio("a", "b", rate), Some(0.5));

@@ -72,7 +72,7 @@ that was refused:
 max(bonafide_archive_lag_seconds) > 600 or max(bonafide_archive_parked) > 0
 ```
 
-The share of their time that connections to the database are busy; one that several look-ups share at
+The share of their time that connections to the database are busy; one that several reads share at
 once may show more than all of it. When writing nears 1 and callers wait, the database is the bottleneck:
 
 ```promql

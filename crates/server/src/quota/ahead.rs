@@ -56,6 +56,9 @@ pub(super) struct Granted {
 impl Ahead {
     /// Grants a request (`cost` 1) or a look (`cost` 0), if it may be granted before it is counted.
     pub fn grant(&self, key: &QuotaKey, rate: Rate, cost: u64, now: u64) -> Option<Granted> {
+        if rate.limit() < LEAST {
+            return None;
+        }
         let windows = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let window = windows.get(key)?;
         let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,9 +12,6 @@ use crate::{Error, PATIENCE, Result};
 /// Pause between attempts while the database is away.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// The least time an attempt is given.
-const SHORTEST: Duration = Duration::from_millis(250);
-
 /// A shared connection for reading.
 pub(crate) struct Link {
     target: Target,
@@ -50,16 +47,7 @@ impl Link {
     where
         F: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T>>,
     {
-        self.read_until(Instant::now() + PATIENCE, read).await
-    }
-
-    /// The same until a given time; those who have waited long already get one
-    /// short attempt.
-    pub async fn read_until<T, F>(&self, end: Instant, read: F) -> Result<T>
-    where
-        F: for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T>>,
-    {
-        let end = end.max(Instant::now() + SHORTEST);
+        let end = Instant::now() + PATIENCE;
         loop {
             let attempt = async { read(self.get().await?.as_ref()).await };
             let result = match tokio::time::timeout_at(end.into(), attempt).await {

@@ -90,7 +90,10 @@ impl Wave {
     }
 
     fn take(&self) -> Vec<(&'static str, Vec<Asked>)> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut taken = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        // Every instance sends them in one order, so that they lock rows in one order.
+        taken.sort_unstable_by_key(|(sql, _)| *sql);
+        taken
     }
 }
 

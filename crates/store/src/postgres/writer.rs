@@ -371,14 +371,20 @@ fn has_units(works: &[Work]) -> bool {
 }
 
 /// Splits works so that no two units of a wave share a lane and units of one lane
-/// keep their order. Within a wave units stand in the order of their lanes, so
+/// keep their order. What stands in no lane only looks, and comes first: it finds nothing of what
+/// the others do, which is not committed yet. Within a wave units stand in the order of their lanes, so
 /// that two instances lock the same rows in the same order.
 fn waves(works: &mut [Work]) -> Vec<Vec<&mut Work>> {
+    let mut looks: Vec<&mut Work> = Vec::new();
     let mut waves: Vec<(HashSet<Lane>, Vec<&mut Work>)> = Vec::new();
     for work in works {
         let Work::Unit { lanes, .. } = work else {
             continue;
         };
+        if lanes.is_empty() {
+            looks.push(work);
+            continue;
+        }
         let lanes = lanes.clone();
         let last = waves
             .iter()
@@ -392,13 +398,12 @@ fn waves(works: &mut [Work]) -> Vec<Vec<&mut Work>> {
             None => waves.push((lanes.into_iter().collect(), vec![work])),
         }
     }
-    waves
-        .into_iter()
-        .map(|(_, mut members)| {
-            members.sort_by(|one, other| one.lanes().cmp(other.lanes()));
-            members
-        })
-        .collect()
+    let waves = waves.into_iter().map(|(_, mut members)| {
+        members.sort_by(|one, other| one.lanes().cmp(other.lanes()));
+        members
+    });
+    let looks = (!looks.is_empty()).then_some(looks);
+    looks.into_iter().chain(waves).collect()
 }
 
 /// Claims the preferred log if it is free, else the first free one.
