@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bonafide_store::tables::customers::{Key, Wanted};
-use bonafide_store::{Error, Store};
+use bonafide_store::tables::verification_sessions;
+use bonafide_store::{Error, Occupation, Store};
 use domain::access::CompanyId;
+use domain::number::SessionId;
 use domain::seal::BlindIndex;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
@@ -94,6 +96,58 @@ fn a_postgres_that_was_stopped_is_used_again_when_it_is_back() {
         for outcome in outcomes {
             outcome.unwrap();
         }
+    });
+}
+
+#[test]
+fn looking_tells_nothing_of_writing() {
+    run(async {
+        let lately = Duration::from_secs(600);
+        let mut ground = Ground::server().await;
+        let store = ground.open().await;
+        ground.own_server().stop().unwrap();
+        assert_unavailable(&store).await;
+        assert!(store.writes_fail(lately));
+        ground.own_server().start_again().unwrap();
+        let session = verification_sessions::Key {
+            company: None,
+            id: SessionId::parse(&format!("nv_{:036}", 0)).unwrap(),
+        };
+        let looked = store.look_at_session(session.clone()).await;
+        assert!(looked.unwrap().is_none());
+        assert!(store.writes_fail(lately), "only looking made it well");
+        let read = store.find_session(session, |_| record("read")).await;
+        assert!(read.unwrap().is_none());
+        assert!(!store.writes_fail(lately), "a record was written");
+    });
+}
+
+#[test]
+fn whoever_left_before_it_began_is_not_looked_up() {
+    run(async {
+        let mut ground = Ground::server().await;
+        let store = ground.open().await;
+        assert_recovers(&store).await;
+        ground.own_server().pause().unwrap();
+        // Each of the writers has one of them, and waits.
+        let busy = [store.append(record("busy")), store.append(record("busy"))];
+        while store.waiting(Occupation::Writing) > 0 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..10 {
+            let wanted = Wanted {
+                by_email: Some(nobody()),
+                by_phone: None,
+            };
+            drop(store.find_customer(wanted, |_| record("left")));
+        }
+        ground.own_server().resume().unwrap();
+        for appended in join_all(busy).await {
+            appended.unwrap();
+        }
+        assert_recovers(&store).await;
+        let left = "SELECT COUNT(*) FROM audit_records WHERE request_id = 'left'";
+        assert_eq!(ground.number(left).await, 0);
     });
 }
 
