@@ -24,6 +24,9 @@ impl E164 {
     /// # Errors
     /// A [`ContactError`] that says what is wrong, without repeating the number.
     pub fn parse(text: &str) -> Result<Self, ContactError> {
+        if is_plain_north_american(text.trim()) {
+            return Ok(Self(text.trim().into()));
+        }
         Self::read(text).map(|(number, _)| number)
     }
 
@@ -69,6 +72,18 @@ impl E164 {
 impl fmt::Debug for E164 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("E164(…)")
+    }
+}
+
+/// Whether a text is `+1`, an area code and seven digits, and nothing else: the form that most
+/// callers of North America keep, and already E.164. Every plan under +1 has room for it
+/// (NANPA: ten digits, the first of them 2 to 9).
+fn is_plain_north_american(text: &str) -> bool {
+    match text.as_bytes() {
+        [b'+', b'1', b'2'..=b'9', rest @ ..] => {
+            rest.len() == 9 && rest.iter().all(u8::is_ascii_digit)
+        }
+        _ => false,
     }
 }
 
@@ -139,6 +154,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_plainly_north_american_is_what_the_plans_say(
+            text in "\\+1[0-9]{9,11}|\\+1[2-9][0-9]{9}| \\+1[2-9][0-9]{9} ?",
+        ) {
+            let read = E164::read(&text).map(|(number, _)| number);
+            prop_assert_eq!(E164::parse(&text), read);
+        }
+
         #[test]
         fn canonical_form_is_a_fixed_point(text in "\\+[0-9 ()-]{7,18}") {
             if let Ok(number) = E164::parse(&text) {
