@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::rate::{Rate, Taken};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either, Ready, ready};
 
 /// What is counted together: `customers:<key id>`, `initiate:<company>`. Must name no person, for
 /// it leaves the process in clear. Cloning is cheap.
@@ -99,6 +99,15 @@ impl Verdict {
     }
 }
 
+/// A verdict that is there, or has to be waited for.
+pub type Verdicts<'a> = Either<Ready<Verdict>, BoxFuture<'a, Verdict>>;
+
+/// A verdict that is there.
+#[must_use]
+pub fn at_once<'a>(verdict: Verdict) -> Verdicts<'a> {
+    Either::Left(ready(verdict))
+}
+
 /// Where the counting takes place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuotaHealth {
@@ -117,7 +126,7 @@ pub enum QuotaHealth {
 pub trait Quota: Send + Sync {
     /// Takes one request from the window of the key, or (with cost 0) only looks. Costs above one
     /// count as one. Never fails, and answers within a fraction of a second whatever is broken.
-    fn take<'a>(&'a self, key: &'a QuotaKey, rate: Rate, cost: u64) -> BoxFuture<'a, Verdict>;
+    fn take<'a>(&'a self, key: &'a QuotaKey, rate: Rate, cost: u64) -> Verdicts<'a>;
 
     /// Where the counting takes place now.
     fn health(&self) -> QuotaHealth;

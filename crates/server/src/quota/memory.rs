@@ -10,9 +10,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use app::quota::{Quota, QuotaHealth, QuotaKey, Verdict};
+use app::quota::{Quota, QuotaHealth, QuotaKey, Verdict, Verdicts, at_once};
 use domain::rate::{Rate, SlidingWindow};
-use futures_util::future::BoxFuture;
 
 use super::Milliseconds;
 
@@ -89,9 +88,8 @@ impl Shard {
 }
 
 impl Quota for MemoryQuota {
-    fn take<'a>(&'a self, key: &'a QuotaKey, rate: Rate, cost: u64) -> BoxFuture<'a, Verdict> {
-        let verdict = self.decide(key, rate, cost);
-        Box::pin(std::future::ready(verdict))
+    fn take<'a>(&'a self, key: &'a QuotaKey, rate: Rate, cost: u64) -> Verdicts<'a> {
+        at_once(self.decide(key, rate, cost))
     }
 
     fn health(&self) -> QuotaHealth {

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use app::quota::{Quota, QuotaHealth, QuotaKey, Verdict};
+use app::quota::{Quota, QuotaHealth, QuotaKey, Verdict, Verdicts, at_once};
 use domain::rate::{Rate, Taken};
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::{Either, try_join_all};
 use redis::{RedisError, RedisResult};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -112,13 +112,8 @@ impl RedisQuota {
         Ok(Self { queue, shared })
     }
 
+    /// What Redis says; `None` when it is lost meanwhile.
     async fn ask(&self, key: &QuotaKey, rate: Rate, cost: u64) -> Option<Verdict> {
-        if self.shared.outage.lasting().is_some() {
-            return None;
-        }
-        if let Some(verdict) = self.grant_ahead(key, rate, cost) {
-            return Some(verdict);
-        }
         let (answer, verdict) = oneshot::channel();
         let ask = Ask {
             key: key.clone(),
@@ -146,13 +141,16 @@ impl RedisQuota {
 }
 
 impl Quota for RedisQuota {
-    fn take<'a>(&'a self, key: &'a QuotaKey, rate: Rate, cost: u64) -> BoxFuture<'a, Verdict> {
-        Box::pin(async move {
-            match self.ask(key, rate, cost).await {
-                Some(verdict) => verdict,
-                None => self.shared.fallback.decide(key, rate, cost),
-            }
-        })
+    fn take<'a>(&'a self, key: &'a QuotaKey, rate: Rate, cost: u64) -> Verdicts<'a> {
+        let alone = move || self.shared.fallback.decide(key, rate, cost);
+        if self.shared.outage.lasting().is_some() {
+            return at_once(alone());
+        }
+        if let Some(verdict) = self.grant_ahead(key, rate, cost) {
+            return at_once(verdict);
+        }
+        let asked = async move { self.ask(key, rate, cost).await.unwrap_or_else(alone) };
+        Either::Right(Box::pin(asked))
     }
 
     fn health(&self) -> QuotaHealth {
