@@ -7,6 +7,7 @@
 mod checkpointer;
 mod connection;
 mod reader;
+pub(crate) mod statistics;
 mod turn;
 mod writer;
 

@@ -15,6 +15,7 @@ mod faults;
 mod ground;
 mod log;
 mod orders;
+mod plans;
 mod reads;
 mod schema;
 mod sessions;

@@ -1,0 +1,134 @@
+//! An index is used for what it leads to, in a database of any size: SQLite goes by what the store
+//! tells it about the tables.
+
+use bonafide_store::Location;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::ground::run;
+
+/// A database as it is before its first customer.
+fn fresh() -> (TempDir, Connection) {
+    let directory = tempfile::tempdir().unwrap();
+    migrate(&directory);
+    let database = Connection::open(directory.path().join("plans.db")).unwrap();
+    (directory, database)
+}
+
+/// What a start does to it.
+fn migrate(directory: &TempDir) {
+    let location = Location::Sqlite(directory.path().join("plans.db"));
+    run(async {
+        location.migrate().await.unwrap();
+    });
+}
+
+/// How a question is going to be answered.
+fn plan(database: &Connection, question: &str) -> String {
+    let mut explain = database
+        .prepare(&format!("EXPLAIN QUERY PLAN {question}"))
+        .unwrap();
+    let asked = explain.parameter_count();
+    let values = rusqlite::params_from_iter(vec![rusqlite::types::Null; asked]);
+    let steps = explain.query_map(values, |row| row.get::<_, String>("detail"));
+    let steps: Result<Vec<_>, _> = steps.unwrap().collect();
+    steps.unwrap().join("; ")
+}
+
+/// Table, columns and condition of each index.
+fn indexes(database: &Connection) -> Vec<(String, String, Vec<String>, String)> {
+    let mut listed = database
+        .prepare(
+            "SELECT t.name, i.name, COALESCE(s.sql, ''), (SELECT group_concat(name, ' ') FROM \
+             (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno)) \
+             FROM sqlite_schema t, pragma_index_list(t.name) i \
+             LEFT JOIN sqlite_schema s ON s.name = i.name WHERE t.type = 'table'",
+        )
+        .unwrap();
+    let listed = listed.query_map([], |row| {
+        let (sql, columns): (String, String) = (row.get(2)?, row.get(3)?);
+        let condition = sql.split_once("WHERE ").map_or("1", |(_, text)| text);
+        let columns = columns.split(' ').map(str::to_owned).collect();
+        Ok((row.get(0)?, row.get(1)?, columns, condition.to_owned()))
+    });
+    listed.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn whoever_names_all_columns_of_an_index_is_led_by_all_of_them() {
+    let (_directory, database) = fresh();
+    let indexes = indexes(&database);
+    assert!(indexes.len() > 80, "{}", indexes.len());
+    for (table, index, columns, condition) in indexes {
+        let wanted: Vec<_> = columns.iter().map(|name| format!("{name} = ?")).collect();
+        let wanted = wanted.join(" AND ");
+        let question = format!("SELECT * FROM {table} WHERE {wanted} AND {condition}");
+        let plan = plan(&database, &question);
+        let last = format!("{}=?", columns.last().unwrap());
+        let is_led =
+            plan.starts_with("SEARCH") && (plan.contains(&last) || plan.contains("rowid=?"));
+        assert!(is_led, "{index}: {plan}");
+    }
+}
+
+#[test]
+fn who_is_looked_for_is_not_looked_for_among_all_customers_of_a_company() {
+    let (_directory, database) = fresh();
+    for (question, index) in [
+        (
+            "SELECT * FROM customer_verification WHERE company_id = ? AND phone_index = ? \
+             ORDER BY updated_at DESC LIMIT 1",
+            "customer_verification_by_phone",
+        ),
+        (
+            "SELECT * FROM age_customers WHERE company_id = ? AND email_index = ?",
+            "age_customers_by_email",
+        ),
+        (
+            "SELECT * FROM square_customers WHERE company_id = ? AND subject_index = ?",
+            "square_customers_by_subject",
+        ),
+        (
+            "SELECT * FROM orders WHERE company_id = ? AND email_index = ? ORDER BY placed_at, id",
+            "orders_of_customer",
+        ),
+        (
+            "SELECT * FROM idempotency_keys WHERE company_id = ? AND subject_index = ?",
+            "idempotency_keys_by_subject",
+        ),
+        (
+            "SELECT * FROM veriff_sessions WHERE company_id = ? AND poll_at <= ? \
+             ORDER BY poll_at, id LIMIT ?",
+            "veriff_sessions_to_poll",
+        ),
+    ] {
+        let plan = plan(&database, question);
+        assert!(plan.contains(&format!("USING INDEX {index} ")), "{plan}");
+        assert!(!plan.contains("BLOOM"), "{plan}");
+    }
+}
+
+#[test]
+fn what_was_told_is_told_once_and_again_when_it_is_lost() {
+    let (directory, database) = fresh();
+    let told = || -> Vec<(String, String)> {
+        let mut rows = database
+            .prepare("SELECT COALESCE(idx, tbl), stat FROM sqlite_stat1 ORDER BY 1")
+            .unwrap();
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    let version = || -> i64 {
+        database
+            .query_row("PRAGMA data_version", [], |row| row.get(0))
+            .unwrap()
+    };
+    let (first, before) = (told(), version());
+    migrate(&directory);
+    assert_eq!(version(), before, "nothing is written at another start");
+    // As somebody's own ANALYZE would.
+    database.execute_batch("ANALYZE").unwrap();
+    assert_ne!(told(), first);
+    migrate(&directory);
+    assert_eq!(told(), first);
+}
