@@ -9,11 +9,13 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -33,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::signal::Signal;
 use super::tls::TlsReloader;
 use super::unreadable::Completing;
 
@@ -125,12 +128,11 @@ pub async fn serve(
         )),
         options,
         connections: connections.clone(),
-        draining: AtomicBool::new(false),
-        shutdown,
-        cut_off: CancellationToken::new(),
+        draining: Signal::default(),
+        cut_off: Signal::default(),
     });
-    front.accept_until_shutdown(&listener).await;
-    front.draining.store(true, Ordering::Relaxed);
+    shutdown.run_until_cancelled(front.accept(&listener)).await;
+    front.draining.give();
     let deadline = Instant::now() + front.options.shutdown_timeout;
     front.drain_backlog(listener).await;
     connections.close();
@@ -138,7 +140,7 @@ pub async fn serve(
         return Ok(());
     }
     let abandoned = connections.len();
-    front.cut_off.cancel();
+    front.cut_off.give();
     connections.wait().await;
     Err(Abandoned(abandoned))
 }
@@ -169,28 +171,23 @@ struct Front {
     slots: Arc<Semaphore>,
     options: Options,
     connections: TaskTracker,
-    /// Read at each answer, which the token's own lock would make dear.
-    draining: AtomicBool,
-    shutdown: CancellationToken,
-    cut_off: CancellationToken,
+    draining: Signal,
+    cut_off: Signal,
 }
 
 impl Front {
-    async fn accept_until_shutdown(self: &Arc<Self>, listener: &TcpListener) {
+    async fn accept(self: &Arc<Self>, listener: &TcpListener) {
         let mut trouble = Trouble::default();
-        let accepting = async {
-            // The semaphore is never closed, so a permit always comes.
-            while let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await {
-                match listener.accept().await {
-                    Ok((stream, address)) => {
-                        trouble = Trouble::default();
-                        self.spawn(stream, address, Some(slot));
-                    }
-                    Err(error) => trouble.pause_after(&error).await,
+        // The semaphore is never closed, so a permit always comes.
+        while let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await {
+            match listener.accept().await {
+                Ok((stream, address)) => {
+                    trouble = Trouble::default();
+                    self.spawn(stream, address, Some(slot));
                 }
+                Err(error) => trouble.pause_after(&error).await,
             }
-        };
-        self.shutdown.run_until_cancelled(accepting).await;
+        }
     }
 
     /// Takes what still arrives for a short while, then empties the backlog and closes it: closing
@@ -238,7 +235,7 @@ impl Front {
             // Boxed, here and where TLS and plain part: a connection that idles costs what it
             // uses, not room for every turn that it could have taken.
             let handling = Box::pin(front.handle(stream, address));
-            front.cut_off.run_until_cancelled(handling).await;
+            front.cut_off.cuts_off(handling).await;
         });
     }
 
@@ -278,9 +275,10 @@ impl Front {
                 .serve_connection(TokioIo::new(Completing::new(stream)), service)
         );
         tokio::select! {
+            biased;
             _ = connection.as_mut() => return,
             () = spoken.still_silent_after(self.options.header_timeout) => return,
-            () = self.shutdown.cancelled() => {}
+            () = self.draining.given() => {}
         }
         // HTTP/2 tells its client which requests will still be answered. HTTP/1 cannot: a request
         // may be on its way, so an idle connection waits a moment before it is closed.
@@ -306,7 +304,7 @@ impl Front {
         let answering = self.router.clone().call(request);
         async move {
             let mut response = answering.await?;
-            if version < Version::HTTP_2 && self.draining.load(Ordering::Relaxed) {
+            if version < Version::HTTP_2 && self.draining.is_given() {
                 response
                     .headers_mut()
                     .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -340,10 +338,12 @@ impl Spoken {
     /// Ends after `limit` if there was no request by then, and otherwise never: the HTTP engine
     /// keeps the time of later requests, but not while it still guesses the protocol.
     async fn still_silent_after(&self, limit: Duration) {
-        sleep(limit).await;
-        if self.0.load(Ordering::Relaxed) != 0 {
-            std::future::pending::<()>().await;
-        }
+        let mut limit = pin!(sleep(limit));
+        poll_fn(|context| match self.0.load(Ordering::Relaxed) {
+            0 => limit.as_mut().poll(context),
+            _ => Poll::Pending,
+        })
+        .await;
     }
 }
 
