@@ -16,7 +16,7 @@ use crate::credentials::Caller;
 /// One request and what was learnt while answering it.
 pub struct Exchange {
     /// `X-Request-Id`.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// When it arrived.
     pub at: Timestamp,
     /// Where it came from, as far as the proxies are trusted.
@@ -35,13 +35,13 @@ pub struct Exchange {
 impl Exchange {
     /// A request that has just arrived.
     pub fn new(
-        request_id: String,
+        request_id: impl Into<Arc<str>>,
         at: Timestamp,
         address: Option<IpAddr>,
         user_agent: Option<String>,
     ) -> Self {
         Self {
-            request_id,
+            request_id: request_id.into(),
             at,
             address,
             user_agent,
@@ -81,11 +81,11 @@ impl Exchange {
     }
 
     /// How the audit log names the credential.
-    pub fn credential(&self) -> &str {
+    pub fn credential(&self) -> Arc<str> {
         match self.caller() {
-            Some(caller) => caller.credential(),
-            None if self.command.load(Ordering::Relaxed) => "command",
-            None => "",
+            Some(caller) => caller.shared_credential(),
+            None if self.command.load(Ordering::Relaxed) => "command".into(),
+            None => Arc::default(),
         }
     }
 

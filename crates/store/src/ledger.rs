@@ -83,16 +83,16 @@ pub(crate) mod sqlite {
             position.into(),
             batch.month().number().into(),
             record.at.into(),
-            (&record.request_id).into(),
-            (&record.company).into(),
-            (&record.credential).into(),
-            (&record.action).into(),
+            (&*record.request_id).into(),
+            (&*record.company).into(),
+            (&*record.credential).into(),
+            (&*record.action).into(),
             record
                 .subject
                 .as_ref()
                 .map(|subject| subject.as_bytes().as_slice())
                 .into(),
-            (&record.outcome.code).into(),
+            (&*record.outcome.code).into(),
             record.outcome.status.into(),
             record.latency.into(),
             record.occurrences.into(),
@@ -137,16 +137,16 @@ pub(crate) mod postgres {
 
     pub async fn insert(connection: &Connection, batch: &Batch, records: &[&Record]) -> Result<()> {
         let at = column(records, |r| r.at.as_microsecond());
-        let request_id = column(records, |r| r.request_id.as_str());
-        let company = column(records, |r| r.company.as_str());
-        let credential = column(records, |r| r.credential.as_str());
-        let action = column(records, |r| r.action.as_str());
+        let request_id = column(records, |r| &*r.request_id);
+        let company = column(records, |r| &*r.company);
+        let credential = column(records, |r| &*r.credential);
+        let action = column(records, |r| &*r.action);
         let subject = column(records, |r| {
             r.subject
                 .as_ref()
                 .map(|subject| subject.as_bytes().as_slice())
         });
-        let outcome = column(records, |r| r.outcome.code.as_str());
+        let outcome = column(records, |r| &*r.outcome.code);
         let status = column(records, |r| r.outcome.status);
         let latency = column(records, |r| r.latency);
         let occurrences = column(records, |r| r.occurrences);

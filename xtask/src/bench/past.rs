@@ -123,18 +123,18 @@ impl Log {
         let subject = data_encoding::HEXLOWER.decode(subject(person).as_bytes())?;
         Ok(Record {
             at,
-            request_id: format!("{:08x}-0000-7000-8000-{n:012x}", n % 0xffff_ffff),
+            request_id: format!("{:08x}-0000-7000-8000-{n:012x}", n % 0xffff_ffff).into(),
             company: if n.is_multiple_of(7) {
                 "acme"
             } else {
                 "default"
             }
-            .to_owned(),
-            credential: "key:4fzzzxjylrx1".to_owned(),
-            action: action.to_owned(),
+            .into(),
+            credential: "key:4fzzzxjylrx1".into(),
+            action: action.into(),
             subject: BlindIndex::from_bytes(&subject),
             outcome: Outcome {
-                code: if refused { "not_found" } else { "ok" }.to_owned(),
+                code: if refused { "not_found" } else { "ok" }.into(),
                 status: if refused { 404 } else { 200 },
             },
             latency: 815,

@@ -70,7 +70,7 @@ impl Decide {
             claimed: request.claimed,
             email: request.email,
             source: ctx.caller.credential().to_owned(),
-            request_id: ctx.exchange.request_id.clone(),
+            request_id: ctx.exchange.request_id.to_string(),
             pen: Pen::of(app),
             draft,
             reply,

@@ -82,14 +82,14 @@ impl ExportedRecord {
         Self {
             id: format!("{log}.{batch}.{position}"),
             at: record.at.to_string(),
-            request_id: record.request_id,
-            company: record.company,
-            credential: record.credential,
-            action: record.action,
+            request_id: record.request_id.as_ref().into(),
+            company: record.company.as_ref().into(),
+            credential: record.credential.as_ref().into(),
+            action: record.action.into_owned(),
             subject: record
                 .subject
                 .map(|subject| HEXLOWER.encode(subject.as_bytes())),
-            outcome: record.outcome.code,
+            outcome: record.outcome.code.into_owned(),
             status: record.outcome.status,
             latency_us: record.latency,
             occurrences: record.occurrences,
@@ -116,7 +116,7 @@ impl Range {
     fn wants(&self, located: &Located) -> bool {
         let record = &located.record;
         let company = self.company.as_ref();
-        company.is_none_or(|company| *company == record.company)
+        company.is_none_or(|company| **company == *record.company)
             && self.from.is_none_or(|from| from <= record.at)
             && self.to.is_none_or(|to| record.at < to)
     }

@@ -74,7 +74,7 @@ pub async fn prove(app: &App, place: Place) -> Result<Option<Proven>> {
 pub async fn prove_for(app: &App, ctx: &Ctx, place: Place) -> Result<Proven> {
     let proven = prove(app, place).await?;
     let may_see = |proven: &Proven| {
-        ctx.caller.may(Scope::Admin) || proven.proof.record.company == ctx.caller.company()
+        ctx.caller.may(Scope::Admin) || *proven.proof.record.company == *ctx.caller.company()
     };
     proven
         .filter(may_see)

@@ -1,5 +1,6 @@
 //! Making audit records of exchanges.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -39,10 +40,10 @@ impl Draft {
     }
 
     /// The finished record.
-    pub fn finish(self, code: &str, status: u16, detail: Option<String>) -> Record {
+    pub fn finish(self, code: &'static str, status: u16, detail: Option<String>) -> Record {
         let mut record = self.record;
         record.outcome = Outcome {
-            code: code.to_owned(),
+            code: code.into(),
             status: i64::from(status),
         };
         record.latency = since(&*self.clock, record.at);
@@ -91,12 +92,12 @@ impl Recorder {
         let record = Record {
             at: exchange.at,
             request_id: exchange.request_id.clone(),
-            company: company.to_owned(),
-            credential: exchange.credential().to_owned(),
-            action: exchange.action().to_owned(),
+            company: caller.map_or_else(Arc::default, |caller| caller.company_id().shared()),
+            credential: exchange.credential(),
+            action: exchange.action().into(),
             subject: exchange.subject(),
             outcome: Outcome {
-                code: String::new(),
+                code: Cow::Borrowed(""),
                 status: 0,
             },
             latency: 0,

@@ -22,7 +22,7 @@ pub async fn show(app: &App, ctx: &Ctx, place: Place) -> Result<ExportedRecord> 
     let own = ctx.caller.company();
     let found = found.await?.map(|(located, _)| located);
     let located = found
-        .filter(|located| located.record.company.is_empty() || located.record.company == own)
+        .filter(|located| located.record.company.is_empty() || *located.record.company == *own)
         .ok_or_else(|| Error::new(Code::NotFound, "There is no record of that id."))?;
     let mut keys = Keys::of(app);
     let key = keys.get(located.record.data_key).await?;

@@ -19,7 +19,7 @@ pub struct Caller(Arc<Inner>);
 struct Inner {
     principal: Principal,
     limits: KeyLimits,
-    credential: String,
+    credential: Arc<str>,
     customers_quota: QuotaKey,
 }
 
@@ -37,7 +37,7 @@ impl Caller {
         Self(Arc::new(Inner {
             principal,
             limits,
-            credential,
+            credential: credential.into(),
             customers_quota,
         }))
     }
@@ -92,6 +92,11 @@ impl Caller {
     /// keyed hash of its subject (which may be a person's address).
     pub fn credential(&self) -> &str {
         &self.0.credential
+    }
+
+    /// The same, shared.
+    pub fn shared_credential(&self) -> Arc<str> {
+        Arc::clone(&self.0.credential)
     }
 
     /// What its requests of Customers and Orders count against: the key, or for

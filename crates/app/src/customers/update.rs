@@ -97,7 +97,7 @@ pub async fn update(
             occurred_at,
         },
         source: ctx.caller.credential().to_owned(),
-        request_id: ctx.exchange.request_id.clone(),
+        request_id: ctx.exchange.request_id.to_string(),
         metadata: serde_json::to_vec(&update.metadata).map_err(crate::Error::internal)?,
         now,
         company,

@@ -200,8 +200,8 @@ impl Noting {
             match app.store.write(settle.clone()).await {
                 Ok(None) => return,
                 Ok(Some(record)) => {
-                    let (receiver, change) = (&*self.receiver, record.action);
-                    let reason = record.outcome.code;
+                    let (receiver, change) = (&*self.receiver, &*record.action);
+                    let reason = &*record.outcome.code;
                     tracing::warn!(receiver, change, reason, "a receiver was given up");
                     return;
                 }

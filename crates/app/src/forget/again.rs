@@ -146,7 +146,7 @@ impl Unit for Forget {
         let (counts, mut news) = self.erase(tx, &person).await?;
         let detail = detail(self.eraser.id, self.eraser.now, &counts);
         let mut record = self.draft.clone().finish("ok", 0, Some(detail));
-        company.clone_into(&mut record.company);
+        record.company = company.into();
         record.subject = Some(self.email_index);
         let mut records = vec![record];
         records.extend(news.take_records());

@@ -150,7 +150,7 @@ impl Erase {
     fn record(&self, counts: Counts) -> Record {
         let detail = detail(self.eraser.id, self.eraser.now, &counts);
         let mut record = self.draft.clone().finish("ok", 200, Some(detail));
-        self.company.as_str().clone_into(&mut record.company);
+        record.company = self.company.shared();
         record
     }
 }

@@ -84,7 +84,7 @@ impl Unit for Hold {
         erasure::set_legal_hold(tx, company, person.email_index, hold).await?;
         let word = if hold.is_some() { "held" } else { "released" };
         let mut record = self.draft.clone().finish("ok", 200, Some(word.to_owned()));
-        company.clone_into(&mut record.company);
+        record.company = company.into();
         Ok(Written {
             output: Ok(Held {
                 legal_hold: hold.is_some(),

@@ -68,8 +68,8 @@ pub async fn receive(app: &App, exchange: &Exchange, incoming: Incoming) -> Resu
     let draft = app.recorder.draft(exchange).await?;
     let detail = if wanted { "stored" } else { "ignored" };
     let mut record = draft.finish("ok", 200, Some(detail.to_owned()));
-    record.company = company;
-    "hook".clone_into(&mut record.credential);
+    record.company = company.into();
+    record.credential = "hook".into();
     let filing = Filing {
         events: vec![Prepared::new(app, incoming)?],
         record: Some(record),

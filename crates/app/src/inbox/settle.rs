@@ -95,13 +95,13 @@ impl Settle {
     fn record(&self) -> Record {
         Record {
             at: self.outcome.at,
-            request_id: self.request_id.clone(),
-            company: self.company.clone(),
-            credential: "system".to_owned(),
-            action: "inbox.park".to_owned(),
+            request_id: self.request_id.as_str().into(),
+            company: self.company.as_str().into(),
+            credential: "system".into(),
+            action: "inbox.park".into(),
             subject: self.outcome.subject,
             outcome: audit::Outcome {
-                code: self.outcome.word.to_owned(),
+                code: self.outcome.word.into(),
                 status: 0,
             },
             latency: 0,

@@ -48,13 +48,13 @@ impl Refusal {
     fn record(&self, at: Timestamp, request_id: &str) -> Record {
         Record {
             at,
-            request_id: request_id.to_owned(),
-            company: self.company.clone(),
-            credential: "system".to_owned(),
-            action: "mail.suppress".to_owned(),
+            request_id: request_id.into(),
+            company: self.company.as_str().into(),
+            credential: "system".into(),
+            action: "mail.suppress".into(),
             subject: Some(self.address),
             outcome: audit::Outcome {
-                code: "mailbox_refused".to_owned(),
+                code: "mailbox_refused".into(),
                 status: 0,
             },
             latency: 0,

@@ -169,13 +169,13 @@ impl Pen {
     fn record(&self, found: &Found, now: Timestamp) -> Record {
         Record {
             at: now,
-            request_id: uuid_v7(now, &*self.random).to_string(),
-            company: found.company_id.clone(),
-            credential: "system".to_owned(),
-            action: "number.expire".to_owned(),
+            request_id: uuid_v7(now, &*self.random).to_string().into(),
+            company: found.company_id.as_str().into(),
+            credential: "system".into(),
+            action: "number.expire".into(),
             subject: Some(found.number_index),
             outcome: Outcome {
-                code: "expired".to_owned(),
+                code: "expired".into(),
                 status: 0,
             },
             latency: 0,

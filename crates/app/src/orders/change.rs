@@ -234,13 +234,13 @@ impl<'a> Change<'a> {
         let fresh = || uuid_v7(self.now, &*self.pen.random).to_string();
         Record {
             at: self.now,
-            request_id: request_id.map_or_else(fresh, str::to_owned),
-            company: self.order.company_id.clone(),
-            credential: "system".to_owned(),
-            action: action(status).to_owned(),
+            request_id: request_id.map_or_else(fresh, str::to_owned).into(),
+            company: self.order.company_id.as_str().into(),
+            credential: "system".into(),
+            action: action(status).into(),
             subject: Some(self.order.email_index),
             outcome: Outcome {
-                code: status.as_str().to_owned(),
+                code: status.as_str().into(),
                 status: 0,
             },
             latency: 0,

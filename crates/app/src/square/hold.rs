@@ -234,13 +234,13 @@ impl Hold<'_> {
             .map(|proof| format!("{}={}", proof.as_str(), after.proof(proof).given));
         Record {
             at: self.now,
-            request_id: self.request_id.to_owned(),
-            company: self.company.to_owned(),
-            credential: "system".to_owned(),
-            action: "square.carry".to_owned(),
+            request_id: self.request_id.into(),
+            company: self.company.into(),
+            credential: "system".into(),
+            action: "square.carry".into(),
             subject: Some(self.email_index),
             outcome: Outcome {
-                code: "ok".to_owned(),
+                code: "ok".into(),
                 status: 0,
             },
             latency: 0,

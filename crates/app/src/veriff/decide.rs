@@ -71,7 +71,7 @@ impl Decide {
                 occurred_at: self.now,
             },
             source: ctx.caller.credential().to_owned(),
-            request_id: ctx.exchange.request_id.clone(),
+            request_id: ctx.exchange.request_id.to_string(),
             metadata: serde_json::to_vec(&metadata).map_err(Error::internal)?,
             now: self.now,
         };

@@ -80,7 +80,7 @@ pub async fn start(
         email_index: index,
         email,
         credential: ctx.caller.credential().to_owned(),
-        request_id: ctx.exchange.request_id.clone(),
+        request_id: ctx.exchange.request_id.to_string(),
         reference: uuid::Builder::from_random_bytes(random::bytes(&*app.random)).into_uuid(),
         now,
         draft: draft.clone(),

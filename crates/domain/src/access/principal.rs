@@ -45,6 +45,12 @@ impl CompanyId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id as text that is shared.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
 }
 
 /// The company every installation has.

@@ -132,7 +132,7 @@ mod tests {
     fn record(name: &str) -> Record {
         Record {
             at: at(0),
-            request_id: name.to_owned(),
+            request_id: name.into(),
             company: "default".into(),
             credential: "command".into(),
             action: "customer.check".into(),

@@ -1,5 +1,8 @@
 //! What one audit record says.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -8,20 +11,21 @@ use crate::seal::BlindIndex;
 
 /// One request, or one change of state, as it is kept. No field names a person:
 /// the subject is a keyed hash, and the caller's address, user agent and token
-/// subject are sealed.
+/// subject are sealed. Copies share its texts: a record may be made more than once until it is
+/// committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// When the request arrived, to the microsecond.
     pub at: Timestamp,
     /// The request's id (`X-Request-Id`), or that of the command.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// The company on whose behalf; empty when nobody was authenticated.
-    pub company: String,
+    pub company: Arc<str>,
     /// The credential: `key:<id>`, `token:<keyed hash of its subject>`,
     /// `command`, or empty.
-    pub credential: String,
+    pub credential: Arc<str>,
     /// What was asked, as a dotted word: `customer.check`.
-    pub action: String,
+    pub action: Cow<'static, str>,
     /// Whom it concerned.
     pub subject: Option<BlindIndex>,
     /// What came of it.
@@ -43,7 +47,7 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// `ok`, or the code of the error.
-    pub code: String,
+    pub code: Cow<'static, str>,
     /// The HTTP status.
     pub status: i64,
 }
@@ -102,12 +106,12 @@ mod tests {
     fn every_field_counts() {
         let changes: Vec<fn(&mut Record)> = vec![
             |r| r.at = Timestamp::from_microsecond(r.at.as_microsecond() + 1).unwrap(),
-            |r| r.request_id.push('x'),
-            |r| r.company.push('x'),
-            |r| r.credential.push('x'),
-            |r| r.action.push('x'),
+            |r| r.request_id = "req-2".into(),
+            |r| r.company = "another".into(),
+            |r| r.credential = "key:abd".into(),
+            |r| r.action = "customer.checks".into(),
             |r| r.subject = None,
-            |r| r.outcome.code.push('x'),
+            |r| r.outcome.code = "okay".into(),
             |r| r.outcome.status += 1,
             |r| r.latency += 1,
             |r| r.occurrences += 1,

@@ -17,6 +17,7 @@ pub mod openapi;
 pub mod orders;
 mod pages;
 pub mod scrape;
+mod signal;
 pub mod tls;
 mod tokens;
 mod unreadable;
@@ -26,7 +27,6 @@ use std::sync::Arc;
 use app::App;
 use app::limits::Limiter;
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use ipnet::IpNet;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -105,7 +105,7 @@ pub fn router(server: Shared) -> Router {
         .merge(orders::pages())
         .fallback(conventions::failure::unknown_path)
         .method_not_allowed_fallback(conventions::failure::wrong_method)
-        .layer(from_fn_with_state(server.clone(), edge::edge))
+        .layer(edge::Edge(server.clone()))
         .with_state(server);
     cors::allow(routed, &origins)
 }

@@ -153,7 +153,7 @@ async fn a_receipt_is_proven_by_its_record(app: TestApp) {
     let proof = receipt.proof().unwrap().proof().unwrap();
     proof.check(&trusted).unwrap();
     assert!(receipt.is_borne_out_by(&proof));
-    assert_eq!(proof.record.request_id, answer.request_id());
+    assert_eq!(*proof.record.request_id, *answer.request_id());
     for (pointer, other) in [
         ("/erasure_id", json!("01990000-0000-7000-8000-000000000001")),
         ("/erased_at", json!("2025-01-01T00:00:00.001Z")),

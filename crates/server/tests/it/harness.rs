@@ -32,7 +32,6 @@ use app::limits::Limiter;
 use app::quota::{Quota, QuotaHealth};
 use app::{App, Parts};
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use bonafide::ambient::SystemRandom;
 use bonafide::http;
 use bonafide::http::conventions::edge;
@@ -228,9 +227,7 @@ impl TestApp {
     pub fn behind_the_edge(&self, routes: Router<http::Shared>) -> Self {
         let server = self.server.clone();
         Self {
-            router: routes
-                .layer(from_fn_with_state(server.clone(), edge::edge))
-                .with_state(server),
+            router: routes.layer(edge::Edge(server.clone())).with_state(server),
             ..self.clone()
         }
     }
@@ -441,7 +438,7 @@ impl TestApp {
     /// The audit records of one request.
     pub async fn records_of(&self, request_id: &str) -> Vec<Located> {
         let mut records = self.records().await;
-        records.retain(|located| located.record.request_id == request_id);
+        records.retain(|located| *located.record.request_id == *request_id);
         records
     }
 
@@ -449,7 +446,7 @@ impl TestApp {
     pub async fn recorded(&self) -> BTreeMap<String, i64> {
         let mut actions = BTreeMap::new();
         for located in self.records().await {
-            *actions.entry(located.record.action).or_default() += located.record.occurrences;
+            *actions.entry(located.record.action.into()).or_default() += located.record.occurrences;
         }
         actions
     }

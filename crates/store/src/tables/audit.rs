@@ -176,13 +176,13 @@ pub(super) fn located(row: &Row) -> Result<Located> {
         month: row.int(3, "audit_records.month")?,
         record: Record {
             at: row.time(4, "audit_records.at")?,
-            request_id: row.text(5, "audit_records.request_id")?,
-            company: row.text(6, "audit_records.company_id")?,
-            credential: row.text(7, "audit_records.credential")?,
-            action: row.text(8, "audit_records.action")?,
+            request_id: row.text(5, "audit_records.request_id")?.into(),
+            company: row.text(6, "audit_records.company_id")?.into(),
+            credential: row.text(7, "audit_records.credential")?.into(),
+            action: row.text(8, "audit_records.action")?.into(),
             subject,
             outcome: Outcome {
-                code: row.text(10, "audit_records.outcome")?,
+                code: row.text(10, "audit_records.outcome")?.into(),
                 status: row.int(11, "audit_records.status")?,
             },
             latency: row.int(12, "audit_records.latency")?,

@@ -284,13 +284,13 @@ async fn perform(step: &Step, tx: &mut Tx<'_>) -> Result<()> {
 pub fn record(request_id: &str) -> Record {
     Record {
         at: now(),
-        request_id: request_id.to_owned(),
-        company: "default".to_owned(),
-        credential: "command".to_owned(),
-        action: "note.write".to_owned(),
+        request_id: request_id.into(),
+        company: "default".into(),
+        credential: "command".into(),
+        action: "note.write".into(),
         subject: None,
         outcome: Outcome {
-            code: "ok".to_owned(),
+            code: "ok".into(),
             status: 200,
         },
         latency: 1,

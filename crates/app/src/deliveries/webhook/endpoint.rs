@@ -76,13 +76,13 @@ impl EndpointNote {
     fn record(&self, reason: &str, at: Timestamp, request_id: &str) -> Record {
         Record {
             at,
-            request_id: request_id.to_owned(),
-            company: self.company.clone(),
-            credential: "system".to_owned(),
-            action: "webhook.switch_off".to_owned(),
+            request_id: request_id.into(),
+            company: self.company.as_str().into(),
+            credential: "system".into(),
+            action: "webhook.switch_off".into(),
             subject: None,
             outcome: audit::Outcome {
-                code: reason.to_owned(),
+                code: reason.to_owned().into(),
                 status: 0,
             },
             latency: 0,

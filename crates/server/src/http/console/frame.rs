@@ -99,7 +99,7 @@ impl Section {
 
 /// What leads to the root of the server, as links begin with it.
 pub fn root(visit: &Visit) -> Value {
-    Value::from_safe_string(visit.root().to_owned())
+    Value::from_safe_string(visit.root())
 }
 
 /// A page, with all that stands around it.

@@ -168,12 +168,12 @@ impl RecordFields {
     fn of(record: &Record) -> Self {
         Self {
             at: record.at.as_microsecond(),
-            request_id: record.request_id.clone(),
-            company_id: record.company.clone(),
-            credential: record.credential.clone(),
-            action: record.action.clone(),
+            request_id: record.request_id.to_string(),
+            company_id: record.company.to_string(),
+            credential: record.credential.to_string(),
+            action: record.action.to_string(),
             subject: record.subject.map(|subject| hex(subject.as_bytes())),
-            outcome: record.outcome.code.clone(),
+            outcome: record.outcome.code.to_string(),
             status: record.outcome.status,
             latency: record.latency,
             occurrences: record.occurrences,
@@ -192,13 +192,13 @@ impl RecordFields {
         let data_key = optional(&self.data_key)?.map(|bytes| Uuid::from_slice(&bytes).ok());
         Some(Record {
             at: Timestamp::from_microsecond(self.at).ok()?,
-            request_id: self.request_id.clone(),
-            company: self.company_id.clone(),
-            credential: self.credential.clone(),
-            action: self.action.clone(),
+            request_id: self.request_id.as_str().into(),
+            company: self.company_id.as_str().into(),
+            credential: self.credential.as_str().into(),
+            action: self.action.clone().into(),
             subject: known(subject)?,
             outcome: Outcome {
-                code: self.outcome.clone(),
+                code: self.outcome.clone().into(),
                 status: self.status,
             },
             latency: self.latency,

@@ -5,20 +5,23 @@
 //! headers, and the audit record, without which no answer leaves. Only the CORS
 //! headers are added further out; preflights are answered here (see `cors`).
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use app::quota::Permit;
 use app::{Code, Error, exchange::Exchange};
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse as _, Response};
 use domain::random::uuid_v7;
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use ipnet::IpNet;
+use tower::{Layer, Service};
 
 use super::failure::{Carried, Failure, Finished, of_status};
 use super::surface::Surface;
@@ -57,52 +60,126 @@ pub struct Settings {
 }
 
 /// The layer.
-pub async fn edge(State(server): State<Shared>, mut request: Request, next: Next) -> Response {
-    let settings = &server.edge;
-    let origin = origin::of(
-        request.extensions().get::<Peer>(),
-        request.headers(),
-        &settings.trusted_proxies,
-    );
-    // Where no other site's pages may call, a preflight is only a wrong method.
-    let preflight = !settings.cors_origins.is_empty() && cors::is_preflight(&request);
-    let mut visit = open(&server, &request, &origin);
-    if preflight {
-        visit = visit.unaudited();
-        visit.exchange().note_action("request.preflight");
+#[derive(Clone)]
+pub struct Edge(pub Shared);
+
+impl<S> Layer<S> for Edge {
+    type Service = Edged<S>;
+
+    fn layer(&self, inner: S) -> Edged<S> {
+        let server = self.0.clone();
+        Edged { server, inner }
     }
-    let route = visit
-        .trace()
-        .and_then(|_| request.extensions().get::<MatchedPath>().cloned());
-    request.extensions_mut().insert(visit.clone());
-    request.extensions_mut().insert(origin);
-    let guard = Unfinished {
-        server: &server,
-        visit: &visit,
-        armed: true,
-    };
-    let refused = settings.require_https && !origin.encrypted && !is_probe(request.uri().path());
-    let answered = async {
-        let answer = if refused {
-            https_required()
-        } else if preflight {
-            StatusCode::OK.into_response()
-        } else {
-            guarded(settings, next.run(request)).await
+}
+
+/// What stands behind the edge. A service of its own, for a middleware function would copy and box
+/// what it calls with every request.
+#[derive(Clone)]
+pub struct Edged<S> {
+    server: Shared,
+    inner: S,
+}
+
+impl<S> Service<Request> for Edged<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let arrived = Arrived::of(&self.server, &mut request);
+        // What is refused here is never begun.
+        let handler = match arrived.turn {
+            Turn::Served => Ok(self.inner.call(request)),
+            Turn::Preflight => Err(StatusCode::OK.into_response()),
+            Turn::Refused => Err(https_required()),
         };
-        let (answer, code) = finish(&server, &visit, answer).await;
-        end_trace(&visit, route.as_ref(), answer.status(), code);
-        answer
-    };
-    let mut answer = visit::within(visit.clone(), answered).await;
-    guard.disarm();
-    if settings.require_https {
-        answer.headers_mut().insert(
-            header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=31536000; includeSubDomains"),
-        );
+        let server = self.server.clone();
+        Box::pin(async move { Ok(arrived.answer(&server, handler).await) })
     }
-    answer
+}
+
+/// What becomes of a request at the edge.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Served,
+    Preflight,
+    Refused,
+}
+
+/// A request that has come in.
+struct Arrived {
+    visit: Visit,
+    turn: Turn,
+    route: Option<MatchedPath>,
+}
+
+impl Arrived {
+    fn of(server: &Shared, request: &mut Request) -> Self {
+        let settings = &server.edge;
+        let origin = origin::of(
+            request.extensions().get::<Peer>(),
+            request.headers(),
+            &settings.trusted_proxies,
+        );
+        // Where no other site's pages may call, a preflight is only a wrong method.
+        let preflight = !settings.cors_origins.is_empty() && cors::is_preflight(request);
+        let mut visit = open(server, request, &origin);
+        if preflight {
+            visit = visit.unaudited();
+            visit.exchange().note_action("request.preflight");
+        }
+        let route = visit
+            .trace()
+            .and_then(|_| request.extensions().get::<MatchedPath>().cloned());
+        request.extensions_mut().insert(visit.clone());
+        request.extensions_mut().insert(origin);
+        let plain = settings.require_https && !origin.encrypted;
+        let turn = match preflight {
+            _ if plain && !is_probe(request.uri().path()) => Turn::Refused,
+            true => Turn::Preflight,
+            false => Turn::Served,
+        };
+        Self { visit, turn, route }
+    }
+
+    async fn answer(
+        self,
+        server: &Shared,
+        handler: Result<impl Future<Output = Result<Response, Infallible>>, Response>,
+    ) -> Response {
+        let Self { visit, route, .. } = self;
+        let guard = Unfinished {
+            server,
+            visit: &visit,
+            armed: true,
+        };
+        let answered = async {
+            let answer = match handler {
+                Ok(handler) => guarded(&server.edge, handler).await,
+                Err(answer) => answer,
+            };
+            let (answer, code) = finish(server, &visit, answer).await;
+            end_trace(&visit, route.as_ref(), answer.status(), code);
+            answer
+        };
+        let mut answer = visit::within(visit.clone(), answered).await;
+        guard.disarm();
+        if server.edge.require_https {
+            answer.headers_mut().insert(
+                header::STRICT_TRANSPORT_SECURITY,
+                HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+            );
+        }
+        answer
+    }
 }
 
 fn open(server: &Shared, request: &Request, origin: &origin::Origin) -> Visit {
@@ -149,10 +226,14 @@ fn https_required() -> Response {
 }
 
 /// Runs the handler; a panic becomes 500, an endless answer 503.
-async fn guarded(settings: &Settings, handler: impl Future<Output = Response>) -> Response {
+async fn guarded(
+    settings: &Settings,
+    handler: impl Future<Output = Result<Response, Infallible>>,
+) -> Response {
     let handler = AssertUnwindSafe(handler).catch_unwind();
     match tokio::time::timeout(settings.timeout, handler).await {
-        Ok(Ok(response)) => response,
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(impossible))) => match impossible {},
         Ok(Err(_)) => Failure::from(Error::internal("a handler panicked")).into_response(),
         Err(_) => {
             let error = Error::new(Code::Timeout, "The answer took too long. Please try again.");
@@ -239,7 +320,7 @@ fn split(mut response: Response) -> (Response, Option<Arc<Error>>) {
 
 fn shape(response: &mut Response, visit: &Visit, error: &Error) {
     let (surface, request_id) = (visit.surface(), &visit.exchange().request_id);
-    let body = surface.render(error.problem(), request_id, visit.root());
+    let body = surface.render(error.problem(), request_id, &visit.root());
     *response.body_mut() = Body::from(body);
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
@@ -285,7 +366,7 @@ fn decorate(headers: &mut HeaderMap, visit: &Visit) {
 
 fn log_cause(visit: &Visit, error: &Error) {
     if let Some(cause) = error.cause() {
-        let request_id = visit.exchange().request_id.as_str();
+        let request_id = visit.exchange().request_id.as_ref();
         let action = visit.exchange().action();
         let code = error.problem().code;
         let word = code.as_str();
@@ -315,7 +396,7 @@ fn log(visit: &Visit, code: &str, status: StatusCode, latency: Duration) {
     }
     let exchange = visit.exchange();
     tracing::info!(
-        request_id = exchange.request_id.as_str(),
+        request_id = exchange.request_id.as_ref(),
         action = exchange.action(),
         company = exchange.caller().map_or("", |caller| caller.company()),
         status = status.as_u16(),

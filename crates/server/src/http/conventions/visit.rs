@@ -41,7 +41,7 @@ struct Inner {
     exchange: Arc<Exchange>,
     surface: Surface,
     method: &'static str,
-    root: String,
+    depth: usize,
     trace: Option<Arc<Trace>>,
     verdict: OnceLock<(LimitName, Verdict)>,
 }
@@ -56,7 +56,7 @@ impl Visit {
                 exchange: Arc::new(exchange),
                 surface,
                 method,
-                root: pages::root(path),
+                depth: pages::depth(path),
                 trace: trace.map(Arc::new),
                 verdict: OnceLock::new(),
             }),
@@ -89,8 +89,8 @@ impl Visit {
     }
 
     /// What leads from its path to the root of the server, for links of pages.
-    pub fn root(&self) -> &str {
-        &self.inner.root
+    pub fn root(&self) -> String {
+        pages::root(self.inner.depth)
     }
 
     /// Its method, as the metrics call it.

@@ -128,11 +128,15 @@ pub fn leading_elsewhere(mut page: Response) -> Response {
     page
 }
 
-/// What leads from the page of a path to the root of the server: nothing else knows under which path
+/// What leads from a page of this depth to the root of the server: nothing else knows under which path
 /// a proxy serves it.
-pub fn root(path: &str) -> String {
-    let depth = path.bytes().filter(|sign| *sign == b'/').count();
+pub fn root(depth: usize) -> String {
     "../".repeat(depth.saturating_sub(1))
+}
+
+/// How deep a path lies.
+pub fn depth(path: &str) -> usize {
+    path.bytes().filter(|sign| *sign == b'/').count()
 }
 
 /// The page of a failure that has none of its own, at this distance from the root.
@@ -205,7 +209,7 @@ mod tests {
             ("/v/a", "../"),
             ("/console/orders/a%2Fb", "../../"),
         ] {
-            assert_eq!(root(path), way);
+            assert_eq!(root(depth(path)), way);
         }
     }
 

@@ -267,7 +267,7 @@ async fn the_log_tells_whose_key_it_was(app: TestApp) {
     ] {
         let records = app.records_of(answer.request_id()).await;
         assert_eq!(records.len(), 1);
-        assert_eq!(records[0].record.company, "default");
+        assert_eq!(&*records[0].record.company, "default");
         assert_eq!(records[0].record.detail, Some(detail));
     }
 }

@@ -26,7 +26,7 @@ async fn the_same_attempt_counts_once(app: TestApp) {
         assert_eq!((again.status.as_u16(), &again.bytes), (400, &first.bytes));
         let record = &app.records_of(again.request_id()).await[0].record;
         assert_eq!(
-            (record.action.as_str(), record.outcome.status),
+            (&*record.action, record.outcome.status),
             ("age.verify", 400)
         );
         assert_eq!(record.outcome.code, "refused");

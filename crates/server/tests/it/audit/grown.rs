@@ -43,13 +43,13 @@ pub async fn rotate(app: &TestApp) {
 fn record(app: &TestApp, number: usize) -> Record {
     Record {
         at: app.now(),
-        request_id: format!("request-{number}"),
-        company: "default".to_owned(),
-        credential: "command".to_owned(),
-        action: "customer.check".to_owned(),
+        request_id: format!("request-{number}").into(),
+        company: "default".into(),
+        credential: "command".into(),
+        action: "customer.check".into(),
         subject: BlindIndex::from_bytes(&[7; 16]),
         outcome: Outcome {
-            code: "ok".to_owned(),
+            code: "ok".into(),
             status: 200,
         },
         latency: 1_234,

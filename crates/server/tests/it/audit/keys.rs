@@ -86,7 +86,7 @@ async fn replacing_the_key_is_on_record(app: TestApp) {
         .iter()
         .find(|located| located.record.action == "audit.rotate_key");
     let record = &record.unwrap().record;
-    assert_eq!(record.credential, "command");
+    assert_eq!(&*record.credential, "command");
     assert_eq!(record.detail.as_deref(), Some("from checkpoint 2 on"));
 }
 

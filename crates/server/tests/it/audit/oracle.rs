@@ -50,7 +50,7 @@ fn key(fill: u8) -> CheckpointKey {
 fn record(number: i64) -> Record {
     Record {
         at: at(number),
-        request_id: format!("01941f29-7c00-7d1f-9a3f-80376700000{number}"),
+        request_id: format!("01941f29-7c00-7d1f-9a3f-80376700000{number}").into(),
         company: "default".into(),
         credential: "key:4fzzzxjylrx1".into(),
         action: "customer.check".into(),
@@ -180,7 +180,7 @@ fn both_programs_refuse_the_same() {
     let good = example().proof;
     type Change = fn(&mut Proof);
     let changes: [Change; 8] = [
-        |proof| proof.record.action.push('s'),
+        |proof| proof.record.action.to_mut().push('s'),
         |proof| proof.record.client = None,
         |proof| proof.position = 1,
         |proof| proof.path[0][0] ^= 1,

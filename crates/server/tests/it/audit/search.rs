@@ -65,16 +65,16 @@ fn subject(n: usize) -> Option<BlindIndex> {
 
 /// The nth record, of all kinds.
 fn record(app: &TestApp, n: usize) -> Record {
-    let word = |is_rare, rare: &str, usual: &str| if is_rare { rare } else { usual }.to_owned();
+    let word = |is_rare, rare, usual| if is_rare { rare } else { usual };
     Record {
         at: app.now(),
-        request_id: format!("request-{n}"),
-        company: word(n.is_multiple_of(7), "acme", "default"),
-        credential: "command".to_owned(),
-        action: word(n.is_multiple_of(900), "thing.rare", "thing.usual"),
+        request_id: format!("request-{n}").into(),
+        company: word(n.is_multiple_of(7), "acme", "default").into(),
+        credential: "command".into(),
+        action: word(n.is_multiple_of(900), "thing.rare", "thing.usual").into(),
         subject: subject(n),
         outcome: Outcome {
-            code: word(n.is_multiple_of(11), "not_found", "ok"),
+            code: word(n.is_multiple_of(11), "not_found", "ok").into(),
             status: 200,
         },
         latency: 1,

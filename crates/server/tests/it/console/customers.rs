@@ -131,7 +131,7 @@ async fn a_proof_is_changed_with_a_reason(app: TestApp) {
         let records = app.records_of(answer.request_id()).await;
         let record = &records[0].record;
         assert_eq!(record.action, "console.customer.change");
-        assert_eq!(record.credential, named(&office));
+        assert_eq!(*record.credential, *named(&office));
     }
     let question = serde_json::json!({"email": ADA});
     let now = check(&app, &key, &question).expect(200).await.json;

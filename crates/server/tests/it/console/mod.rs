@@ -103,7 +103,8 @@ async fn record(app: &TestApp, answer: &Answer) -> (String, String, String) {
     let records = app.records_of(answer.request_id()).await;
     assert_eq!(records.len(), 1);
     let record = records.into_iter().next().unwrap().record;
-    (record.action, record.outcome.code, record.credential)
+    let (action, code) = (record.action, record.outcome.code);
+    (action.into(), code.into(), record.credential.to_string())
 }
 
 /// How the audit log calls a key.

@@ -92,7 +92,7 @@ async fn staff_release_an_order_with_a_reason(app: TestApp) {
     let records = app.records_of(answer.request_id()).await;
     let record = &records.last().unwrap().record;
     assert_eq!(record.action, "console.order.release");
-    assert_eq!(record.credential, named(&office));
+    assert_eq!(*record.credential, *named(&office));
     assert_eq!(status(&app, &key, "1001").await, "released");
     let order = show(&app, &key, "1001").await;
     let told = order["timeline"].as_array().unwrap().last().unwrap();

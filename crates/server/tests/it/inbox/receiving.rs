@@ -29,7 +29,7 @@ async fn a_hook_is_stored_once_and_answered_with_nothing(app: TestApp) {
         let detail = if turn == 0 { "stored" } else { "repeated" };
         assert_eq!(record.detail.as_deref(), Some(detail));
         let company = if turn == 0 { "default" } else { "" };
-        assert_eq!(record.company, company);
+        assert_eq!(&*record.company, company);
     }
     let listed = only(&app).await;
     assert_eq!(

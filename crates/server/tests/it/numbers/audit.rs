@@ -32,11 +32,11 @@ async fn assert_recorded(app: &TestApp, case: Case<'_>) {
     assert_eq!(records.len(), 1, "{} {}", case.action, case.status);
     let record = &records[0].record;
     assert_eq!(
-        (record.action.as_str(), record.outcome.status),
+        (&*record.action, record.outcome.status),
         (case.action, i64::from(case.status))
     );
     assert_eq!(
-        (record.outcome.code.as_str(), record.detail.as_deref()),
+        (&*record.outcome.code, record.detail.as_deref()),
         (case.code, case.detail),
         "{} {}",
         case.action,
@@ -48,7 +48,7 @@ async fn assert_recorded(app: &TestApp, case: Case<'_>) {
         "default"
     };
     assert_eq!(
-        (record.company.as_str(), record.credential.as_str()),
+        (&*record.company, &*record.credential),
         (company, case.credential)
     );
     assert_eq!(

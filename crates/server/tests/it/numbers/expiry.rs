@@ -90,14 +90,11 @@ async fn a_sweep_ends_each_session_once(app: TestApp) {
     for end in ends {
         let record = end.record;
         assert_eq!(
-            (record.company.as_str(), record.credential.as_str()),
+            (&*record.company, &*record.credential),
             ("default", "system")
         );
         assert_eq!(record.subject, subject);
-        assert_eq!(
-            (record.outcome.code.as_str(), record.occurrences),
-            ("expired", 1)
-        );
+        assert_eq!((&*record.outcome.code, record.occurrences), ("expired", 1));
         assert!(record.client.is_none() && record.detail.is_none());
     }
 }

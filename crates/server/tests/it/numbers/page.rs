@@ -399,11 +399,11 @@ async fn every_request_leaves_its_record(app: TestApp) {
         assert_eq!(record.action, action);
         assert_eq!(record.outcome.code, code, "{action}");
         assert_eq!(record.outcome.status, i64::from(answer.status.as_u16()));
-        assert_eq!(record.credential, credential, "{action} {code}");
+        assert_eq!(&*record.credential, credential, "{action} {code}");
         assert_eq!(record.detail.as_deref(), detail, "{action} {code}");
         let authorised = !credential.is_empty();
         assert_eq!(record.subject.is_some(), authorised, "{action} {code}");
-        assert_eq!(record.company == "default", authorised, "{action} {code}");
+        assert_eq!(&*record.company == "default", authorised, "{action} {code}");
     }
     app.advance(Duration::from_secs(600));
     let late = confirm(&app, &other, NUMBER).expect(410).await;

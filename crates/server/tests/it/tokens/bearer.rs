@@ -28,7 +28,7 @@ fn own(claims: &Value) -> String {
 async fn a_token_speaks_for_its_company(app: TestApp) {
     let answer = expect(&app, &own(&claims(&app)), 200).await;
     let records = app.records_of(answer.request_id()).await;
-    assert_eq!(records[0].record.company, "default");
+    assert_eq!(&*records[0].record.company, "default");
     let credential = &records[0].record.credential;
     assert!(credential.starts_with("token:") && !credential.contains("ann"));
 

@@ -327,8 +327,8 @@ async fn each_exchange_is_recorded(app: TestApp) {
     assert_eq!(records.len(), 1);
     let record = &records[0].record;
     assert_eq!(record.action, "token.issue");
-    assert_eq!(record.credential, format!("key:{}", key_id(&key)));
-    assert_eq!(record.company, "default");
+    assert_eq!(*record.credential, *format!("key:{}", key_id(&key)));
+    assert_eq!(&*record.company, "default");
     assert_eq!(record.outcome.status, 200);
     assert_eq!(
         record.detail.as_deref(),

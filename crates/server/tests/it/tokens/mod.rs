@@ -40,7 +40,7 @@ async fn refusal(app: &TestApp, bearer: &str) -> String {
     assert_eq!(records.len(), 1);
     let record = &records[0].record;
     assert_eq!(
-        (record.action.as_str(), record.outcome.status),
+        (&*record.action, record.outcome.status),
         ("customer.check", 401)
     );
     record.detail.clone().unwrap()

@@ -346,10 +346,7 @@ async fn the_audit_log_names_nobody(app: TestApp) {
     let record = &decided.unwrap().record;
     let detail = record.detail.as_deref();
     assert_eq!(detail, Some("approved code=9001 verdict=approved"));
-    assert_eq!(
-        (record.credential.as_str(), record.company.as_str()),
-        ("hook", "default")
-    );
+    assert_eq!((&*record.credential, &*record.company), ("hook", "default"));
     assert!(record.subject.is_some());
     let dump = String::from_utf8_lossy(&stage.app.database().dump().await).into_owned();
     for secret in ["1967-03-30", "MORGAN", "186.153.67.122", ANN] {

@@ -169,7 +169,7 @@ async fn refused(app: &TestApp, answer: &Answer, status: u16) -> String {
         record.action
     );
     assert_eq!(
-        (record.credential.as_str(), record.outcome.status),
+        (&*record.credential, record.outcome.status),
         ("", status.into())
     );
     record.detail.clone().unwrap_or_default()
