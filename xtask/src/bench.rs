@@ -6,6 +6,7 @@
 //! Must not: run unoptimised; a debug build starts itself again, built like the server: both are
 //! optimised as what is shipped.
 
+mod against;
 pub mod bare;
 mod bars;
 mod console;
@@ -55,6 +56,9 @@ pub struct Options {
     /// Measures this program instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    /// Loads this other program at the same time, and prints only what an answer of each costs
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["baselines", "json"], requires = "only")]
+    against: Option<PathBuf>,
     /// Writes all figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -128,6 +132,10 @@ pub fn run(options: &Options) -> Result<()> {
         .filter(|scenario| scenario.is_baseline() || options.is_wanted(scenario.name()))
         .collect();
     scenarios.dedup_by(|next, one| next.name() == one.name());
+    if let Some(old) = &options.against {
+        scenarios.retain(|scenario| !scenario.is_baseline());
+        return against::run(&scenarios, pace, &binary, &std::path::absolute(old)?);
+    }
     let mut stage = Stage::set(&scenarios, &binary)?;
 
     let mut results = Results::default();

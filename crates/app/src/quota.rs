@@ -125,7 +125,8 @@ pub enum QuotaHealth {
 /// A keeper of sliding windows.
 pub trait Quota: Send + Sync {
     /// Takes one request from the window of the key, or (with cost 0) only looks. Costs above one
-    /// count as one. Never fails, and answers within a fraction of a second whatever is broken.
+    /// count as one. Never fails, and answers within a fraction of a second whatever is broken. It may
+    /// be counted before the verdict is waited for; whoever does not wait gets nothing back.
     fn take<'a>(&'a self, key: &'a QuotaKey, rate: Rate, cost: u64) -> Verdicts<'a>;
 
     /// Where the counting takes place now.

@@ -361,7 +361,11 @@ fn open_sqlite(
     clock: StoreClock,
     watched: Watched,
 ) -> Result<Engine> {
-    let writing = sqlite::Connection::open(path)?;
+    let mut writing = sqlite::Connection::open(path)?;
+    if let Err(cause) = sqlite::statistics::tell(writing.raw()) {
+        // It works without, only slower; the next to open it tries again.
+        tracing::warn!(%cause, "SQLite could not be told how large its tables get");
+    }
     let readers = sqlite::Readers::open(path, connections.readers.max(1) + 1)?;
     let (writer, queue) = mpsc::channel(QUEUE);
     let turnstile = sqlite::Turnstile::before(path);

@@ -7,7 +7,7 @@ use rusqlite::TransactionBehavior;
 
 use crate::inspect::Migrations;
 use crate::postgres::Connection as PostgresConnection;
-use crate::sqlite::{Connection as SqliteConnection, statistics};
+use crate::sqlite::Connection as SqliteConnection;
 use crate::{Error, Result, Row};
 
 mod sqlite_migrations {
@@ -38,9 +38,7 @@ pub(crate) fn sqlite(connection: &mut SqliteConnection) -> Result<usize> {
         // have applied it in between: look again.
         outcome = migrate_sqlite(connection);
     }
-    let applied = outcome?;
-    statistics::tell(connection.raw())?;
-    Ok(applied)
+    outcome
 }
 
 fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<usize> {

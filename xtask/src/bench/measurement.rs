@@ -164,7 +164,7 @@ impl Results {
 }
 
 /// The middle value, or the mean of the two in the middle.
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let lower = values.get(values.len().checked_sub(1)? / 2)?;
     let upper = values.get(values.len() / 2)?;

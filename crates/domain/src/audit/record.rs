@@ -11,8 +11,8 @@ use crate::seal::BlindIndex;
 
 /// One request, or one change of state, as it is kept. No field names a person:
 /// the subject is a keyed hash, and the caller's address, user agent and token
-/// subject are sealed. Copies share its texts: a record may be made more than once until it is
-/// committed.
+/// subject are sealed. Copies share most of its texts, for a record may be made more than once
+/// until it is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// When the request arrived, to the microsecond.

@@ -75,8 +75,8 @@ impl fmt::Debug for E164 {
     }
 }
 
-/// Whether a text is `+1`, an area code and seven digits, and nothing else: the form that most
-/// callers of North America keep, and already E.164. Every plan under +1 has room for it
+/// Whether a text is `+1`, an area code and seven digits, and nothing else: the form in which
+/// programs keep most numbers of North America, and already E.164. Every plan under +1 has room for it
 /// (NANPA: ten digits, the first of them 2 to 9).
 fn is_plain_north_american(text: &str) -> bool {
     match text.as_bytes() {

@@ -317,8 +317,8 @@ pub async fn list_merged(
          JOIN line ON c.holder_index = line.square_index \
          WHERE c.company_id = $1 AND c.merged_into IS NOT NULL) SELECT ",
         columns!(),
-        " FROM square_customers c JOIN line ON c.square_index = line.square_index \
-         WHERE c.company_id = $1 ORDER BY c.square_index"
+        " FROM square_customers c WHERE c.company_id = $1 \
+         AND c.square_index IN (SELECT square_index FROM line) ORDER BY c.square_index"
     );
     let values = [company_id.into(), email_index.as_bytes().into()];
     tx.query(LIST, &values)
