@@ -299,6 +299,15 @@ fn of_engine(results: &Results, engine: Engine, most_customers: u64) -> Vec<Bar>
             results.ratio(&format!("check {engine} 256"), "bare 256", cpu),
             Limit::AtMost(4.0),
         ),
+        Bar::new(
+            format!("check by phone, {engine}: CPU ÷ of a check by e-mail, 256 connections"),
+            results.ratio(
+                &format!("check by phone {engine} 256"),
+                &format!("check {engine} 256"),
+                cpu,
+            ),
+            Limit::AtMost(1.5),
+        ),
     ];
     if engine == Engine::Postgres {
         bars.push(Bar::new(

@@ -110,6 +110,7 @@ impl fmt::Display for Records {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Check,
+    CheckByPhone,
     Update,
     Bulk,
     Verify,
@@ -181,6 +182,9 @@ pub fn all(pace: Pace) -> Vec<Scenario> {
         if connections == 256 {
             all.push(Scenario::pgbench(Script::Select));
         }
+    }
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        all.push(Scenario::server(engine, Action::CheckByPhone, 256));
     }
     all.push(Scenario::bare(256));
     for engine in [Engine::Sqlite, Engine::Postgres] {
@@ -270,6 +274,7 @@ impl Scenario {
     fn server(engine: Engine, action: Action, connections: usize) -> Self {
         let verb = match action {
             Action::Check => "check",
+            Action::CheckByPhone => "check by phone",
             Action::Update => "update",
             Action::Bulk => "bulk",
             Action::Verify => "verify age",
@@ -287,7 +292,9 @@ impl Scenario {
             Action::Retire => "retire",
         };
         let records = match action {
-            Action::Check | Action::Update | Action::Bulk => Records::Customers(CUSTOMERS),
+            Action::Check | Action::CheckByPhone | Action::Update | Action::Bulk => {
+                Records::Customers(CUSTOMERS)
+            }
             Action::Initiate | Action::Submit | Action::NumberStatus | Action::Deliver => {
                 Records::Sessions(OPEN_SESSIONS)
             }
@@ -700,6 +707,7 @@ impl Action {
     fn request(self, key: &str, customers: u64) -> Request {
         match self {
             Self::Check => Request::post(seed::CHECK_PATH, key, seed::CHECK),
+            Self::CheckByPhone => Request::post(seed::CHECK_PATH, key, seed::CHECK_BY_PHONE),
             Self::Update => Request::post(seed::UPDATE_PATH, key, &seed::update("membership")),
             Self::Bulk => {
                 let addresses = vec!["\"customer-#######@example.com\""; BULK as usize];
@@ -728,7 +736,7 @@ impl Action {
 
     fn expected(self) -> &'static str {
         match self {
-            Self::Check => "\"customer_found\":true",
+            Self::Check | Self::CheckByPhone => "\"customer_found\":true",
             Self::Update => "\"success\":true",
             Self::Bulk => "\"total_checked\":100",
             Self::Verify => "\"verified\":true",

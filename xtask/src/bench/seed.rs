@@ -15,6 +15,8 @@ const CONNECTIONS: usize = 256;
 
 /// The body of a check, as a shop's checkout sends it.
 pub const CHECK: &str = r#"{"email":"customer-#######@example.com","phone":"+44740#######"}"#;
+/// The body of a check of somebody whose number is all that is known.
+pub const CHECK_BY_PHONE: &str = r#"{"phone":"+44740#######"}"#;
 /// The path of a check.
 pub const CHECK_PATH: &str = "/api/v1/customer/check-verification";
 /// The path of an age verification.
