@@ -6,8 +6,8 @@
 //! are made of the schema alone, for the database that has grown: many rows, few companies, and
 //! names and keyed hashes that hardly repeat. Every installation has the same plans.
 //!
-//! Guarantees: whoever opens the database tells of every index of every table, before anything is
-//! asked; nothing is written when all is told already.
+//! Guarantees: what is told is of every index of every table, all of it or nothing; nothing is written
+//! when all is told already.
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 

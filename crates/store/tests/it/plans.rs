@@ -149,3 +149,20 @@ fn what_was_told_is_told_once_and_again_when_it_is_lost() {
     open();
     assert_eq!(told(), first);
 }
+
+#[test]
+fn a_file_that_somebody_else_is_writing_is_opened_and_told_the_next_time() {
+    let (ground, database) = fresh();
+    let told = || -> i64 {
+        let count = "SELECT COUNT(*) FROM sqlite_stat1";
+        database.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let open = || run(async { drop(ground.open().await) });
+    database.execute_batch("DELETE FROM sqlite_stat1").unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    open();
+    assert_eq!(told(), 0);
+    database.execute_batch("ROLLBACK").unwrap();
+    open();
+    assert!(told() > 80, "{}", told());
+}

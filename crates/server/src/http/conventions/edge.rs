@@ -107,7 +107,7 @@ where
 }
 
 /// What becomes of a request at the edge.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Turn {
     Served,
     Preflight,
@@ -142,10 +142,12 @@ impl Arrived {
         request.extensions_mut().insert(visit.clone());
         request.extensions_mut().insert(origin);
         let plain = settings.require_https && !origin.encrypted;
-        let turn = match preflight {
-            _ if plain && !is_probe(request.uri().path()) => Turn::Refused,
-            true => Turn::Preflight,
-            false => Turn::Served,
+        let turn = if plain && !is_probe(request.uri().path()) {
+            Turn::Refused
+        } else if preflight {
+            Turn::Preflight
+        } else {
+            Turn::Served
         };
         Self { visit, turn, route }
     }
