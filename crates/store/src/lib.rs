@@ -308,6 +308,12 @@ impl Store {
         }
     }
 
+    /// Whether units of different lanes may run beside each other. Otherwise each sees all that was
+    /// done before it, and lanes that are not known beforehand need not be found out.
+    pub fn runs_units_side_by_side(&self) -> bool {
+        matches!(self.engine, Engine::Postgres { .. })
+    }
+
     /// Commits everything that waits and closes the database.
     pub async fn close(self) {
         match self.engine {

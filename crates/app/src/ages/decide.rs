@@ -36,10 +36,8 @@ pub(super) struct Decide {
     tally: Option<Tally>,
     /// What became of the orders of the customers that it was linked to.
     news: News,
-    /// Whether the customer was not known a moment ago.
-    looks_new: bool,
-    /// The address that the customer was linked to a moment ago.
-    linked: Option<BlindIndex>,
+    /// What was known a moment ago; `None` when nobody had to look.
+    looked: Option<Looked>,
 }
 
 /// What is kept, sealed, of every claim.
@@ -58,7 +56,7 @@ impl Decide {
         request: Request,
         draft: Draft,
         reply: Reply<Answer>,
-        looked: Looked,
+        looked: Option<Looked>,
     ) -> Result<Self> {
         let evidence = Evidence {
             customer_id: &request.customer_id,
@@ -76,8 +74,7 @@ impl Decide {
             reply,
             tally: None,
             news: News::default(),
-            looks_new: looked.new,
-            linked: looked.linked,
+            looked,
         })
     }
 }
@@ -91,7 +88,8 @@ impl Unit for Decide {
 
     fn other_lanes(&self) -> Vec<Lane> {
         // Changes of the shop's customers are in the lanes of their addresses.
-        let addresses = [self.question.email_index, self.linked];
+        let linked = self.looked.and_then(|looked| looked.linked);
+        let addresses = [self.question.email_index, linked];
         let lanes = addresses.into_iter().flatten();
         lanes.map(|index| Lane::of(index.as_bytes())).collect()
     }
@@ -103,7 +101,7 @@ impl Unit for Decide {
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         self.tally = None;
         self.news = News::default();
-        let outcome = match self.newcomer(tx).await? {
+        let outcome = match self.expected_newcomer(tx).await? {
             Some(outcome) => outcome,
             None => self.known(tx).await?,
         };
@@ -141,10 +139,16 @@ struct Decided {
 impl Decide {
     /// Decides on a customer who was not known a moment ago; `None`, and nothing is written, when
     /// there is such a customer, or nobody has looked.
-    async fn newcomer(&mut self, tx: &mut Tx<'_>) -> store::Result<Option<Outcome>> {
-        if !self.looks_new {
-            return Ok(None);
+    async fn expected_newcomer(&mut self, tx: &mut Tx<'_>) -> store::Result<Option<Outcome>> {
+        match self.looked {
+            Some(Looked { new: true, .. }) => self.newcomer(tx).await,
+            _ => Ok(None),
         }
+    }
+
+    /// Decides on a customer who is not known; `None`, and nothing is written, when there is such a
+    /// customer.
+    async fn newcomer(&mut self, tx: &mut Tx<'_>) -> store::Result<Option<Outcome>> {
         let (random, now) = (self.pen.random.as_ref(), self.question.now);
         let key = DataKey::generate(uuid_v7(now, random), random).map_err(sealing)?;
         let wrapped = self.pen.ring.wrap(&key, random).map_err(sealing)?;
@@ -174,10 +178,12 @@ impl Decide {
     }
 
     async fn not_known(&mut self, tx: &mut Tx<'_>) -> store::Result<Outcome> {
-        if self.looks_new {
-            return Err(store::Error::Conflict("customer erased elsewhere".into()));
+        if let Some(looked) = &mut self.looked {
+            if looked.new {
+                return Err(store::Error::Conflict("customer erased elsewhere".into()));
+            }
+            looked.new = true;
         }
-        self.looks_new = true;
         let decided = self.newcomer(tx).await?;
         decided.ok_or_else(|| store::Error::Conflict("customer made elsewhere".into()))
     }
@@ -185,11 +191,14 @@ impl Decide {
     /// A customer that was linked since somebody looked stands in a lane that this unit does not:
     /// it has to be run again, on its own.
     fn expect_link(&mut self, linked: Option<BlindIndex>) -> store::Result<()> {
-        let expected = [None, self.question.email_index, self.linked];
+        let Some(looked) = &mut self.looked else {
+            return Ok(());
+        };
+        let expected = [None, self.question.email_index, looked.linked];
         if expected.contains(&linked) {
             return Ok(());
         }
-        self.linked = linked;
+        looked.linked = linked;
         Err(store::Error::Conflict("customer linked elsewhere".into()))
     }
 

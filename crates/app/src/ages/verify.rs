@@ -1,7 +1,8 @@
 //! A customer asks to be found old enough.
 //!
-//! In this order: attempts used up, a verification that still holds, then the checks. Where the
-//! first two settle it and nothing has to change, the answer needs no transaction of its own.
+//! In this order: attempts used up, a verification that still holds, then the checks. Where units
+//! run beside each other the customer is looked at first: where the first two settle it and nothing
+//! has to change, that is all, and otherwise it tells in which lanes the decision has to stand.
 
 use domain::age::{Attempts, Claim, Decision, Method, UsedUp};
 use domain::contact::Email;
@@ -166,13 +167,16 @@ pub async fn verify(
     let draft = app.recorder.draft(&ctx.exchange).await?;
     // An answer that is to be stored is settled in the transaction that stores it.
     let settles = !reply.is_kept();
-    let looked = match look(app, &question, &draft, settles).await? {
-        Look::Settled(answer) => {
-            ctx.exchange.mark_recorded();
-            return Ok(answer);
+    let mut looked = None;
+    if app.store.runs_units_side_by_side() {
+        match look(app, &question, &draft, settles).await? {
+            Look::Settled(answer) => {
+                ctx.exchange.mark_recorded();
+                return Ok(answer);
+            }
+            Look::Open(open) => looked = Some(open),
         }
-        Look::Open(looked) => looked,
-    };
+    }
     let unit = Decide::new(app, ctx, question, request, draft, reply, looked)?;
     let (answer, news) = app.store.write(unit).await?;
     ctx.exchange.mark_recorded();
