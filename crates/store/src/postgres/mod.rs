@@ -3,6 +3,7 @@
 
 mod connection;
 mod link;
+mod session;
 mod target;
 mod wave;
 mod writer;

@@ -77,6 +77,20 @@ impl Connection {
         Ok(changed as u64)
     }
 
+    /// Runs a statement once for each set of values; it is looked up but once.
+    pub(crate) fn execute_each<'v, const N: usize>(
+        &mut self,
+        sql: &'static str,
+        sets: impl Iterator<Item = [Value<'v>; N]>,
+    ) -> Result<()> {
+        let sql = self.translated(sql);
+        let mut statement = self.raw.prepare_cached(&sql)?;
+        for values in sets {
+            statement.execute(rusqlite::params_from_iter(&values))?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn query(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>> {
         let sql = self.translated(sql);
         let mut statement = self.raw.prepare_cached(&sql)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bonafide_store::tables::{audit as table, audit_leaves};
 use bonafide_store::{Occupation, Store, StoreWatch};
-use domain::audit::{self, Head};
+use domain::audit::{self, Head, Record};
 use domain::seal::BlindIndex;
 use futures_util::future::join_all;
 use uuid::Uuid;
@@ -19,6 +19,8 @@ contract!(
     instances_chain_side_by_side,
     a_log_goes_on_where_it_ended,
     leaves_are_hashed_as_records_lie_there,
+    many_records_of_one_batch_are_kept_whole,
+    a_batch_with_a_record_that_cannot_be_kept_is_kept_as_answered,
 );
 
 /// Every batch follows the one before it and holds exactly its records; returns how many records.
@@ -164,6 +166,62 @@ async fn a_log_goes_on_where_it_ended(ground: Ground) {
     assert!(logs <= 4, "{logs} logs");
 }
 
+/// A record of which everything is there.
+fn full_record(request_id: &str) -> Record {
+    Record {
+        subject: BlindIndex::from_bytes(&[7; 16]),
+        data_key: Some(Uuid::from_u128(1 << 90)),
+        client: Some(vec![0, 159, 146, 150]),
+        detail: Some("Zoë 🦊".to_owned()),
+        ..record(request_id)
+    }
+}
+
+/// So many at once that a writer takes a crowd of them along.
+async fn many_records_of_one_batch_are_kept_whole(ground: Ground) {
+    let store = &ground.open().await;
+    let records = (0..400).map(|at| match at % 2 {
+        0 => record(&format!("bare {at}")),
+        _ => full_record(&format!("full {at}")),
+    });
+    let records: Vec<_> = records.collect();
+    for appended in join_all(records.iter().map(|record| store.append(record.clone()))).await {
+        appended.unwrap();
+    }
+    let largest = ground.number("SELECT MAX(size) FROM audit_batches").await;
+    assert!(largest >= 50, "only {largest} in one batch");
+    assert_eq!(assert_chained(store).await, 400);
+    let mut expected: Vec<_> = records.iter().map(Record::leaf).collect();
+    let stored = leaves(store).await;
+    let mut found: Vec<_> = stored.iter().map(|stored| stored.leaf).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+async fn a_batch_with_a_record_that_cannot_be_kept_is_kept_as_answered(ground: Ground) {
+    let refuse = if ground.is_postgres() {
+        "ALTER TABLE audit_records ADD CHECK (request_id NOT LIKE 'poison%')"
+    } else {
+        "CREATE TRIGGER refuse BEFORE INSERT ON audit_records WHEN NEW.request_id LIKE 'poison%' \
+         BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    };
+    ground.sql(refuse).await;
+    let store = &ground.open().await;
+    let appends = (0..200).map(|at| async move {
+        let poison = at % 90 == 40;
+        let name = if poison { "poison" } else { "fine" };
+        let appended = store.append(record(&format!("{name} {at}"))).await;
+        assert!(appended.is_err() || !poison);
+        appended.is_ok()
+    });
+    let answered = join_all(appends).await;
+    let kept = answered.iter().filter(|is_kept| **is_kept).count();
+    // On PostgreSQL it takes no other down.
+    assert!(kept == 198 || !ground.is_postgres(), "{kept}");
+    assert_eq!(assert_chained(store).await, kept);
+}
+
 /// The leaves of all logs, computed from what is stored.
 async fn leaves(store: &Store) -> Vec<audit_leaves::StoredLeaf> {
     let read = store.read(|mut tx| {
@@ -180,12 +238,7 @@ async fn leaves(store: &Store) -> Vec<audit_leaves::StoredLeaf> {
 
 async fn leaves_are_hashed_as_records_lie_there(ground: Ground) {
     let store = ground.open().await;
-    let mut full = record("full");
-    full.subject = BlindIndex::from_bytes(&[7; 16]);
-    full.data_key = Some(Uuid::from_u128(1 << 90));
-    full.client = Some(vec![0, 159, 146, 150]);
-    full.detail = Some("Zoë 🦊".to_owned());
-    let records = [full, record("bare"), record("")];
+    let records = [full_record("full"), record("bare"), record("")];
     for record in &records {
         store.append(record.clone()).await.unwrap();
     }

@@ -1,0 +1,295 @@
+//! A connection that has claimed an audit log, and the transactions of batches on it.
+//!
+//! A batch is one transaction: its units run side by side in *waves* (no two units of a wave share a
+//! lane), then its records are written and the transaction is committed.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use domain::audit::{Batch, Head, Record};
+
+use super::{Connection, wave};
+use crate::tables::age_statistics::{self, Tally};
+use crate::work::{Lane, Work};
+use crate::{Error, Result, StoreClock, ledger};
+
+/// How long a batch waits for rows that another writer has locked, at least. Two batches may wait for
+/// each other, which PostgreSQL finds out after a second; undone early, their units run one by one.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// How much longer than that a single unit waits, which holds so few rows that others get on.
+const ALONE: u32 = 4;
+
+/// Writers that wait for each other give up one after another: the next waits so much longer.
+const LATER: Duration = Duration::from_millis(15);
+
+/// After so many, writers wait equally long again.
+const APART: i64 = 8;
+
+/// How long the database keeps a transaction of ours that says nothing: longer than any lasts. A
+/// process that is frozen in the middle of one holds its rows no longer than that.
+const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '5s'";
+
+/// Begins a transaction of many units.
+const BEGIN: &str = "BEGIN";
+
+const COMMIT: &str = "COMMIT";
+
+/// What was answered must survive the loss of power, whatever the role or the database says.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+                       WHERE current_setting('synchronous_commit') = 'off'";
+
+/// First half of the advisory lock that claims a log; the second is its number.
+const LOG_LOCK: i64 = 0x626f_6e61;
+
+/// Logs that are tried before giving up: more than there can be connections.
+const LOGS: i64 = 10_000;
+
+/// The head that a commit whose answer was lost would have left.
+pub(super) type Doubt = Option<Head>;
+
+/// A connection that has claimed a log.
+pub(super) struct Session {
+    connection: Connection,
+    log: i64,
+    head: Head,
+    /// Begins a transaction of a single unit.
+    begin_alone: String,
+}
+
+impl Session {
+    /// Claims a log on a fresh connection: the last session's, if it is free, or any; with `same_log`
+    /// the last one's, as soon as that session is gone.
+    pub async fn claim(connection: Connection, last: Option<i64>, same_log: bool) -> Result<Self> {
+        let log = match last {
+            Some(log) if same_log => claim_again(&connection, log).await?,
+            last => claim(&connection, last).await?,
+        };
+        let rows = connection.query(ledger::HEAD, &[log.into()]).await?;
+        let head = ledger::head(rows.first())?;
+        let lock_timeout = lock_timeout(log);
+        let set = format!("SET lock_timeout = {}", lock_timeout.as_millis());
+        connection.control(&set).await?;
+        connection.control(IDLE_TIMEOUT).await?;
+        connection.query(DURABLE, &[]).await?;
+        // Were it prepared beside the first COMMIT, that would be sent before the insert.
+        ledger::postgres::prepare(&connection).await?;
+        age_statistics::postgres::prepare(&connection).await?;
+        Ok(Self {
+            connection,
+            log,
+            head,
+            begin_alone: format!(
+                "BEGIN; SET LOCAL lock_timeout = {}",
+                (lock_timeout * ALONE).as_millis()
+            ),
+        })
+    }
+
+    pub const fn log(&self) -> i64 {
+        self.log
+    }
+
+    /// Where the log ends.
+    pub const fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Whether the server or the network has ended it.
+    pub fn is_closed(&self) -> bool {
+        self.connection.is_closed()
+    }
+
+    /// Runs the units, if there are any, and leaves their transaction open. A failure
+    /// undoes them and leaves the session as it was, unless the database is away.
+    pub async fn run(&self, works: &mut [Work]) -> Result<()> {
+        if has_units(works)
+            && let Err(error) = self.run_units(works).await
+        {
+            self.connection.control("ROLLBACK").await?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Runs all units in one transaction, wave by wave. The first wave's statements
+    /// travel with the `BEGIN`.
+    async fn run_units(&self, works: &mut [Work]) -> Result<()> {
+        let connection = &self.connection;
+        let begin = match works {
+            [_] => self.begin_alone.as_str(),
+            _ => BEGIN,
+        };
+        let mut begun = false;
+        for mut wave in waves(works) {
+            let units = wave.iter_mut().filter_map(|work| work.unit());
+            let run = wave::run(connection, units);
+            if begun {
+                run.await?;
+            } else {
+                begun = true;
+                tokio::try_join!(biased; connection.control(begin), run)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the records and commits.
+    pub async fn close(
+        &mut self,
+        works: &mut [Work],
+        doubt: &mut Doubt,
+        clock: &StoreClock,
+    ) -> Result<()> {
+        let tallies: Vec<_> = works.iter().filter_map(Work::tally).collect();
+        let records: Vec<_> = works.iter().flat_map(Work::records).collect();
+        if records.is_empty() {
+            age_statistics::postgres::add(&self.connection, self.log, &tallies).await?;
+            return self.connection.control(COMMIT).await;
+        }
+        let batch = ledger::close(self.log, self.head, &records, clock.now());
+        *doubt = Some(batch.as_head());
+        let begun = has_units(works);
+        let copies = ledger::postgres::is_many(records.len()) && !locks_rows(works);
+        let committed = if copies {
+            self.copy(begun, &tallies, &batch, &records).await
+        } else {
+            self.insert(begun, &tallies, &batch, &records).await
+        };
+        match committed {
+            Ok(()) => self.head = batch.as_head(),
+            Err(Error::Unavailable(_)) => return committed,
+            Err(_) => {}
+        }
+        *doubt = None;
+        committed
+    }
+
+    /// Commits a batch of a few records: one round trip, and no transaction around the statement if
+    /// none was begun.
+    async fn insert(
+        &self,
+        begun: bool,
+        tallies: &[Tally],
+        batch: &Batch,
+        records: &[&Record],
+    ) -> Result<()> {
+        let connection = &self.connection;
+        let counted = age_statistics::postgres::add(connection, self.log, tallies);
+        let inserted = ledger::postgres::insert(connection, batch, records);
+        let insert = async { tokio::try_join!(biased; counted, inserted).map(drop) };
+        if !begun {
+            return insert.await;
+        }
+        let commit = connection.control(COMMIT);
+        let (inserted, committed) = tokio::join!(biased; insert, commit);
+        inserted.and(committed)
+    }
+
+    /// Commits a batch of many records: two round trips.
+    async fn copy(
+        &self,
+        begun: bool,
+        tallies: &[Tally],
+        batch: &Batch,
+        records: &[&Record],
+    ) -> Result<()> {
+        let connection = &self.connection;
+        let begin = async {
+            match begun {
+                true => Ok(()),
+                false => connection.control(BEGIN).await,
+            }
+        };
+        let counted = age_statistics::postgres::add(connection, self.log, tallies);
+        let copy = ledger::postgres::Copy::begin(connection);
+        let ((), (), copy) = tokio::try_join!(biased; begin, counted, copy)?;
+        let copied = copy.records(batch, records);
+        let inserted = ledger::postgres::insert_batch(connection, batch);
+        let commit = connection.control(COMMIT);
+        let (copied, inserted, committed) = tokio::join!(biased; copied, inserted, commit);
+        copied.and(inserted).and(committed)
+    }
+}
+
+/// How long a batch of the writer of this log waits for locked rows.
+fn lock_timeout(log: i64) -> Duration {
+    let place = u32::try_from(log.rem_euclid(APART)).unwrap_or_default();
+    LOCK_TIMEOUT + LATER * place
+}
+
+fn has_units(works: &[Work]) -> bool {
+    works.iter().any(|work| matches!(work, Work::Unit { .. }))
+}
+
+/// Whether the transaction may hold rows that somebody waits for. Then nothing is copied: in the middle
+/// of a copy the database waits for us without end, and a process that is frozen there would hold them.
+fn locks_rows(works: &[Work]) -> bool {
+    works.iter().any(|work| !work.lanes().is_empty())
+}
+
+/// Splits works so that no two units of a wave share a lane and units of one lane
+/// keep their order. What stands in no lane only looks, and comes first: it finds nothing of what
+/// the others do, which is not committed yet. Within a wave units stand in the order of their lanes, so
+/// that two instances lock the same rows in the same order.
+fn waves(works: &mut [Work]) -> Vec<Vec<&mut Work>> {
+    let mut looks: Vec<&mut Work> = Vec::new();
+    let mut waves: Vec<(HashSet<Lane>, Vec<&mut Work>)> = Vec::new();
+    for work in works {
+        let Work::Unit { lanes, .. } = work else {
+            continue;
+        };
+        if lanes.is_empty() {
+            looks.push(work);
+            continue;
+        }
+        let lanes = lanes.clone();
+        let last = waves
+            .iter()
+            .rposition(|(taken, _)| lanes.iter().any(|lane| taken.contains(lane)));
+        let wave = last.map_or(0, |last| last + 1);
+        match waves.get_mut(wave) {
+            Some((taken, members)) => {
+                taken.extend(lanes);
+                members.push(work);
+            }
+            None => waves.push((lanes.into_iter().collect(), vec![work])),
+        }
+    }
+    let waves = waves.into_iter().map(|(_, mut members)| {
+        members.sort_by(|one, other| one.lanes().cmp(other.lanes()));
+        members
+    });
+    let looks = (!looks.is_empty()).then_some(looks);
+    looks.into_iter().chain(waves).collect()
+}
+
+/// Claims the preferred log if it is free, else the first free one.
+async fn claim(connection: &Connection, preferred: Option<i64>) -> Result<i64> {
+    for log in preferred.into_iter().chain(1..=LOGS) {
+        let rows = connection
+            .query(
+                "SELECT pg_try_advisory_lock($1::bigint::int, $2::bigint::int)",
+                &[LOG_LOCK.into(), log.into()],
+            )
+            .await?;
+        if rows
+            .first()
+            .map(|row| row.bool(0, "pg_try_advisory_lock"))
+            .transpose()?
+            == Some(true)
+        {
+            return Ok(log);
+        }
+    }
+    Err(Error::Unavailable("every audit log is taken".into()))
+}
+
+/// Claims one log, waiting until whoever holds it is gone.
+async fn claim_again(connection: &Connection, log: i64) -> Result<i64> {
+    const LOCK: &str = "SELECT pg_advisory_lock($1::bigint::int, $2::bigint::int)::text";
+    connection
+        .query(LOCK, &[LOG_LOCK.into(), log.into()])
+        .await?;
+    Ok(log)
+}
