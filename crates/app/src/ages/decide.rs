@@ -101,7 +101,7 @@ impl Unit for Decide {
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
         self.tally = None;
         self.news = News::default();
-        let outcome = match self.expected_newcomer(tx).await? {
+        let outcome = match self.at_first_sight(tx).await? {
             Some(outcome) => outcome,
             None => self.known(tx).await?,
         };
@@ -137,12 +137,23 @@ struct Decided {
 }
 
 impl Decide {
-    /// Decides on a customer who was not known a moment ago; `None`, and nothing is written, when
-    /// there is such a customer, or nobody has looked.
-    async fn expected_newcomer(&mut self, tx: &mut Tx<'_>) -> store::Result<Option<Outcome>> {
-        match self.looked {
-            Some(Looked { new: true, .. }) => self.newcomer(tx).await,
-            _ => Ok(None),
+    /// What one look settles: a customer whom nobody knows is decided on, and of some nothing has to
+    /// be written; `None` for all others.
+    async fn at_first_sight(&mut self, tx: &mut Tx<'_>) -> store::Result<Option<Outcome>> {
+        let is_new = match self.looked {
+            Some(looked) => looked.new,
+            None => {
+                let found = age_customers::find(tx, &self.question.key).await?;
+                let settled = self.question.settled_at_once(found.as_ref());
+                if settled.is_some() {
+                    return Ok(settled);
+                }
+                found.is_none()
+            }
+        };
+        match is_new {
+            true => self.newcomer(tx).await,
+            false => Ok(None),
         }
     }
 

@@ -205,7 +205,7 @@ impl Question {
     }
 
     /// The same, if nothing has to be written for it.
-    fn settled_at_once(&self, found: Option<&Found>) -> Option<Outcome> {
+    pub fn settled_at_once(&self, found: Option<&Found>) -> Option<Outcome> {
         let found = found?;
         let outcome = self.settled(found.attempts, found.verification.as_ref())?;
         let links = matches!(outcome, Outcome::Cached(_))

@@ -5,6 +5,8 @@
 //! instant of the last reminder, never by the number of its step: an operator may change the
 //! schedule while orders wait, and no step is then left out or taken twice.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::span::Span;
@@ -13,7 +15,8 @@ use crate::span::Span;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     deadline: Span,
-    reminders: Vec<Span>,
+    /// Shared: whoever may write an order carries them along.
+    reminders: Arc<[Span]>,
 }
 
 /// Why reminders and deadline make no schedule.
@@ -45,7 +48,7 @@ impl Schedule {
         }
         Ok(Self {
             deadline,
-            reminders,
+            reminders: reminders.into(),
         })
     }
 

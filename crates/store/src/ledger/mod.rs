@@ -3,7 +3,7 @@
 use domain::audit::{self, Batch, Head, Record};
 use jiff::Timestamp;
 
-use crate::{Result, Row, Value};
+use crate::{Result, Row};
 
 /// The columns of `audit_records`, in the order in which both engines write them.
 macro_rules! record_columns {
@@ -41,21 +41,4 @@ pub(crate) fn close(log: i64, head: Head, records: &[&Record], at: Timestamp) ->
         records.iter().map(|record| record.leaf()).collect(),
         at,
     )
-}
-
-const INSERT_BATCH: &str = "INSERT INTO audit_batches (log, batch, size, committed_at, previous, root, head, leaves) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-
-/// What [`INSERT_BATCH`] takes.
-fn batch_values(batch: &Batch) -> [Value<'_>; 8] {
-    [
-        batch.log.into(),
-        batch.number.into(),
-        batch.size.into(),
-        batch.committed_at.into(),
-        (&batch.previous).into(),
-        (&batch.root).into(),
-        (&batch.head).into(),
-        batch.leaves.as_flattened().into(),
-    ]
 }

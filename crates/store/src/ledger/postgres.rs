@@ -1,16 +1,9 @@
-//! Set-based, whatever the batch's size: one statement for a few records; a copy for many, which
-//! takes a round trip more and costs the database less than half as much for each.
+//! Set-based: one statement and one round trip, whatever the batch's size.
 
-use std::pin::{Pin, pin};
+use tokio_postgres::types::ToSql;
 
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::{ToSql, Type};
-
-use super::{Batch, INSERT_BATCH, Record, Result, batch_values};
+use super::{Batch, Record, Result};
 use crate::postgres::Connection;
-
-/// From so many records on, what a copy saves is worth its round trip.
-const MANY: usize = 32;
 
 const INSERT: &str = concat!(
     "WITH batch AS (INSERT INTO audit_batches \
@@ -26,44 +19,9 @@ const INSERT: &str = concat!(
      action, subject, outcome, status, latency, occurrences, data_key, client, detail, row)"
 );
 
-const COPY: &str = concat!(
-    "COPY audit_records (",
-    record_columns!(),
-    ") FROM STDIN (FORMAT BINARY)"
-);
-
-/// The types of the columns.
-const TYPES: [Type; 17] = [
-    Type::INT8,
-    Type::INT8,
-    Type::INT8,
-    Type::INT8,
-    Type::INT8,
-    Type::TEXT,
-    Type::TEXT,
-    Type::TEXT,
-    Type::TEXT,
-    Type::BYTEA,
-    Type::TEXT,
-    Type::INT8,
-    Type::INT8,
-    Type::INT8,
-    Type::UUID,
-    Type::BYTEA,
-    Type::TEXT,
-];
-
-/// Prepares the statements, so that each is sent at its first poll.
+/// Prepares the statement, so that [`insert`] sends it at its first poll.
 pub(crate) async fn prepare(connection: &Connection) -> Result<()> {
-    for sql in [INSERT, INSERT_BATCH, COPY] {
-        connection.prepare(sql).await?;
-    }
-    Ok(())
-}
-
-/// Whether so many records are better [copied](Copy) than [inserted](insert).
-pub(crate) fn is_many(records: usize) -> bool {
-    records >= MANY
+    connection.prepare(INSERT).await
 }
 
 /// Writes a batch and its records in one statement.
@@ -77,7 +35,11 @@ pub(crate) async fn insert(
     let company = column(records, |r| &*r.company);
     let credential = column(records, |r| &*r.credential);
     let action = column(records, |r| &*r.action);
-    let subject = column(records, subject);
+    let subject = column(records, |r| {
+        r.subject
+            .as_ref()
+            .map(|subject| subject.as_bytes().as_slice())
+    });
     let outcome = column(records, |r| &*r.outcome.code);
     let status = column(records, |r| r.outcome.status);
     let latency = column(records, |r| r.latency);
@@ -116,65 +78,4 @@ pub(crate) async fn insert(
 /// Every column gathered into one array.
 fn column<'r, T>(records: &[&'r Record], value: impl Fn(&'r Record) -> T) -> Vec<T> {
     records.iter().map(|record| value(record)).collect()
-}
-
-fn subject(record: &Record) -> Option<&[u8]> {
-    let subject = record.subject.as_ref();
-    subject.map(|subject| subject.as_bytes().as_slice())
-}
-
-/// A copy that the database waits for. Until its records are there, the connection carries nothing
-/// else.
-pub(crate) struct Copy(BinaryCopyInWriter);
-
-impl Copy {
-    /// Begins it, inside a transaction.
-    pub async fn begin(connection: &Connection) -> Result<Self> {
-        let sink = connection.copy_in(COPY).await?;
-        Ok(Self(BinaryCopyInWriter::new(sink, &TYPES)))
-    }
-
-    /// Writes the records of a batch.
-    pub async fn records(self, batch: &Batch, records: &[&Record]) -> Result<()> {
-        let mut rows = pin!(self.0);
-        for (position, record) in (0_i64..).zip(records) {
-            write(rows.as_mut(), batch, position, record).await?;
-        }
-        rows.finish().await?;
-        Ok(())
-    }
-}
-
-async fn write(
-    rows: Pin<&mut BinaryCopyInWriter>,
-    batch: &Batch,
-    position: i64,
-    record: &Record,
-) -> Result<()> {
-    let values: [&(dyn ToSql + Sync); 17] = [
-        &batch.log,
-        &batch.number,
-        &position,
-        &batch.month().number(),
-        &record.at.as_microsecond(),
-        &&*record.request_id,
-        &&*record.company,
-        &&*record.credential,
-        &&*record.action,
-        &subject(record),
-        &&*record.outcome.code,
-        &record.outcome.status,
-        &record.latency,
-        &record.occurrences,
-        &record.data_key,
-        &record.client.as_deref(),
-        &record.detail.as_deref(),
-    ];
-    Ok(rows.write(&values).await?)
-}
-
-/// Writes the batch itself, whose records are copied.
-pub(crate) async fn insert_batch(connection: &Connection, batch: &Batch) -> Result<()> {
-    let values = batch_values(batch);
-    connection.execute(INSERT_BATCH, &values).await.map(drop)
 }

@@ -1,8 +1,11 @@
 //! Row by row: the statement is prepared, the call is in process.
 
-use super::{Batch, INSERT_BATCH, Record, Result, batch_values};
+use super::{Batch, Record, Result};
 use crate::Value;
 use crate::sqlite::Connection;
+
+const INSERT_BATCH: &str = "INSERT INTO audit_batches (log, batch, size, committed_at, previous, root, head, leaves) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 const INSERT_RECORD: &str = concat!(
     "INSERT INTO audit_records (",
@@ -19,6 +22,19 @@ pub(crate) fn insert(
     let rows = (0_i64..).zip(records);
     let rows = rows.map(|(position, record)| values(batch, position, record));
     connection.execute_each(INSERT_RECORD, rows)
+}
+
+fn batch_values(batch: &Batch) -> [Value<'_>; 8] {
+    [
+        batch.log.into(),
+        batch.number.into(),
+        batch.size.into(),
+        batch.committed_at.into(),
+        (&batch.previous).into(),
+        (&batch.root).into(),
+        (&batch.head).into(),
+        batch.leaves.as_flattened().into(),
+    ]
 }
 
 fn values<'r>(batch: &Batch, position: i64, record: &'r Record) -> [Value<'r>; 17] {

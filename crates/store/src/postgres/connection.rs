@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use bytes::Bytes;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, CopyInSink, Statement};
+use tokio_postgres::{Client, Statement};
 
 use super::Target;
 use crate::{Result, Row, Value};
@@ -62,12 +61,6 @@ impl Connection {
     ) -> Result<Vec<tokio_postgres::Row>> {
         let statement = self.prepared(sql).await?;
         Ok(self.client.query(&statement, values).await?)
-    }
-
-    /// Begins to copy rows into a table; what is sent meanwhile waits until they are there.
-    pub(crate) async fn copy_in(&self, sql: &'static str) -> Result<CopyInSink<Bytes>> {
-        let statement = self.prepared(sql).await?;
-        Ok(self.client.copy_in(&statement).await?)
     }
 
     /// Prepares a statement ahead of its use: running it then takes no further round trip, so

@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use domain::audit::{Batch, Head, Record};
+use domain::audit::Head;
 
 use super::{Connection, wave};
-use crate::tables::age_statistics::{self, Tally};
+use crate::tables::age_statistics;
 use crate::work::{Lane, Work};
 use crate::{Error, Result, StoreClock, ledger};
 
@@ -32,8 +32,6 @@ const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '5s'";
 
 /// Begins a transaction of many units.
 const BEGIN: &str = "BEGIN";
-
-const COMMIT: &str = "COMMIT";
 
 /// What was answered must survive the loss of power, whatever the role or the database says.
 const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
@@ -145,16 +143,20 @@ impl Session {
         let records: Vec<_> = works.iter().flat_map(Work::records).collect();
         if records.is_empty() {
             age_statistics::postgres::add(&self.connection, self.log, &tallies).await?;
-            return self.connection.control(COMMIT).await;
+            return self.connection.control("COMMIT").await;
         }
         let batch = ledger::close(self.log, self.head, &records, clock.now());
         *doubt = Some(batch.as_head());
-        let begun = has_units(works);
-        let copies = ledger::postgres::is_many(records.len()) && !locks_rows(works);
-        let committed = if copies {
-            self.copy(begun, &tallies, &batch, &records).await
+        let connection = &self.connection;
+        let counted = age_statistics::postgres::add(connection, self.log, &tallies);
+        let inserted = ledger::postgres::insert(connection, &batch, &records);
+        let insert = async { tokio::try_join!(biased; counted, inserted).map(drop) };
+        let committed = if has_units(works) {
+            let commit = connection.control("COMMIT");
+            let (inserted, committed) = tokio::join!(biased; insert, commit);
+            inserted.and(committed)
         } else {
-            self.insert(begun, &tallies, &batch, &records).await
+            insert.await
         };
         match committed {
             Ok(()) => self.head = batch.as_head(),
@@ -163,52 +165,6 @@ impl Session {
         }
         *doubt = None;
         committed
-    }
-
-    /// Commits a batch of a few records: one round trip, and no transaction around the statement if
-    /// none was begun.
-    async fn insert(
-        &self,
-        begun: bool,
-        tallies: &[Tally],
-        batch: &Batch,
-        records: &[&Record],
-    ) -> Result<()> {
-        let connection = &self.connection;
-        let counted = age_statistics::postgres::add(connection, self.log, tallies);
-        let inserted = ledger::postgres::insert(connection, batch, records);
-        let insert = async { tokio::try_join!(biased; counted, inserted).map(drop) };
-        if !begun {
-            return insert.await;
-        }
-        let commit = connection.control(COMMIT);
-        let (inserted, committed) = tokio::join!(biased; insert, commit);
-        inserted.and(committed)
-    }
-
-    /// Commits a batch of many records: two round trips.
-    async fn copy(
-        &self,
-        begun: bool,
-        tallies: &[Tally],
-        batch: &Batch,
-        records: &[&Record],
-    ) -> Result<()> {
-        let connection = &self.connection;
-        let begin = async {
-            match begun {
-                true => Ok(()),
-                false => connection.control(BEGIN).await,
-            }
-        };
-        let counted = age_statistics::postgres::add(connection, self.log, tallies);
-        let copy = ledger::postgres::Copy::begin(connection);
-        let ((), (), copy) = tokio::try_join!(biased; begin, counted, copy)?;
-        let copied = copy.records(batch, records);
-        let inserted = ledger::postgres::insert_batch(connection, batch);
-        let commit = connection.control(COMMIT);
-        let (copied, inserted, committed) = tokio::join!(biased; copied, inserted, commit);
-        copied.and(inserted).and(committed)
     }
 }
 
@@ -220,12 +176,6 @@ fn lock_timeout(log: i64) -> Duration {
 
 fn has_units(works: &[Work]) -> bool {
     works.iter().any(|work| matches!(work, Work::Unit { .. }))
-}
-
-/// Whether the transaction may hold rows that somebody waits for. Then nothing is copied: in the middle
-/// of a copy the database waits for us without end, and a process that is frozen there would hold them.
-fn locks_rows(works: &[Work]) -> bool {
-    works.iter().any(|work| !work.lanes().is_empty())
 }
 
 /// Splits works so that no two units of a wave share a lane and units of one lane
