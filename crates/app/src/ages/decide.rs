@@ -1,8 +1,8 @@
 //! Deciding, in the transaction that keeps the decision.
 //!
-//! The rules before the checks are applied again, to the locked row; then the checks decide. The
-//! decision with its evidence, the attempt, the link to the customer, the counts, the audit record
-//! and the stored answer are committed together or not at all.
+//! The rules before the checks are applied to a row that nobody else can change meanwhile, whoever
+//! looked before; then the checks decide. The decision with its evidence, the attempt, the link to the
+//! customer, the counts, the audit record and the stored answer are committed together or not at all.
 
 use domain::age::{Assurance, Decision, Validity, VerificationId};
 use domain::contact::Email;
@@ -137,8 +137,9 @@ struct Decided {
 }
 
 impl Decide {
-    /// What one look settles: a customer whom nobody knows is decided on, and of some nothing has to
-    /// be written; `None` for all others.
+    /// Settles what one look is enough for: a customer whom nobody knows is decided on, and where
+    /// nobody had to look before, a question for which nothing has to be written is answered. `None`
+    /// for all others.
     async fn at_first_sight(&mut self, tx: &mut Tx<'_>) -> store::Result<Option<Outcome>> {
         let is_new = match self.looked {
             Some(looked) => looked.new,
@@ -196,7 +197,11 @@ impl Decide {
             looked.new = true;
         }
         let decided = self.newcomer(tx).await?;
-        decided.ok_or_else(|| store::Error::Conflict("customer made elsewhere".into()))
+        decided.ok_or_else(|| match self.looked {
+            Some(_) => store::Error::Conflict("customer made elsewhere".into()),
+            // It is there, and was not found together with its key; trying again won't help.
+            None => store::Error::Refused("a customer without a data key".into()),
+        })
     }
 
     /// A customer that was linked since somebody looked stands in a lane that this unit does not:

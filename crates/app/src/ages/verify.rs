@@ -2,7 +2,8 @@
 //!
 //! In this order: attempts used up, a verification that still holds, then the checks. Where units
 //! run beside each other the customer is looked at first: where the first two settle it and nothing
-//! has to change, that is all, and otherwise it tells in which lanes the decision has to stand.
+//! has to change, that is all, and otherwise it tells in which lanes the decision has to stand. Where
+//! they run one after another, the unit that decides looks for itself.
 
 use domain::age::{Attempts, Claim, Decision, Method, UsedUp};
 use domain::contact::Email;
@@ -165,10 +166,10 @@ pub async fn verify(
         now: app.clock.now(),
     };
     let draft = app.recorder.draft(&ctx.exchange).await?;
-    // An answer that is to be stored is settled in the transaction that stores it.
-    let settles = !reply.is_kept();
     let mut looked = None;
     if app.store.runs_units_side_by_side() {
+        // An answer that is to be stored is settled in the transaction that stores it.
+        let settles = !reply.is_kept();
         match look(app, &question, &draft, settles).await? {
             Look::Settled(answer) => {
                 ctx.exchange.mark_recorded();

@@ -19,7 +19,7 @@ contract!(
     instances_chain_side_by_side,
     a_log_goes_on_where_it_ended,
     leaves_are_hashed_as_records_lie_there,
-    many_records_of_one_batch_are_kept_whole,
+    many_records_at_once_are_kept_whole,
     a_batch_with_a_record_that_cannot_be_kept_is_kept_as_answered,
 );
 
@@ -166,24 +166,23 @@ async fn a_log_goes_on_where_it_ended(ground: Ground) {
     assert!(logs <= 4, "{logs} logs");
 }
 
-/// A record of which everything is there.
-fn full_record(request_id: &str) -> Record {
+/// A record of which everything is there, each with contents of its own.
+fn full_record(at: u8) -> Record {
     Record {
-        subject: BlindIndex::from_bytes(&[7; 16]),
-        data_key: Some(Uuid::from_u128(1 << 90)),
-        client: Some(vec![0, 159, 146, 150]),
-        detail: Some("Zoë 🦊".to_owned()),
-        ..record(request_id)
+        subject: BlindIndex::from_bytes(&[at; 16]),
+        data_key: Some(Uuid::from_u128(u128::from(at) << 90)),
+        client: Some(vec![0, 159, 146, at]),
+        detail: Some(format!("Zoë 🦊 {at}")),
+        latency: 1_000 + i64::from(at),
+        occurrences: 7,
+        ..record(&format!("full {at}"))
     }
 }
 
 /// So many at once that a writer takes a crowd of them along.
-async fn many_records_of_one_batch_are_kept_whole(ground: Ground) {
+async fn many_records_at_once_are_kept_whole(ground: Ground) {
     let store = &ground.open().await;
-    let records = (0..400).map(|at| match at % 2 {
-        0 => record(&format!("bare {at}")),
-        _ => full_record(&format!("full {at}")),
-    });
+    let records = (0..200).flat_map(|at| [record(&format!("bare {at}")), full_record(at)]);
     let records: Vec<_> = records.collect();
     for appended in join_all(records.iter().map(|record| store.append(record.clone()))).await {
         appended.unwrap();
@@ -217,8 +216,9 @@ async fn a_batch_with_a_record_that_cannot_be_kept_is_kept_as_answered(ground: G
     });
     let answered = join_all(appends).await;
     let kept = answered.iter().filter(|is_kept| **is_kept).count();
-    // On PostgreSQL it takes no other down.
-    assert!(kept == 198 || !ground.is_postgres(), "{kept}");
+    // On PostgreSQL it takes no other down, on SQLite only those of its batch.
+    let least = if ground.is_postgres() { 198 } else { 50 };
+    assert!((least..=198).contains(&kept), "{kept}");
     assert_eq!(assert_chained(store).await, kept);
 }
 
@@ -238,7 +238,7 @@ async fn leaves(store: &Store) -> Vec<audit_leaves::StoredLeaf> {
 
 async fn leaves_are_hashed_as_records_lie_there(ground: Ground) {
     let store = ground.open().await;
-    let records = [full_record("full"), record("bare"), record("")];
+    let records = [full_record(7), record("bare"), record("")];
     for record in &records {
         store.append(record.clone()).await.unwrap();
     }
