@@ -2,9 +2,11 @@
 //!
 //! Left to itself the writer would copy the whole log in the middle of a commit, and everybody
 //! would wait. A thread of its own copies what is committed while the writer goes on. The log can
-//! only begin anew while nobody writes: once it is long, and little of it is left to copy, the
-//! writer is asked to copy the rest between two transactions.
+//! only begin anew while nobody writes: once it is long, and little of it is left to copy and to
+//! have the disk take, the writer is asked to do the rest between two transactions.
 
+use std::fs::File;
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,10 +65,11 @@ impl Checkpointer {
     /// Starts the thread over the database at this path.
     pub(crate) fn start(path: &Path, log_end: LogEnd) -> Result<Self> {
         let mut connection = Connection::open(path)?;
+        let database = DatabaseFile::open(path)?;
         let (wishes, wished) = channel();
         let thread = std::thread::Builder::new()
             .name("sqlite-checkpointer".into())
-            .spawn(move || copy_until_dropped(&wished, &mut connection, &log_end))
+            .spawn(move || copy_until_dropped(&wished, &mut connection, &database, &log_end))
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         Ok(Self {
             wishes: Some(wishes),
@@ -82,12 +85,17 @@ impl Checkpointer {
     }
 }
 
-fn copy_until_dropped(wished: &Receiver<Wish>, connection: &mut Connection, log_end: &LogEnd) {
+fn copy_until_dropped(
+    wished: &Receiver<Wish>,
+    connection: &mut Connection,
+    database: &DatabaseFile,
+    log_end: &LogEnd,
+) {
     loop {
         match wished.recv_timeout(PERIOD) {
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
-                if is_near_its_end(connection) {
+                if is_near_its_end(connection, database) {
                     log_end.is_near();
                 }
             }
@@ -97,12 +105,17 @@ fn copy_until_dropped(wished: &Receiver<Wish>, connection: &mut Connection, log_
     }
 }
 
-/// Copies what is there, and what was written meanwhile; whether the log is long, and almost all of it
-/// is copied.
-fn is_near_its_end(connection: &mut Connection) -> bool {
+/// Copies what is there; when the log is long, also what was written meanwhile, until almost all of it
+/// is copied and on the disk. Whether it is long.
+fn is_near_its_end(connection: &mut Connection, database: &DatabaseFile) -> bool {
+    if copy(connection).is_none_or(|log| log.pages < LONG) {
+        return false;
+    }
     for _ in 0..ROUNDS {
+        // Before the log begins anew, the disk must have all that was copied. Whatever it has by
+        // then, the writer need not wait for.
+        database.sync();
         match copy(connection) {
-            Some(log) if log.pages < LONG => return false,
             Some(log) if log.pages - log.copied <= FEW => return true,
             Some(_) => {}
             None => return false,
@@ -110,6 +123,28 @@ fn is_near_its_end(connection: &mut Connection) -> bool {
     }
     // The writer is faster; without an end the log would grow for ever.
     true
+}
+
+/// The file that the log is copied into, to have the disk take what was copied.
+///
+/// It is never closed: whoever closes a file, through whichever descriptor, gives up all locks that
+/// the process has on it (POSIX), and SQLite's are among them.
+struct DatabaseFile(ManuallyDrop<File>);
+
+impl DatabaseFile {
+    fn open(path: &Path) -> Result<Self> {
+        match File::open(path) {
+            Ok(file) => Ok(Self(ManuallyDrop::new(file))),
+            Err(error) => Err(Error::Unavailable(error.to_string())),
+        }
+    }
+
+    /// SQLite does the same, and means it, when the rest is copied: what fails here fails there.
+    fn sync(&self) {
+        if let Err(error) = self.0.sync_data() {
+            tracing::debug!(%error, "the disk does not take what was copied");
+        }
+    }
 }
 
 /// How long the log is, and how much of it is copied.

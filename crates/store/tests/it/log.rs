@@ -63,3 +63,32 @@ fn a_log_that_is_written_without_a_pause_begins_anew() {
         assert!(length < LONGEST, "the log has {length} bytes");
     });
 }
+
+/// Whoever closes a file gives up all locks that the process has on it: what a store opens beside
+/// SQLite must not be closed while another store is open.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_store_that_is_closed_leaves_the_locks_of_another() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    ground::run(async {
+        let ground = Ground::sqlite().await;
+        let inode = std::fs::metadata(ground.file()).unwrap().ino();
+        let is_locked = || {
+            let locks = std::fs::read_to_string("/proc/locks").unwrap();
+            let (process, file) = (std::process::id().to_string(), format!(":{inode}"));
+            locks.lines().any(|lock| {
+                let words: Vec<_> = lock.split_whitespace().collect();
+                words.contains(&process.as_str()) && words.iter().any(|word| word.ends_with(&file))
+            })
+        };
+        let stays = ground.open().await;
+        stays.ping().await.unwrap();
+        assert!(is_locked());
+        let goes = ground.open().await;
+        goes.ping().await.unwrap();
+        goes.close().await;
+        assert!(is_locked(), "the other store gave up the locks of this one");
+        stays.close().await;
+    });
+}
