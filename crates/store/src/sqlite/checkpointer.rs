@@ -46,6 +46,11 @@ impl LogEnd {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the writer was asked and has not been at it: it has written nothing since.
+    fn is_awaited(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Copies the rest of the log, if that was asked for; called by the writer when it has nothing
     /// open.
     pub(super) fn reach(&self, connection: &mut Connection) {
@@ -95,7 +100,7 @@ fn copy_until_dropped(
         match wished.recv_timeout(PERIOD) {
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
-                if is_near_its_end(connection, database) {
+                if !log_end.is_awaited() && is_near_its_end(connection, database) {
                     log_end.is_near();
                 }
             }
