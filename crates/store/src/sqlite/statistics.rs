@@ -42,9 +42,10 @@ const SMALL: [&str; 12] = [
 const UNDER_WAY: [&str; 5] = ["status ", "state ", "next_at ", "next_key ", "poll_at "];
 
 /// Columns in which values repeat, and into how many groups they divide the rows.
-const REPEATED: [(&str, u64); 15] = [
+const REPEATED: [(&str, u64); 16] = [
     ("company_id", 4),
     ("log", 16),
+    ("expression", 16),
     ("source", 16),
     ("status", 8),
     ("kind", 4),
@@ -109,7 +110,8 @@ fn of_schema(connection: &Connection) -> Result<Vec<Told>> {
     let mut indexes = connection.prepare(
         "SELECT t.name, CASE WHEN i.origin = 'pk' AND t.wr THEN t.name ELSE i.name END AS told, \
          i.\"unique\", COALESCE(s.sql, ''), COALESCE((SELECT group_concat(name, ' ') FROM \
-         (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno)), '') \
+         (SELECT COALESCE(name, 'expression') AS name FROM pragma_index_info(i.name) \
+         ORDER BY seqno)), '') \
          FROM pragma_table_list t JOIN pragma_index_list(t.name) i \
          LEFT JOIN sqlite_schema s ON s.name = i.name \
          WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY 1, told",

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::data_keys;
+use super::verification_sessions::of_number;
 use crate::{Error, Result, Row, Tx, Value};
 
 /// A customer who is to be forgotten, held, or told what is known.
@@ -339,12 +340,13 @@ pub async fn numbers(
     company_id: &str,
     number_index: BlindIndex,
 ) -> Result<Vec<Uuid>> {
+    let sql = of_number!(
+        tx,
+        "DELETE FROM verification_sessions AS v",
+        "RETURNING data_key"
+    );
     let deleted = tx
-        .query(
-            "DELETE FROM verification_sessions WHERE company_id = $1 AND number_index = $2 \
-             RETURNING data_key",
-            &[company_id.into(), number_index.as_bytes().into()],
-        )
+        .query(sql, &[company_id.into(), number_index.as_bytes().into()])
         .await?;
     keys_of(&deleted)
 }

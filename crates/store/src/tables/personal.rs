@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::data_keys;
+use super::verification_sessions::of_number;
 use crate::{Error, Result, Row, Tx, Value};
 
 /// A customer.
@@ -205,28 +206,29 @@ pub async fn list_numbers(
     company_id: &str,
     number_index: BlindIndex,
 ) -> Result<Vec<NumberSession>> {
-    tx.query(
+    let sql = of_number!(
+        tx,
         "SELECT v.verification_id, v.status, v.created_at, v.verified_at, v.mobile_number, \
          v.request_id, v.app_user_id, k.id, k.master_key, k.wrapped FROM verification_sessions v \
-         JOIN data_keys k ON k.id = v.data_key \
-         WHERE v.company_id = $1 AND v.number_index = $2 ORDER BY v.verification_id",
-        &[company_id.into(), number_index.as_bytes().into()],
-    )
-    .await?
-    .iter()
-    .map(|row| {
-        Ok(NumberSession {
-            verification_id: row.text(0, "verification_sessions.verification_id")?,
-            status: row.text(1, "verification_sessions.status")?,
-            created_at: row.time(2, "verification_sessions.created_at")?,
-            verified_at: row.find_time(3, "verification_sessions.verified_at")?,
-            mobile_number: row.bytes(4, "verification_sessions.mobile_number")?,
-            request_id: row.bytes(5, "verification_sessions.request_id")?,
-            app_user_id: row.find_bytes(6, "verification_sessions.app_user_id")?,
-            key: data_keys::from_row_at(row, 7)?,
+         JOIN data_keys k ON k.id = v.data_key",
+        "ORDER BY v.verification_id"
+    );
+    tx.query(sql, &[company_id.into(), number_index.as_bytes().into()])
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(NumberSession {
+                verification_id: row.text(0, "verification_sessions.verification_id")?,
+                status: row.text(1, "verification_sessions.status")?,
+                created_at: row.time(2, "verification_sessions.created_at")?,
+                verified_at: row.find_time(3, "verification_sessions.verified_at")?,
+                mobile_number: row.bytes(4, "verification_sessions.mobile_number")?,
+                request_id: row.bytes(5, "verification_sessions.request_id")?,
+                app_user_id: row.find_bytes(6, "verification_sessions.app_user_id")?,
+                key: data_keys::from_row_at(row, 7)?,
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 /// A session of Veriff.

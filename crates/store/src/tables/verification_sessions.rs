@@ -197,6 +197,29 @@ pub async fn find(tx: &mut Tx<'_>, key: &Key) -> Result<Option<Found>> {
     Ok(found.filter(|found| key.finds(found)))
 }
 
+/// A statement about the sessions `v` of company `$1` whose number is `$2`, between what stands
+/// before and after the condition. The index by number leads to its group, one of sixteen, and
+/// tells within it which are of that number.
+macro_rules! of_number {
+    ($tx:expr, $before:literal, $after:literal) => {
+        match $tx {
+            Tx::Sqlite(_) => concat!(
+                $before,
+                " WHERE v.company_id = $1 AND v.number_index = $2 \
+                 AND substr(hex(v.number_index), 1, 1) = substr(hex($2), 1, 1) ",
+                $after
+            ),
+            Tx::Postgres(_) => concat!(
+                $before,
+                " WHERE v.company_id = $1 AND v.number_index = $2 \
+                 AND get_byte(v.number_index, 0) / 16 = get_byte($2, 0) / 16 ",
+                $after
+            ),
+        }
+    };
+}
+pub(super) use of_number;
+
 /// Both databases lock the session alone: what is joined to it may be missing.
 macro_rules! locked {
     ($tx:expr, $condition:literal) => {

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use test_support::Postgres;
 use test_support::postgres::{TestDatabase, database_for_test};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
+use uuid::Uuid;
 
 /// Runs each of the named tests (`async fn name(ground: Ground)`) on both databases.
 macro_rules! contract {
@@ -93,6 +94,35 @@ impl Ground {
         Self::prepared(at(&url), Place::Server(Box::new(server), url)).await
     }
 
+    /// A SQLite file as far as `migrate` brings it, without `notes`.
+    pub fn older_sqlite(migrate: impl FnOnce(&mut rusqlite::Connection)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("store.db");
+        migrate(&mut rusqlite::Connection::open(&file).unwrap());
+        Self {
+            location: Location::Sqlite(file),
+            place: Place::Sqlite(directory),
+        }
+    }
+
+    /// A database on the PostgreSQL server of the run as far as `migrate` brings it, without
+    /// `notes`.
+    pub async fn older_postgres(
+        name: &str,
+        migrate: impl AsyncFnOnce(&mut tokio_postgres::Client),
+    ) -> Self {
+        let database = database_for_test(name).unwrap();
+        let (mut client, connection) = tokio_postgres::connect(database.url(), NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        migrate(&mut client).await;
+        Self {
+            location: at(database.url()),
+            place: Place::Postgres(database),
+        }
+    }
+
     async fn prepared(location: Location, place: Place) -> Self {
         location.migrate().await.unwrap();
         let ground = Self { location, place };
@@ -132,6 +162,25 @@ impl Ground {
         match &self.place {
             Place::Sqlite(directory) => directory.path().join("store.db"),
             _ => panic!("PostgreSQL is no file"),
+        }
+    }
+
+    /// Bytes, as they are written in a statement.
+    pub fn blob(&self, bytes: &[u8]) -> String {
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        if self.is_postgres() {
+            format!("'\\x{digits}'")
+        } else {
+            format!("x'{digits}'")
+        }
+    }
+
+    /// A UUID, as it is written in a statement.
+    pub fn uuid(&self, uuid: Uuid) -> String {
+        if self.is_postgres() {
+            format!("'{uuid}'")
+        } else {
+            self.blob(uuid.as_bytes())
         }
     }
 

@@ -20,3 +20,4 @@ mod reads;
 mod schema;
 mod sessions;
 mod units;
+mod upgrades;
