@@ -22,6 +22,10 @@ mod postgres_migrations {
 const LOCK: &str = "SELECT pg_advisory_lock(1651470945)";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(1651470945)";
 
+/// A database that a newer program has migrated is served as well: during an update the program
+/// before may have to start again.
+const ABORT_MISSING: bool = false;
+
 /// How often instances that start together on one file may get into each other's way.
 const ATTEMPTS: usize = 5;
 
@@ -44,6 +48,7 @@ pub(crate) fn sqlite(connection: &mut SqliteConnection) -> Result<usize> {
 fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<usize> {
     let report = sqlite_migrations::migrations::runner()
         .set_grouped(true)
+        .set_abort_missing(ABORT_MISSING)
         .run(connection.raw())
         .map_err(|error| failed(&error))?;
     Ok(report.applied_migrations().len())
@@ -53,6 +58,7 @@ pub(crate) async fn postgres(connection: &mut PostgresConnection) -> Result<usiz
     connection.control(LOCK).await?;
     let report = postgres_migrations::migrations::runner()
         .set_grouped(true)
+        .set_abort_missing(ABORT_MISSING)
         .run_async(connection.client())
         .await
         .map_err(|error| failed(&error));

@@ -1,9 +1,9 @@
 -- Sessions are looked up by number when somebody is erased or asks what is kept, and inserted all
 -- day. So numbers are in sixteen groups: the index has sixteen ends to write at, instead of as many
 -- places as there are numbers, and whoever looks reads through a group.
-DROP INDEX verification_sessions_by_number;
-CREATE INDEX verification_sessions_by_number
+CREATE INDEX verification_sessions_of_number
     ON verification_sessions (company_id, substr(hex(number_index), 1, 1), verification_id, number_index);
+DROP INDEX verification_sessions_by_number;
 
 -- Customers come at random, and a table without row ids keeps whole rows in all pages of its tree:
 -- a page held two dozen, and every dozenth newcomer divided one. With row ids the rows lie one

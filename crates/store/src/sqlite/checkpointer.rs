@@ -99,8 +99,10 @@ fn copy_until_dropped(
     loop {
         match wished.recv_timeout(PERIOD) {
             Err(RecvTimeoutError::Disconnected) => return,
+            // What is left of the log waits for the writer to begin it anew, but not to be copied.
+            Err(RecvTimeoutError::Timeout) if log_end.is_awaited() => drop(copy(connection)),
             Err(RecvTimeoutError::Timeout) => {
-                if !log_end.is_awaited() && is_near_its_end(connection, database) {
+                if is_near_its_end(connection, database) {
                     log_end.is_near();
                 }
             }
@@ -121,6 +123,8 @@ fn is_near_its_end(connection: &mut Connection, database: &DatabaseFile) -> bool
         // then, the writer need not wait for.
         database.sync();
         match copy(connection) {
+            // Somebody else has begun it anew, or is copying it.
+            Some(log) if log.pages < LONG => return false,
             Some(log) if log.pages - log.copied <= FEW => return true,
             Some(_) => {}
             None => return false,
@@ -144,10 +148,11 @@ impl DatabaseFile {
         }
     }
 
-    /// SQLite does the same, and means it, when the rest is copied: what fails here fails there.
+    /// SQLite does the same through a descriptor of its own when the rest is copied, and is told of
+    /// what failed here: the log does not begin anew on the word of this.
     fn sync(&self) {
         if let Err(error) = self.0.sync_data() {
-            tracing::debug!(%error, "the disk does not take what was copied");
+            tracing::error!(%error, "the disk does not take what was copied into the database file");
         }
     }
 }

@@ -41,7 +41,8 @@ const SMALL: [&str; 12] = [
 /// What an index of what is under way is made for, by how its condition begins.
 const UNDER_WAY: [&str; 5] = ["status ", "state ", "next_at ", "next_key ", "poll_at "];
 
-/// Columns in which values repeat, and into how many groups they divide the rows.
+/// Columns in which values repeat, and into how many groups they divide the rows. An expression is
+/// there to make groups.
 const REPEATED: [(&str, u64); 16] = [
     ("company_id", 4),
     ("log", 16),

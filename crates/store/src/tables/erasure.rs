@@ -342,7 +342,7 @@ pub async fn numbers(
 ) -> Result<Vec<Uuid>> {
     let sql = of_number!(
         tx,
-        "DELETE FROM verification_sessions AS v",
+        "DELETE FROM verification_sessions",
         "RETURNING data_key"
     );
     let deleted = tx

@@ -197,25 +197,32 @@ pub async fn find(tx: &mut Tx<'_>, key: &Key) -> Result<Option<Found>> {
     Ok(found.filter(|found| key.finds(found)))
 }
 
-/// A statement about the sessions `v` of company `$1` whose number is `$2`, between what stands
-/// before and after the condition. The index by number leads to its group, one of sixteen, and
-/// tells within it which are of that number.
+/// A statement about the sessions of company `$1` whose number is `$2`, between what stands before
+/// and after the condition. The index of numbers leads to a group, one of sixteen, and tells which
+/// of it are of the number; only their rows are read.
 macro_rules! of_number {
     ($tx:expr, $before:literal, $after:literal) => {
         match $tx {
-            Tx::Sqlite(_) => concat!(
+            Tx::Sqlite(_) => of_number!("hex(number_index)", "hex($2)", $before, $after),
+            Tx::Postgres(_) => of_number!(
+                "encode(number_index, 'hex')",
+                "encode($2, 'hex')",
                 $before,
-                " WHERE v.company_id = $1 AND v.number_index = $2 \
-                 AND substr(hex(v.number_index), 1, 1) = substr(hex($2), 1, 1) ",
-                $after
-            ),
-            Tx::Postgres(_) => concat!(
-                $before,
-                " WHERE v.company_id = $1 AND v.number_index = $2 \
-                 AND get_byte(v.number_index, 0) / 16 = get_byte($2, 0) / 16 ",
                 $after
             ),
         }
+    };
+    ($kept:literal, $asked:literal, $before:literal, $after:literal) => {
+        concat!(
+            $before,
+            " WHERE verification_id IN (SELECT verification_id FROM verification_sessions \
+             WHERE company_id = $1 AND number_index = $2 AND substr(",
+            $kept,
+            ", 1, 1) = substr(",
+            $asked,
+            ", 1, 1)) ",
+            $after
+        )
     };
 }
 pub(super) use of_number;

@@ -107,9 +107,10 @@ fn who_is_looked_for_is_not_looked_for_among_all_customers_of_a_company() {
             "idempotency_keys_by_subject",
         ),
         (
-            "SELECT * FROM verification_sessions v WHERE v.company_id = ?1 AND v.number_index = ?2 \
-             AND substr(hex(v.number_index), 1, 1) = substr(hex(?2), 1, 1) ORDER BY verification_id",
-            "verification_sessions_by_number",
+            "DELETE FROM verification_sessions WHERE verification_id IN (\
+             SELECT verification_id FROM verification_sessions WHERE company_id = ?1 \
+             AND number_index = ?2 AND substr(hex(number_index), 1, 1) = substr(hex(?2), 1, 1))",
+            "verification_sessions_of_number",
         ),
         (
             "SELECT * FROM veriff_sessions WHERE company_id = ? AND poll_at <= ? \
@@ -118,7 +119,10 @@ fn who_is_looked_for_is_not_looked_for_among_all_customers_of_a_company() {
         ),
     ] {
         let plan = plan(&database, question);
-        assert!(plan.contains(&format!("USING INDEX {index} ")), "{plan}");
+        let is_led = ["USING INDEX", "USING COVERING INDEX"]
+            .iter()
+            .any(|led| plan.contains(&format!("{led} {index} ")));
+        assert!(is_led, "{plan}");
         assert!(!plan.contains("(company_id=?)"), "{plan}");
     }
 }
@@ -182,4 +186,17 @@ fn a_file_that_somebody_else_is_writing_is_opened_and_told_the_next_time() {
     database.execute_batch("ROLLBACK").unwrap();
     open();
     assert!(told() > 80, "{}", told());
+}
+
+#[test]
+fn postgres_finds_the_sessions_of_a_number_by_its_group() {
+    run(async {
+        let ground = Ground::postgres("plans").await;
+        let question = "SET enable_seqscan = off; SET enable_bitmapscan = off; \
+             EXPLAIN SELECT verification_id FROM verification_sessions \
+             WHERE company_id = 'default' AND number_index = '\\x01' \
+             AND substr(encode(number_index, 'hex'), 1, 1) = substr(encode('\\x01', 'hex'), 1, 1)";
+        let plan = ground.sql(question).await.concat().join("; ");
+        assert!(plan.contains("verification_sessions_of_number"), "{plan}");
+    });
 }

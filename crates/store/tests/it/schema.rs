@@ -14,6 +14,7 @@ fn migrations() -> usize {
 
 contract!(
     migrating_again_changes_nothing,
+    what_a_newer_program_has_migrated_is_served_by_the_one_before,
     the_first_company_is_as_old_as_the_database,
 );
 
@@ -33,6 +34,13 @@ async fn migrating_again_changes_nothing(ground: Ground) {
         assert_eq!(applied.unwrap(), 0);
     }
     assert_eq!(ground.number("SELECT COUNT(*) FROM companies").await, 1);
+}
+
+async fn what_a_newer_program_has_migrated_is_served_by_the_one_before(ground: Ground) {
+    let newer = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
+         VALUES (9999, 'newer', '2027-01-01T00:00:00Z', '1')";
+    ground.sql(newer).await;
+    assert_eq!(ground.location().migrate().await.unwrap(), 0);
 }
 
 #[expect(

@@ -45,11 +45,13 @@ fn numbers_and_ages_are_found_after_an_upgrade_of_postgres() {
 }
 
 async fn numbers_and_ages_are_found_after_an_upgrade(ground: Ground) {
-    for byte in 0..=u8::MAX {
+    for byte in 0..u8::MAX {
         ground.sql(&session(&ground, byte)).await;
     }
     ground.sql(&age(&ground, 7)).await;
-    assert_eq!(ground.location().migrate().await.unwrap(), 1);
+    assert!(ground.location().migrate().await.unwrap() > 0);
+    // The program before goes on beside this one.
+    ground.sql(&session(&ground, u8::MAX)).await;
 
     let store = ground.open().await;
     for byte in 0..=u8::MAX {
