@@ -1,18 +1,16 @@
 //! Signing in by an identity provider: who comes in, who does not, and what a provider can do to us.
 
 pub mod provider;
+mod stage;
 
 use std::time::Duration;
 
-use app::console::Administrators;
-use bonafide::config::{Issuer, OpenId, Secret};
-use domain::access::CompanyId;
 use serde_json::{Value, json};
-use url::Url;
 
-use self::provider::{BACK, CLIENT, ClientProof, Provider, Reply, SECRET, asked, changed};
+use self::provider::{BACK, CLIENT, ClientProof, Provider, Reply, SECRET, asked};
+use self::stage::{ATTEMPT, Begun, MARIA, SUBJECT, Stage, begin, cookies, pair, refused, settings};
 use super::{Admin, record};
-use crate::harness::{Answer, IdentityProvider, Settings, TestApp, flows};
+use crate::harness::{Settings, TestApp, flows};
 use crate::tokens::signing::{Identity, compact, hmac256};
 
 flows!(
@@ -34,146 +32,6 @@ flows!(
     nobody_signs_in_where_others_can_read_along,
     without_a_provider_there_is_no_way_to_one,
 );
-
-const MARIA: &str = "maria@example.com";
-const SUBJECT: &str = "248289761001";
-
-/// The cookie of a sign-in that was begun.
-const ATTEMPT: &str = "__Host-bonafide-openid";
-
-/// A provider, whoever signs for it, and a server that lets Maria and one other in by it.
-struct Stage {
-    provider: Provider,
-    identity: Identity,
-    app: TestApp,
-}
-
-impl Stage {
-    async fn set(app: &TestApp) -> Self {
-        Self::with(app, ClientProof::Basic, Identity::es256("one")).await
-    }
-
-    async fn with(app: &TestApp, proof: ClientProof, identity: Identity) -> Self {
-        let provider = Provider::open(proof, &[&identity]).await;
-        let settings = settings(&provider.issuer, proof, &["Maria@Example.com", SUBJECT]);
-        Self {
-            app: app.another(settings).await,
-            provider,
-            identity,
-        }
-    }
-
-    /// The same server, reached from somewhere where nobody has tried yet.
-    fn elsewhere(&self, number: usize) -> TestApp {
-        let network = &self.app.nonce()[..4];
-        let address = format!("[2001:db8:{network}:{number:x}::1]:1");
-        self.app.reached_from(&address, false)
-    }
-
-    /// What an ID token says about Maria, with some of it changed.
-    fn claims(&self, begun: &Begun, changes: &Value) -> Value {
-        let now = self.app.now().as_second();
-        let said = json!({
-            "iss": self.provider.issuer, "sub": "1", "aud": CLIENT, "exp": now + 300, "iat": now,
-            "nonce": asked(&begun.door)["nonce"], "email": MARIA, "email_verified": true,
-            "name": "Maria Santos",
-        });
-        changed(said, changes)
-    }
-
-    /// Has Maria come back, with changes to what the provider says about her.
-    async fn maria(&self, app: &TestApp, changes: &Value) -> Answer {
-        let begun = begin(app, "").await;
-        let token = self.identity.token(&self.claims(&begun, changes));
-        begun
-            .back(app, &self.provider.approve(&begun.door, token))
-            .await
-    }
-}
-
-fn settings(issuer: &str, proof: ClientProof, listed: &[&str]) -> Settings {
-    let listed: Vec<String> = listed.iter().map(|one| (*one).to_owned()).collect();
-    let administrators = Administrators::new(issuer, CompanyId::default(), &listed).unwrap();
-    let openid = OpenId {
-        issuer: Issuer::parse(issuer).unwrap(),
-        client_id: CLIENT.to_owned(),
-        client_secret: (proof != ClientProof::Public).then(|| Secret::new(SECRET)),
-        administrators: listed,
-    };
-    Settings {
-        openid: Some(IdentityProvider {
-            openid,
-            patience: Duration::from_millis(500),
-            allow_private: false,
-        }),
-        administrators: Some(administrators),
-        ..Settings::default()
-    }
-}
-
-/// Somebody on their way to the provider.
-struct Begun {
-    door: Url,
-    cookie: String,
-}
-
-async fn begin(app: &TestApp, way: &str) -> Begun {
-    let way: String = url::form_urlencoded::byte_serialize(way.as_bytes()).collect();
-    let path = format!("/console/openid?way={way}");
-    let answer = app.get(&path).expect(303).await;
-    Begun {
-        door: answer.header("location").parse().unwrap(),
-        cookie: pair(answer.header("set-cookie")),
-    }
-}
-
-impl Begun {
-    async fn back(&self, app: &TestApp, query: &str) -> Answer {
-        let call = app.get(&format!("/console/openid/callback?{query}"));
-        // As a browser says it that another site has sent here.
-        let call = call.header("sec-fetch-site", "cross-site");
-        call.header("cookie", &self.cookie).send().await
-    }
-}
-
-/// What a browser sends of a cookie.
-fn pair(cookie: &str) -> String {
-    cookie.split(';').next().unwrap().to_owned()
-}
-
-fn cookies(answer: &Answer) -> Vec<String> {
-    let lines = answer.headers.get_all("set-cookie").iter();
-    lines
-        .map(|line| line.to_str().unwrap().to_owned())
-        .collect()
-}
-
-/// Whoever is refused gets no session; what the audit log says about it.
-async fn refused(app: &TestApp, answer: &Answer, status: u16) -> String {
-    assert_eq!(answer.status.as_u16(), status, "{}", answer.text());
-    let text = answer.text();
-    assert!(text.contains("Sign in to the console"), "{text}");
-    assert!(text.contains("Sign in with 127.0.0.1"), "{text}");
-    let kept = cookies(answer);
-    assert!(
-        kept.iter()
-            .all(|cookie| cookie.starts_with(ATTEMPT) && cookie.ends_with("Max-Age=0")),
-        "{kept:?}"
-    );
-    let records = app.records_of(answer.request_id()).await;
-    assert_eq!(records.len(), 1);
-    let record = &records[0].record;
-    assert!(
-        record.action.starts_with("console.openid."),
-        "{}",
-        record.action
-    );
-    assert_eq!(
-        (&*record.credential, record.outcome.status),
-        ("", status.into())
-    );
-    record.detail.clone().unwrap_or_default()
-}
 
 async fn an_administrator_signs_in_by_their_provider(app: TestApp) {
     let stage = Stage::set(&app).await;
