@@ -19,11 +19,15 @@ use super::Connection;
 use crate::{Error, Result};
 
 /// How often the log is looked at. Nothing is copied twice, and an idle log costs nothing.
-const PERIOD: Duration = Duration::from_millis(200);
+const PERIOD: Duration = Duration::from_millis(100);
 
 /// How many pages a long log has (64 MiB): a page that changes often is copied back once, and the
 /// writer is seldom interrupted.
 const LONG: i64 = 16_384;
+
+/// How many pages a log has that grows too fast for the disk to take any before it begins anew
+/// (80 MiB).
+const TOO_LONG: i64 = LONG + LONG / 4;
 
 /// How many pages the writer copies in a moment.
 const FEW: i64 = 512;
@@ -115,22 +119,27 @@ fn copy_until_dropped(
 /// Copies what is there; when the log is long, also what was written meanwhile, until almost all of it
 /// is copied and on the disk. Whether it is long.
 fn is_near_its_end(connection: &mut Connection, database: &DatabaseFile) -> bool {
-    if copy(connection).is_none_or(|log| log.pages < LONG) {
+    // A short one has been begun anew by somebody else, or is being copied.
+    let mut copy_long = || copy(connection).filter(|log| log.pages >= LONG);
+    let Some(mut log) = copy_long() else {
         return false;
-    }
+    };
     for _ in 0..ROUNDS {
+        // The writer is faster than the disk; without an end the log would grow for ever.
+        if log.pages >= TOO_LONG {
+            break;
+        }
         // Before the log begins anew, the disk must have all that was copied. Whatever it has by
         // then, the writer need not wait for.
         database.sync();
-        match copy(connection) {
-            // Somebody else has begun it anew, or is copying it.
-            Some(log) if log.pages < LONG => return false,
-            Some(log) if log.pages - log.copied <= FEW => return true,
-            Some(_) => {}
+        log = match copy_long() {
+            Some(log) => log,
             None => return false,
+        };
+        if log.pages - log.copied <= FEW {
+            break;
         }
     }
-    // The writer is faster; without an end the log would grow for ever.
     true
 }
 
