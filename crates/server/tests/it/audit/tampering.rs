@@ -218,7 +218,13 @@ async fn batches_removed_or_inserted_are_named(app: TestApp) {
     grow(&app).await;
     let saved = Saved::save(&app).await;
     let rows = rows(&app, "audit_batches", &["log", "batch"], 6).await;
-    for row in &rows[1..5] {
+    let ends = "SELECT log, MAX(batch) FROM audit_batches GROUP BY log";
+    let ends = app.database().sql(ends).await;
+    // A log without its last batch is cut off, which is named otherwise.
+    let is_end = |row: &Row| ends.contains(&vec![row.key[0].1.clone(), row.key[1].1.clone()]);
+    let inner: Vec<_> = rows[1..5].iter().filter(|row| !is_end(row)).collect();
+    assert!(inner.len() > 1, "{ends:?}");
+    for row in inner {
         let (name, condition) = (row.name(), row.condition());
         let whole = ["audit_batches", "audit_records"]
             .map(|table| format!("DELETE FROM {table} WHERE {condition}"));

@@ -240,7 +240,9 @@ impl Visit {
             assert!(is_known, "a request to {url}");
         }
         let mut complaints = self.page.complaints().unwrap();
-        complaints.retain(|complaint| !complaint.contains("ERR_NAME_NOT_RESOLVED"));
+        // Whoever follows a link has the browser give up what it was still fetching for the page.
+        let unrelated = ["ERR_NAME_NOT_RESOLVED", "ERR_ABORTED"];
+        complaints.retain(|complaint| !unrelated.iter().any(|text| complaint.contains(text)));
         let statuses: Vec<_> = complaints
             .iter()
             .map(|complaint| complaint.split_once(' ').map_or("", |(status, _)| status))
