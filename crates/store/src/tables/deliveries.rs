@@ -140,20 +140,31 @@ pub struct Depth {
     pub oldest_due: Option<Timestamp>,
 }
 
+/// After what waits in stream `$1`. Deliveries of one stream are enqueued one at a time, under a
+/// lock.
+macro_rules! behind_the_stream {
+    () => {
+        "SELECT MAX(created_at) + 1 FROM deliveries WHERE status = 'waiting' AND stream = $1"
+    };
+}
+
 /// Enqueues a webhook; `false` when the company has no address for any.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Result<bool> {
-    let wanted = "SELECT 1 FROM companies WHERE company_id = $1 AND webhook_url IS NOT NULL";
-    if tx
-        .find(wanted, &[delivery.company_id.into()])
-        .await?
-        .is_none()
-    {
+    let wanted = concat!(
+        "SELECT (",
+        behind_the_stream!(),
+        ") FROM companies WHERE company_id = $2 AND webhook_url IS NOT NULL"
+    );
+    let values = [delivery.stream.into(), delivery.company_id.into()];
+    let Some(row) = tx.find(wanted, &values).await? else {
         return Ok(false);
-    }
-    insert(tx, "webhook", delivery).await.map(|()| true)
+    };
+    let behind = row.find_time(0, "deliveries.created_at")?;
+    insert_behind(tx, "webhook", delivery, behind).await?;
+    Ok(true)
 }
 
 /// Enqueues a delivery over any channel, whatever becomes of its company's webhook.
@@ -161,7 +172,22 @@ pub async fn insert_webhook(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Resu
 /// # Errors
 /// Those of the database.
 pub async fn insert(tx: &mut Tx<'_>, kind: &str, delivery: &NewDelivery<'_>) -> Result<()> {
-    let enqueued_at = behind_the_stream(tx, delivery).await?;
+    let row = tx
+        .find(behind_the_stream!(), &[delivery.stream.into()])
+        .await?;
+    let behind = row.map_or(Ok(None), |row| row.find_time(0, "deliveries.created_at"))?;
+    insert_behind(tx, kind, delivery, behind).await
+}
+
+/// Enqueues a delivery as of now, but not before `earliest`, whatever the clocks of those who
+/// enqueued the ones before it said.
+async fn insert_behind(
+    tx: &mut Tx<'_>,
+    kind: &str,
+    delivery: &NewDelivery<'_>,
+    earliest: Option<Timestamp>,
+) -> Result<()> {
+    let enqueued_at = earliest.map_or(delivery.at, |earliest| earliest.max(delivery.at));
     let [
         id,
         company_id,
@@ -190,16 +216,6 @@ pub async fn insert(tx: &mut Tx<'_>, kind: &str, delivery: &NewDelivery<'_>) -> 
         "VALUES ($1, $2, $9, $3, $4, $5, $6, $7, 'waiting', 0, 0, $8, $10)"
     );
     tx.execute(sql, &values).await.map(drop)
-}
-
-/// When a delivery counts as enqueued: now, but after what waits in its stream, whatever the clocks of
-/// those who enqueued it say. Deliveries of one stream are enqueued one at a time, under a lock.
-async fn behind_the_stream(tx: &mut Tx<'_>, delivery: &NewDelivery<'_>) -> Result<Timestamp> {
-    let last =
-        "SELECT MAX(created_at) + 1 FROM deliveries WHERE status = 'waiting' AND stream = $1";
-    let row = tx.find(last, &[delivery.stream.into()]).await?;
-    let behind = row.map_or(Ok(None), |row| row.find_time(0, "deliveries.created_at"))?;
-    Ok(behind.map_or(delivery.at, |behind| behind.max(delivery.at)))
 }
 
 /// The columns of a delivery, in the order in which they are written.
