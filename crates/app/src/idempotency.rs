@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use domain::random::Random;
-use domain::seal::{BlindIndex, DataKey, Place};
+use domain::seal::{BlindIndex, DataKey, Place, SealError};
 use jiff::{SignedDuration, Timestamp};
 use store::tables::idempotency::{self, Entry, SealedAnswer};
 use store::{Lane, Tx, Unit, Written};
@@ -104,21 +104,59 @@ impl<T> Reply<T> {
             return Ok(());
         };
         let (status, body) = (self.render)(output);
-        ticket.store(tx, status, &body).await
+        let subject = ticket.exchange.subject();
+        ticket.store(tx, status, &body, subject).await
+    }
+
+    /// The same for an answer that is about nobody any more, and does not go with anybody.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn store_about_nobody(&self, tx: &mut Tx<'_>, output: &T) -> store::Result<()> {
+        let Some(ticket) = &self.ticket else {
+            return Ok(());
+        };
+        let (status, body) = (self.render)(output);
+        ticket.store(tx, status, &body, None).await
+    }
+
+    /// Has a fuller answer given from now on, of which a part is known only when the work is done.
+    ///
+    /// # Errors
+    /// When the database is away; then the answer that was stored with the work is given.
+    pub async fn replace(&self, app: &App, output: &T) -> Result<()> {
+        let Some(ticket) = &self.ticket else {
+            return Ok(());
+        };
+        let (status, body) = (self.render)(output);
+        let unit = Replace {
+            answer: ticket.seal(status, &body).map_err(Error::internal)?,
+            ticket: ticket.clone(),
+        };
+        Ok(app.store.write(unit).await?)
+    }
+}
+
+impl<T> Clone for Reply<T> {
+    fn clone(&self) -> Self {
+        Self {
+            ticket: self.ticket.clone(),
+            render: self.render,
+        }
     }
 }
 
 impl Ticket {
-    async fn store(&self, tx: &mut Tx<'_>, status: u16, body: &[u8]) -> store::Result<()> {
-        let sealed = self
-            .data_key
-            .seal(place(&self.key), body, self.random.as_ref())
+    async fn store(
+        &self,
+        tx: &mut Tx<'_>,
+        status: u16,
+        body: &[u8],
+        subject: Option<BlindIndex>,
+    ) -> store::Result<()> {
+        let answer = self
+            .seal(status, body)
             .map_err(|error| store::Error::Refused(error.to_string()))?;
-        let answer = SealedAnswer {
-            status: i64::from(status),
-            data_key: self.data_key.id(),
-            body: sealed,
-        };
         let Self {
             company,
             key,
@@ -126,7 +164,6 @@ impl Ticket {
             expires_at,
             ..
         } = self;
-        let subject = self.exchange.subject();
         if idempotency::complete(tx, company, *key, *taken_at, &answer, subject, *expires_at)
             .await?
         {
@@ -136,6 +173,16 @@ impl Ticket {
         // another request may be doing it.
         let given_up = "the idempotency key was given up";
         Err(store::Error::Refused(given_up.into()))
+    }
+
+    fn seal(&self, status: u16, body: &[u8]) -> Result<SealedAnswer, SealError> {
+        Ok(SealedAnswer {
+            status: i64::from(status),
+            data_key: self.data_key.id(),
+            body: self
+                .data_key
+                .seal(place(&self.key), body, self.random.as_ref())?,
+        })
     }
 }
 
@@ -292,6 +339,33 @@ impl Unit for Begin {
         // Another instance took it a moment ago: its request is under way.
         let output = if first { Taken::First } else { Taken::UnderWay };
         Ok(Written { output, records })
+    }
+}
+
+struct Replace {
+    ticket: Ticket,
+    answer: SealedAnswer,
+}
+
+impl Unit for Replace {
+    type Output = ();
+
+    fn lane(&self) -> Lane {
+        Lane::of(self.ticket.key.as_bytes())
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
+        let Ticket {
+            company,
+            key,
+            taken_at,
+            ..
+        } = &self.ticket;
+        idempotency::replace(tx, company, *key, *taken_at, &self.answer).await?;
+        Ok(Written {
+            output: (),
+            records: Vec::new(),
+        })
     }
 }
 

@@ -130,21 +130,18 @@ impl Limiter {
     }
 
     /// Takes one submission of a session, by its public name; `None` when there is no limit. A key
-    /// with a limit of its own counts alone.
-    pub async fn take_submission(
-        &self,
-        caller: Option<&Caller>,
-        session: &SessionId,
-    ) -> Option<Verdict> {
+    /// with a limit of its own counts alone. A company counts apart from all others: of a session
+    /// that is not its own it uses nothing up, and sees nothing.
+    pub async fn take_submission(&self, caller: &Caller, session: &SessionId) -> Option<Verdict> {
         const NAME: LimitName = LimitName::Submit;
-        let own = caller.and_then(|caller| caller.own_limit(NAME));
-        let Limit::Rate(rate) = own.unwrap_or(self.limits.submit) else {
+        let Limit::Rate(rate) = self.limit(caller, NAME) else {
             return None;
         };
-        let key = match own.and(caller).and_then(Caller::key) {
-            None => QuotaKey::new(NAME.as_str(), session.as_str()),
-            Some(key) => QuotaKey::new(NAME.as_str(), &format!("{session}:key:{key}")),
+        let whose = match (caller.own_limit(NAME), caller.key()) {
+            (Some(_), Some(key)) => format!("{session}:key:{key}"),
+            _ => format!("{}:{session}", caller.company()),
         };
+        let key = QuotaKey::new(NAME.as_str(), &whose);
         Some(self.quota.take(&key, rate, 1).await)
     }
 

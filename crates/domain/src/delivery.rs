@@ -36,6 +36,14 @@ impl Schedule {
         Self { pauses }
     }
 
+    /// The longest pause that [`Schedule::after`] may answer: a day at least, as a receiver may ask
+    /// for that.
+    #[must_use]
+    pub fn longest_pause(&self) -> Duration {
+        let longest = self.pauses.iter().copied().max().unwrap_or_default();
+        longest.saturating_add(longest / 10).max(LONGEST_WISH)
+    }
+
     /// How long to wait once so many attempts were made; `None` when there shall be no other.
     ///
     /// The pause is varied evenly by up to a tenth to either side, so that what failed together is
@@ -210,6 +218,18 @@ mod tests {
         assert_eq!(after(LONGEST_WISH + seconds(1)), LONGEST_WISH);
         assert_eq!(after(Duration::MAX), LONGEST_WISH);
         assert_eq!(schedule.after(2, Some(seconds(1)), &Drawing(0)), None);
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_the_longest() {
+        let longest = |pauses: &[u64]| {
+            Schedule::new(pauses.iter().copied().map(seconds).collect()).longest_pause()
+        };
+        assert_eq!(longest(&[]), LONGEST_WISH);
+        assert_eq!(longest(&[5, 30]), LONGEST_WISH);
+        assert_eq!(longest(&[5, 100_000, 30]), seconds(110_000));
+        let forever = Schedule::new(vec![Duration::MAX]);
+        assert_eq!(forever.longest_pause(), Duration::MAX);
     }
 
     #[test]

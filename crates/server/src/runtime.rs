@@ -117,6 +117,7 @@ pub async fn open(
             lifetime: config.session_ttl,
             base_url: config.http.base_url.as_str().into(),
             render_event: http::numbers::event,
+            count: metrics::numbers::count,
         },
         orders: orders::Policy {
             schedule: config.orders.schedule.clone(),

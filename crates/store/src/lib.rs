@@ -141,6 +141,24 @@ impl Location {
     }
 }
 
+impl Location {
+    /// Copies an SQLite database, as it stands at one moment, into a new file that its owner alone can
+    /// read, while others go on writing; returns its size in bytes, once it is on the disk.
+    ///
+    /// # Errors
+    /// When there is no database, or a file of that name already, or no room for it. PostgreSQL has
+    /// tools of its own for that, and refuses.
+    pub async fn copy_to(&self, file: PathBuf) -> Result<u64> {
+        match self {
+            Self::Sqlite(path) => {
+                let path = path.clone();
+                in_background(move || sqlite::copy(&path, &file)).await
+            }
+            Self::Postgres(_) => Err(Error::Refused("PostgreSQL is copied by pg_dump".into())),
+        }
+    }
+}
+
 impl Store {
     /// Opens a database that is up to date. PostgreSQL is connected to when it is
     /// first needed.

@@ -40,6 +40,8 @@ pub struct Losses {
     pub records: u64,
     /// Messages that never arrived, or not under one id
     pub messages: u64,
+    /// Messages that were accepted once more: a loss where no fault excuses it
+    pub again: u64,
     /// What is wrong, one sentence each; also what was not lost but should not have been
     pub words: Vec<String>,
 }
@@ -55,7 +57,17 @@ impl Losses {
         self.answers += other.answers;
         self.records += other.records;
         self.messages += other.messages;
+        self.again += other.again;
         self.words.extend(other.words);
+    }
+
+    /// Makes it a loss that messages came again.
+    pub fn blame_repetition(&mut self) {
+        if self.again > 0 {
+            let again = self.again;
+            let words = format!("{again} messages were told again, which nothing here excuses");
+            self.words.push(words);
+        }
     }
 
     fn note(&mut self, count: usize, words: impl FnOnce() -> String) -> u64 {
@@ -76,12 +88,15 @@ pub struct Place<'a> {
     pub key: &'a str,
     /// Who was told of the load's sessions
     pub receiver: &'a Receiver,
+    /// How long after their arrival messages may still come again
+    pub repeats: Duration,
 }
 
 /// Looks for everything that a load was answered.
 pub fn look_back(place: &Place<'_>, seen: &Seen) -> Result<Losses> {
     let mut losses = Losses::default();
     messages(place.receiver, &seen.verified, &mut losses);
+    let arrived = Instant::now();
     answers(place, seen, &mut losses)?;
     records(place.server, seen, &mut losses)?;
     let count = usize::try_from(seen.wrong)?;
@@ -92,6 +107,8 @@ pub fn look_back(place: &Place<'_>, seen: &Seen) -> Result<Losses> {
     if let Err(error) = ask(place.server, &["audit", "verify"]) {
         losses.words.push(format!("{error:#}"));
     }
+    super::rest(place.repeats.saturating_sub(arrived.elapsed()));
+    losses.again = place.receiver.told_again(&seen.verified);
     Ok(losses)
 }
 
@@ -282,6 +299,19 @@ mod tests {
         messages(&receiver, &[], &mut losses);
         assert!(losses.is_nothing());
         losses.note(2, || "two things".into());
+        assert!(!losses.is_nothing());
+    }
+
+    #[test]
+    fn a_message_that_came_again_is_a_loss_where_nothing_excuses_it() {
+        let mut losses = Losses::default();
+        losses.blame_repetition();
+        losses.add(Losses {
+            again: 2,
+            ..Losses::default()
+        });
+        assert!(losses.is_nothing());
+        losses.blame_repetition();
         assert!(!losses.is_nothing());
     }
 }

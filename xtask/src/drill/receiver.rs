@@ -117,6 +117,13 @@ impl Receiver {
         let missing = sessions.iter().filter(is_missing);
         missing.map(String::as_str).collect()
     }
+
+    /// How often messages about these sessions were accepted that had been accepted before.
+    pub fn told_again(&self, sessions: &[String]) -> u64 {
+        let told = lock(&self.desk.told);
+        let told = sessions.iter().filter_map(|session| told.get(session));
+        told.map(|told| told.accepted.saturating_sub(1)).sum()
+    }
 }
 
 impl Drop for Receiver {
@@ -312,6 +319,10 @@ mod tests {
         assert_eq!(receiver.missing(&sessions), ["nv_2"]);
         let told = receiver.told();
         assert_eq!((told["nv_1"].ids.len(), told["nv_1"].accepted), (1, 1));
+        assert_eq!(receiver.told_again(&sessions), 0);
+        assert!(tell(&receiver, "msg_1").starts_with("HTTP/1.1 200"));
+        assert_eq!(receiver.told_again(&sessions), 1);
+        assert_eq!(receiver.told_again(&sessions[1..]), 0);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub const SCOPES: [&str; 4] = [
 ];
 /// The company whose sessions the load opens.
 pub const COMPANY: &str = "default";
+/// Longer than a lease, in milliseconds: `WEBHOOK_TIMEOUT`, which is a second here, and five more.
+const REPEATS: u64 = 7_000;
 /// How soon a new key is known everywhere.
 const KNOWN_WITHIN: Duration = Duration::from_secs(3);
 
@@ -71,6 +73,12 @@ impl Pace {
     /// Load before and after a fault.
     pub fn calm(&self) -> Duration {
         self.time(500, 3_000)
+    }
+
+    /// How long it is looked for messages that come again: longer than a lease, after which whoever
+    /// could not note an answer is replaced. In haste only those are seen that come at once.
+    pub fn repeats(&self) -> Duration {
+        self.time(0, REPEATS)
     }
 }
 
@@ -215,6 +223,7 @@ impl Site {
             port: server.port(),
             key: &self.key,
             receiver: &self.receiver,
+            repeats: self.pace.repeats(),
         };
         let mut losses = look_back(&place, &seen)?;
         losses.add(earlier);

@@ -65,6 +65,15 @@ impl Row {
         }
     }
 
+    /// The same of a fault in which no message may come again: whoever sends them has its database and
+    /// is not cut off, and the receiver answers. One that did is a loss.
+    pub fn told_once(mut self) -> Self {
+        if let Outcome::Tried(tried) = &mut self.outcome {
+            tried.losses.blame_repetition();
+        }
+        self
+    }
+
     /// Whether nothing was lost, as far as it was tried.
     pub fn held(&self) -> bool {
         match &self.outcome {
@@ -107,10 +116,10 @@ impl Tried {
             true => "held",
             false => "LOST",
         };
-        let verdict = match self.remark.as_str() {
-            "" => verdict.to_owned(),
-            remark => format!("{verdict}; {remark}"),
-        };
+        let mut verdict = format!("{verdict}; {} told again", losses.again);
+        if !self.remark.is_empty() {
+            _ = write!(verdict, "; {}", self.remark);
+        }
         [
             format!("{:.0}", self.per_second),
             format!("{:.1}", self.refused_seconds),
@@ -163,8 +172,25 @@ mod tests {
         let row = Row::tried("a flood", &seen, losses, String::new());
         assert!(!row.held());
         let table = markdown("fault", &[row, Row::skipped("a full disk", "not root")]);
-        assert!(table.contains("| a flood | 250 | 0.0 | 0 | 0 | 0 | 1 | 0 | LOST |"));
+        assert!(table.contains("| a flood | 250 | 0.0 | 0 | 0 | 0 | 1 | 0 | LOST; 0 told again |"));
         assert!(table.contains("| a full disk | – | – | – | – | – | – | – | skipped: not root |"));
         assert!(table.contains("\na flood: one record is gone\n"));
+    }
+
+    #[test]
+    fn what_was_told_again_is_shown_and_lost_only_where_it_may_not_be() {
+        let row = || {
+            let losses = Losses {
+                again: 3,
+                ..Losses::default()
+            };
+            Row::tried("a kill", &Seen::default(), losses, "1 kill".to_owned())
+        };
+        assert!(row().held());
+        let table = markdown("fault", &[row()]);
+        assert!(table.contains("| held; 3 told again; 1 kill |"), "{table}");
+        let lost = row().told_once();
+        assert!(!lost.held());
+        assert_eq!(lost.complaints().len(), 1);
     }
 }

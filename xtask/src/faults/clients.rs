@@ -49,5 +49,6 @@ fn beside(
         "{} connections beside it, {} of them cut off",
         tally.connected, tally.cut_off
     );
-    site.look_back(name, load, Losses::default(), remark)
+    let row = site.look_back(name, load, Losses::default(), remark)?;
+    Ok(row.told_once())
 }

@@ -43,6 +43,7 @@ pub fn lose_redis(pace: &Pace, name: &str) -> Result<Row> {
         rest(pace.time(1_500, 6_000));
         site.redis()?.start_again()
     })
+    .map(Row::told_once)
 }
 
 pub fn hang_redis(pace: &Pace, name: &str) -> Result<Row> {
@@ -51,6 +52,7 @@ pub fn hang_redis(pace: &Pace, name: &str) -> Result<Row> {
         rest(pace.time(2_000, 6_000));
         site.redis()?.resume()
     })
+    .map(Row::told_once)
 }
 
 /// Leads one outage; the same process must answer before and after.

@@ -1,7 +1,7 @@
 //! Receivers of webhooks of every nasty kind, beside a good one.
 //!
-//! Guarantees: the good company is told as if the others were not there; once the others have
-//! learnt manners, everything arrives there too, under one id.
+//! Guarantees: the good company is told as if the others were not there, or that is a loss: soon, and
+//! once. When the others have learnt manners, everything arrives there too, under one id.
 //! Must not: help a receiver but by what an operator can do.
 
 use std::time::Duration;
@@ -52,7 +52,7 @@ pub fn nasty(pace: &Pace, name: &str) -> Result<Row> {
     for company in &mut companies {
         sessions.push(company.close(&mut losses)?);
     }
-    let promptly = promptness(&site);
+    let promptly = promptness(&site, &mut losses);
     for company in &companies {
         company.learn(server)?;
     }
@@ -64,11 +64,13 @@ pub fn nasty(pace: &Pace, name: &str) -> Result<Row> {
     }
     let nasty: usize = sessions.iter().map(Vec::len).sum();
     let remark = format!("{nasty} messages had to wait for manners, others {promptly}");
-    site.look_back(name, load, losses, remark)
+    let row = site.look_back(name, load, losses, remark)?;
+    // The good one's: whoever failed on purpose is rightly told again.
+    Ok(row.told_once())
 }
 
-/// How long the good company waits for what is verified now, in words.
-fn promptness(site: &Site) -> String {
+/// How long the good company waits for what is verified now, in words; too long is a loss.
+fn promptness(site: &Site, losses: &mut Losses) -> String {
     let before = site.receiver.told().len();
     let begin = std::time::Instant::now();
     let more = wait_for("messages to the good company", PROMPTLY, || {
@@ -76,7 +78,10 @@ fn promptness(site: &Site) -> String {
     });
     match more {
         Ok(()) => format!("went on within {:.1} s", begin.elapsed().as_secs_f64()),
-        Err(error) => format!("had to wait: {error:#}"),
+        Err(error) => {
+            losses.words.push(format!("others had to wait: {error:#}"));
+            "had to wait".to_owned()
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub fn restart(pace: &Pace, name: &str) -> Result<Row> {
         ensure!(status.success(), "it ended with {status} after SIGTERM");
         Ok(())
     })
+    .map(Row::told_once)
 }
 
 /// By SIGKILL: what was under way at that instance gets no answer.

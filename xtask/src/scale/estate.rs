@@ -115,6 +115,7 @@ impl Estate {
             port: self.proxy.port,
             key: &self.key,
             receiver: &self.receiver,
+            repeats: self.pace.repeats(),
         };
         look_back(&place, seen)
     }

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -26,6 +26,10 @@ const WATCHED: usize = 50_000;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Kind {
     pub address: IpAddr,
+    /// Whose requests, and by which credential; nobody's are empty. Of callers behind one address
+    /// each has floods of its own.
+    pub company: Arc<str>,
+    pub credential: Arc<str>,
     pub action: &'static str,
     pub code: &'static str,
     pub status: u16,
@@ -144,6 +148,8 @@ mod tests {
     fn kind(last: u8) -> Kind {
         Kind {
             address: IpAddr::from([127, 0, 0, last]),
+            company: Arc::default(),
+            credential: Arc::default(),
             action: "customer.check",
             code: "unauthenticated",
             status: 401,

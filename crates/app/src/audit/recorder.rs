@@ -181,6 +181,8 @@ impl Recorder {
             .await?
             .finish(kind.code, kind.status, detail);
         record.occurrences = i64::try_from(*counted).unwrap_or(i64::MAX);
+        record.company = kind.company.clone();
+        record.credential = kind.credential.clone();
         Ok(record)
     }
 
@@ -226,9 +228,12 @@ fn refusal(exchange: &Exchange, code: &'static str, status: u16) -> Option<Kind>
     let address: IpAddr = exchange.address?;
     let turned_away = matches!(status, 401 | 403 | 404 | 405 | 429);
     // Whatever a stranger gets: a page that is the same for everybody, a body that is not read.
-    let strange = exchange.caller().is_none() && status < 500;
+    let caller = exchange.caller();
+    let strange = caller.is_none() && status < 500;
     (turned_away || strange).then(|| Kind {
         address,
+        company: caller.map_or_else(Arc::default, |caller| caller.company_id().shared()),
+        credential: caller.map_or_else(Arc::default, |caller| caller.shared_credential()),
         action: exchange.action(),
         code,
         status,

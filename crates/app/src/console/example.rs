@@ -132,7 +132,7 @@ pub async fn remove_example(app: &App, ctx: &Ctx) -> Result<()> {
             phone: None,
         };
         let company = ctx.caller.company_id();
-        match forget::erase(app, &step.exchange, company, &whom).await {
+        match forget::erase(app, &step.exchange, company, &whom, Reply::unkept()).await {
             Err(error) if error.problem().code != Code::NotFound => return Err(error),
             // Whom somebody has erased before is gone already.
             _ => {}

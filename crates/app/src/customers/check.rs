@@ -82,7 +82,15 @@ pub async fn check(app: &App, ctx: &Ctx, question: &Question) -> Result<Checked>
         ctx.exchange.note_subject(key.index);
     }
     let draft = app.recorder.draft(&ctx.exchange).await?;
-    let record = move |_: Option<&Found>| draft.clone().finish("ok", 200, None);
+    let phone_index = wanted.by_phone.as_ref().map(|key| key.index);
+    let record = move |found: Option<&Found>| {
+        let mut record = draft.clone().finish("ok", 200, None);
+        // Of two that were named, it was the number's owner of whom something was told.
+        if found.is_some_and(|found| found.by_phone) {
+            record.subject = phone_index;
+        }
+        record
+    };
     let found = app.store.find_customer(wanted, record).await?;
     ctx.exchange.mark_recorded();
     Ok(Checked::of(found.as_ref(), app))

@@ -6,7 +6,7 @@
 use domain::contact::{E164, Email};
 use domain::standing::{Applied, Change, Proof};
 use jiff::Timestamp;
-use store::tables::customers;
+use store::tables::customers::{self, ForUpdate};
 use store::{Lane, Tx, Unit, Written};
 
 use super::{Proving, email_index, phone_index};
@@ -85,8 +85,6 @@ pub async fn update(
     let index = email_index(&app.index_key, &company, &update.email);
     ctx.exchange.note_subject(index);
     let (now, phone) = (app.clock.now(), update.phone);
-    // A sender's clock may be ahead; what happens next must still count as newer.
-    let occurred_at = update.occurred_at.map_or(now, |at| at.min(now));
     let proving = Proving {
         pen: Pen::of(app),
         email_index: index,
@@ -94,7 +92,7 @@ pub async fn update(
         proof: update.proof,
         change: Change {
             status: update.status,
-            occurred_at,
+            occurred_at: now,
         },
         source: ctx.caller.credential().to_owned(),
         request_id: ctx.exchange.request_id.to_string(),
@@ -104,6 +102,7 @@ pub async fn update(
     };
     let unit = Apply {
         proving,
+        dated: update.occurred_at,
         email: update.email,
         draft: app.recorder.draft(&ctx.exchange).await?,
         reply,
@@ -116,6 +115,8 @@ pub async fn update(
 
 struct Apply {
     proving: Proving,
+    /// When it happened, if the sender says so.
+    dated: Option<Timestamp>,
     email: Email,
     draft: Draft,
     reply: Reply<Updated>,
@@ -129,9 +130,11 @@ impl Unit for Apply {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
+        let (company, index) = (self.proving.company.as_str(), self.proving.email_index);
+        let known = customers::find_for_update(tx, company, index).await?;
+        self.proving.change.occurred_at = self.occurred_at(known.as_ref());
         let proving = &self.proving;
-        let (company, index) = (proving.company.as_str(), proving.email_index);
-        let (applied, mut news) = match customers::find_for_update(tx, company, index).await? {
+        let (applied, mut news) = match known {
             Some(known) => proving.change(tx, known).await?,
             None => (proving.create(tx, &self.email).await?, News::default()),
         };
@@ -153,6 +156,21 @@ impl Unit for Apply {
 }
 
 impl Apply {
+    /// When it counts as having happened. A sender's clock may be ahead; what happens next must still
+    /// count as newer. What has no date happens now, and after what is known: that may have been
+    /// written by an instance whose clock is ahead of this one's.
+    fn occurred_at(&self, known: Option<&ForUpdate>) -> Timestamp {
+        let Proving { proof, now, .. } = self.proving;
+        if let Some(dated) = self.dated {
+            return dated.min(now);
+        }
+        let newest = known.map(|known| {
+            let proven = known.standing.proof(proof).occurred_at;
+            proven.max(known.phone_changed_at).max(Some(now))
+        });
+        newest.flatten().unwrap_or(now)
+    }
+
     fn detail(&self, applied: Applied) -> String {
         let word = match applied {
             Applied::Changed => "applied",

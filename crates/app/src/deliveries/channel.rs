@@ -14,7 +14,7 @@ use std::time::Duration;
 use domain::audit::Record;
 use domain::seal::KeyRing;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::tables::deliveries::Claimed;
 use store::{Lane, Tx};
 use uuid::Uuid;
@@ -44,6 +44,8 @@ pub trait Line: Send + Sync {
 pub struct Parcel {
     pub(super) delivery: Claimed,
     pub(super) key_ring: Arc<KeyRing>,
+    /// The longest between two attempts at a receiver, while anything is tried again there.
+    pub(super) longest_silence: SignedDuration,
     /// When this attempt begins.
     pub at: Timestamp,
 }

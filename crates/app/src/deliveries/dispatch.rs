@@ -26,6 +26,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How long after the longest attempt a lease ends.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
+/// How much later than on schedule an attempt may be made when lines rest, or nobody works.
+const LATENESS: Duration = Duration::from_secs(60 * 60);
+
 /// Why a line, or all of them, cannot be served for now.
 const PANICKED: &str = "it panicked; the log says where";
 
@@ -36,6 +39,16 @@ pub struct Settings {
     pub schedule: Schedule,
     /// The longest that an attempt takes.
     pub timeout: Duration,
+}
+
+impl Settings {
+    /// The longest between the beginnings of two attempts at a receiver, while anything that failed
+    /// there is tried again: a day at least.
+    pub(super) fn longest_silence(&self) -> SignedDuration {
+        let pause = self.schedule.longest_pause();
+        let longest = pause.saturating_add(self.timeout).saturating_add(LATENESS);
+        SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX)
+    }
 }
 
 /// Makes deliveries.
@@ -150,6 +163,7 @@ impl Dispatcher {
         while let Some(ended) = self.running.try_join_next() {
             self.end(ended);
         }
+        self.lines.forget(self.shared.app.clock.now());
         // Those before the place where this look begins have their turn at the next.
         let mut more = !self.after.is_empty();
         while self.lines.room() > 0 {

@@ -3,7 +3,8 @@
 //! Each receiver has a line of its own and a width: how many messages it gets at once. A line
 //! begins narrow, widens with every success and halves with every failure, so that a receiver that
 //! hangs holds few of the places there are, and delays nobody else. One that has failed many times
-//! in a row rests for a while: a dead receiver with a long line costs next to nothing.
+//! in a row rests for a while: a dead receiver with a long line costs next to nothing. One that asked
+//! to be left alone is, until the time that it named, whatever its older messages come to.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +44,21 @@ struct Line {
     under_way: usize,
     /// Failures since the last success.
     failures: u32,
+    /// Until when it rests for its failures.
     rests_until: Option<Timestamp>,
+    /// Until when the receiver wants to be left alone.
+    spared_until: Option<Timestamp>,
+}
+
+impl Line {
+    fn rests(&self, now: Timestamp) -> bool {
+        self.rests_until.max(self.spared_until) > Some(now)
+    }
+
+    /// Whether there is nothing left of it to remember.
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.under_way == 0 && self.width >= FIRST && !self.rests(now)
+    }
 }
 
 impl Default for Line {
@@ -53,6 +68,7 @@ impl Default for Line {
             under_way: 0,
             failures: 0,
             rests_until: None,
+            spared_until: None,
         }
     }
 }
@@ -78,8 +94,7 @@ impl Lines {
 
     /// Whether this receiver is left alone for now.
     pub fn rests(&self, receiver: &str, now: Timestamp) -> bool {
-        let until = self.lines.get(receiver).and_then(|line| line.rests_until);
-        until.is_some_and(|until| now < until)
+        self.lines.get(receiver).is_some_and(|line| line.rests(now))
     }
 
     /// How many more may be sent to anybody.
@@ -101,6 +116,7 @@ impl Lines {
         line.under_way = line.under_way.saturating_sub(1);
         self.under_way = self.under_way.saturating_sub(1);
         match fared {
+            // What the receiver asked for stands: this message left before that.
             Fared::Well => {
                 line.width = WIDEST.min(line.width + 1);
                 line.failures = 0;
@@ -109,16 +125,21 @@ impl Lines {
             Fared::Badly(wish) => {
                 line.width = (line.width / 2).max(1);
                 line.failures = line.failures.saturating_add(1);
-                let rest = rest(line.failures).max(wish);
-                let until = rest.and_then(|rest| now.checked_add(rest).ok());
+                let after = |pause: SignedDuration| now.checked_add(pause).ok();
+                let until = rest(line.failures).and_then(after);
                 line.rests_until = line.rests_until.max(until);
+                line.spared_until = line.spared_until.max(wish.and_then(after));
             }
             Fared::Untold => {}
         }
-        // A line of which nothing is left to remember is forgotten.
-        if line.under_way == 0 && line.width >= FIRST {
+        if line.is_over(now) {
             self.lines.remove(receiver);
         }
+    }
+
+    /// Forgets the lines that have rested and of which nothing else is left to remember.
+    pub fn forget(&mut self, now: Timestamp) {
+        self.lines.retain(|_, line| !line.is_over(now));
     }
 }
 
@@ -216,5 +237,44 @@ mod tests {
         lines.end("unknown", Fared::Well, NOW);
         assert!(lines.lines.is_empty());
         assert_eq!(lines.room(), PLACES);
+    }
+
+    const WISH: SignedDuration = SignedDuration::from_secs(600);
+
+    /// The last moment at which a receiver with a [`WISH`] is to be left alone.
+    fn shortly_before_its_end() -> Timestamp {
+        NOW + WISH - SignedDuration::from_millis(1)
+    }
+
+    #[test]
+    fn a_success_does_not_end_what_the_receiver_asked_for() {
+        let mut lines = Lines::default();
+        for _ in 0..3 {
+            lines.begin("a");
+        }
+        lines.end("a", Fared::Badly(Some(WISH)), NOW);
+        lines.end("a", Fared::Well, NOW);
+        assert!(lines.rests("a", shortly_before_its_end()));
+        // Nor does a shorter wish.
+        lines.end("a", Fared::Badly(Some(WISH / 2)), NOW);
+        assert!(lines.rests("a", shortly_before_its_end()));
+        assert!(!lines.rests("a", NOW + WISH));
+    }
+
+    #[test]
+    fn a_line_is_not_forgotten_while_it_rests() {
+        let mut lines = Lines::default();
+        lines.begin("a");
+        for _ in 0..8 {
+            lines.begin("a");
+            lines.end("a", Fared::Well, NOW);
+        }
+        assert_eq!(lines.room_of("a"), FIRST + 8 - 1);
+        lines.end("a", Fared::Badly(Some(WISH)), NOW);
+        assert_eq!(lines.room(), PLACES);
+        lines.forget(shortly_before_its_end());
+        assert!(lines.rests("a", shortly_before_its_end()));
+        lines.forget(NOW + WISH);
+        assert!(lines.lines.is_empty());
     }
 }

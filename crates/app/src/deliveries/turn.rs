@@ -54,6 +54,7 @@ impl Turn {
         let parcel = Parcel {
             delivery: self.delivery,
             key_ring: app.key_ring.clone(),
+            longest_silence: self.shared.settings.longest_silence(),
             at: now,
         };
         let sent = send(&*self.line, &parcel, self.shared.settings.timeout).await;

@@ -14,6 +14,7 @@ use super::eraser::{Counts, Eraser};
 use super::{Indexes, Refusal, Whom};
 use crate::audit::{self, Draft, Place, Proven};
 use crate::exchange::Exchange;
+use crate::idempotency::Reply;
 use crate::orders::News;
 use crate::{App, Result};
 
@@ -51,29 +52,31 @@ pub async fn erase(
     exchange: &Exchange,
     company: &CompanyId,
     whom: &Whom,
+    reply: Reply<Receipt>,
 ) -> Result<Receipt> {
     let unit = Erase {
         indexes: Indexes::of(app, exchange, company, whom),
         company: company.clone(),
         eraser: Eraser::new(app, company, &exchange.request_id).await?,
         draft: app.recorder.draft(exchange).await?,
+        reply: reply.clone(),
     };
-    let (erasure_id, erased_at) = (unit.eraser.id, unit.eraser.now);
-    let (erased, news) = app.store.write(unit).await??;
+    let (mut receipt, news) = app.store.write(unit).await??;
     exchange.mark_recorded();
     news.announce(app);
     clear_up(app).await;
-    let audit_record = in_the_log(app, exchange, erased_at).await;
-    Ok(Receipt {
-        erasure_id,
-        erased_at,
-        erased,
-        audit_record,
-        proof: match audit_record {
-            Some(place) => proven(app, place).await,
-            None => None,
-        },
-    })
+    receipt.audit_record = in_the_log(app, exchange, receipt.erased_at).await;
+    if let Some(place) = receipt.audit_record {
+        receipt.proof = proven(app, place).await;
+    }
+    if let Err(error) = reply.replace(app, &receipt).await {
+        let cause = error.cause();
+        tracing::warn!(
+            cause,
+            "a receipt is given without its proof when it is asked for again"
+        );
+    }
+    Ok(receipt)
 }
 
 /// What is left of the destroyed keys beside the database's rows.
@@ -106,10 +109,11 @@ struct Erase {
     company: CompanyId,
     eraser: Eraser,
     draft: Draft,
+    reply: Reply<Receipt>,
 }
 
 impl Unit for Erase {
-    type Output = Result<(Counts, News), Refusal>;
+    type Output = Result<(Receipt, News), Refusal>;
 
     // It meets rows of many lanes: only a transaction of its own keeps others out.
     const ALONE: bool = true;
@@ -139,8 +143,16 @@ impl Unit for Erase {
         }
         let mut records = vec![self.record(counts)];
         records.extend(news.take_records());
+        let receipt = Receipt {
+            erasure_id: self.eraser.id,
+            erased_at: self.eraser.now,
+            erased: counts,
+            audit_record: None,
+            proof: None,
+        };
+        self.reply.store_about_nobody(tx, &receipt).await?;
         Ok(Written {
-            output: Ok((counts, news)),
+            output: Ok((receipt, news)),
             records,
         })
     }

@@ -14,6 +14,7 @@ use super::{Indexes, Refusal, Whom};
 use crate::audit::Draft;
 use crate::customers::place;
 use crate::exchange::Exchange;
+use crate::idempotency::Reply;
 use crate::people::sealing;
 use crate::{App, Result};
 
@@ -37,6 +38,7 @@ pub async fn hold(
     company: &CompanyId,
     whom: &Whom,
     reason: Option<String>,
+    reply: Reply<Held>,
 ) -> Result<Held> {
     let unit = Hold {
         indexes: Indexes::of(app, exchange, company, whom),
@@ -46,6 +48,7 @@ pub async fn hold(
         random: app.random.clone(),
         now: app.clock.now(),
         draft: app.recorder.draft(exchange).await?,
+        reply,
     };
     let held = app.store.write(unit).await??;
     exchange.mark_recorded();
@@ -60,6 +63,7 @@ struct Hold {
     random: Arc<dyn Random>,
     now: Timestamp,
     draft: Draft,
+    reply: Reply<Held>,
 }
 
 impl Unit for Hold {
@@ -85,11 +89,13 @@ impl Unit for Hold {
         let word = if hold.is_some() { "held" } else { "released" };
         let mut record = self.draft.clone().finish("ok", 200, Some(word.to_owned()));
         record.company = company.into();
+        let held = Held {
+            legal_hold: hold.is_some(),
+            since: hold.map(|(since, _)| since),
+        };
+        self.reply.store(tx, &held).await?;
         Ok(Written {
-            output: Ok(Held {
-                legal_hold: hold.is_some(),
-                since: hold.map(|(since, _)| since),
-            }),
+            output: Ok(held),
             records: vec![record],
         })
     }

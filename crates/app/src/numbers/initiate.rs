@@ -1,6 +1,6 @@
 //! A company opens a session, or gets a fresh link to one that is open.
 
-use domain::number::{LinkToken, MobileNumber, SessionId};
+use domain::number::{LinkToken, MobileNumber, SessionId, Status};
 use domain::random::uuid_v7;
 use domain::seal::{BlindIndex, DataKey, WrappedKey};
 use domain::secret_hash::SecretHash;
@@ -69,6 +69,7 @@ pub async fn initiate(
     })?;
     ctx.exchange.mark_recorded();
     if ended_another {
+        (app.numbers.count)(Status::Expired, 1);
         app.outbox.wake();
     }
     Ok(initiated)

@@ -26,7 +26,7 @@ pub use sweep::sweep;
 use std::sync::Arc;
 
 use domain::access::CompanyId;
-use domain::number::MobileNumber;
+use domain::number::{MobileNumber, Status};
 use domain::seal::{BlindIndex, IndexKey};
 use domain::span::Span;
 use jiff::Timestamp;
@@ -42,6 +42,8 @@ pub struct Policy {
     pub base_url: Arc<str>,
     /// How the end of a session is told, in the words of the surface.
     pub render_event: fn(&Event) -> Vec<u8>,
+    /// Counts so many sessions that have ended like this, once that is durable.
+    pub count: fn(Status, u64),
 }
 
 /// A session has ended.

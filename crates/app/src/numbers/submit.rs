@@ -46,6 +46,19 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// How the session ended with it, if it did.
+    const fn end(&self) -> Option<Status> {
+        match self {
+            Self::Verified { .. } => Some(Status::Verified),
+            Self::Mismatch {
+                attempts_left: 0, ..
+            } => Some(Status::Failed),
+            Self::Mismatch { .. } => None,
+        }
+    }
+}
+
 /// Submits a number.
 ///
 /// # Errors
@@ -72,9 +85,8 @@ pub async fn submit(
     match app.store.write(unit).await? {
         Submitted::Taken(outcome) => {
             ctx.exchange.mark_recorded();
-            let is_over =
-                !matches!(&outcome, Outcome::Mismatch { attempts_left, .. } if *attempts_left > 0);
-            if is_over {
+            if let Some(end) = outcome.end() {
+                (app.numbers.count)(end, 1);
                 app.outbox.wake();
             }
             Ok(outcome)
@@ -84,8 +96,15 @@ pub async fn submit(
             Code::Unauthenticated,
             "The link is not accepted.",
         )),
-        Submitted::Closed(closed, subject) => {
+        Submitted::Closed {
+            closed,
+            subject,
+            is_expired_now,
+        } => {
             ctx.exchange.note_subject(subject);
+            if is_expired_now {
+                (app.numbers.count)(Status::Expired, 1);
+            }
             Err(refused(app, closed))
         }
     }
@@ -109,7 +128,12 @@ enum Submitted {
     Taken(Outcome),
     Unknown,
     DeadToken,
-    Closed(Closed, BlindIndex),
+    Closed {
+        closed: Closed,
+        subject: BlindIndex,
+        /// Whether it was noticed here first that its time is over.
+        is_expired_now: bool,
+    },
 }
 
 struct Submit {
@@ -154,7 +178,11 @@ impl Unit for Submit {
             Err(closed) => {
                 let record = self.pen.expire(tx, &found, self.now).await?;
                 Ok(Written {
-                    output: Submitted::Closed(closed, found.number_index),
+                    output: Submitted::Closed {
+                        closed,
+                        subject: found.number_index,
+                        is_expired_now: record.is_some(),
+                    },
                     records: record.into_iter().collect(),
                 })
             }

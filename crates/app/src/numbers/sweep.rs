@@ -3,6 +3,7 @@
 //! Nobody's answer waits for it: a session is over at its instant, swept or not.
 //! Must not: let one session that cannot be read keep the others from their turn.
 
+use domain::number::Status;
 use jiff::Timestamp;
 use store::tables::verification_sessions;
 use store::{Lane, Spoilt, Tx, Unit, Written};
@@ -29,6 +30,7 @@ pub async fn sweep(app: &App) -> Result<u64> {
         app.store.note_spoilt(&spoilt);
         ended += batch;
         if batch > 0 {
+            (app.numbers.count)(Status::Expired, batch);
             app.outbox.wake();
         }
         if batch < BATCH.unsigned_abs() {

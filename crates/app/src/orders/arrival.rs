@@ -261,6 +261,7 @@ impl Arrival {
             standing,
             updated_at: self.now,
             age_verified_until: age_until,
+            by_phone: false,
         }
     }
 

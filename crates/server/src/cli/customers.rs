@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use app::forget::{self, Again, Receipt, Whom};
+use app::idempotency::Reply;
 use app::{App, Code};
 use clap::{Args, Subcommand};
 use domain::access::CompanyId;
@@ -123,7 +124,14 @@ async fn export(app: &App, person: &Person) -> Result<(), Failure> {
 
 async fn erase(app: &App, person: &Person, output: Output, config: &Config) -> Result<(), Failure> {
     let exchange = exchange(app, "customer.erase");
-    let receipt = forget::erase(app, &exchange, &person.company, &person.whom()).await;
+    let receipt = forget::erase(
+        app,
+        &exchange,
+        &person.company,
+        &person.whom(),
+        Reply::unkept(),
+    )
+    .await;
     let receipt = receipt.map_err(of_person)?;
     if let Some(path) = config.erasure_list.clone() {
         ErasureList::at(path).keep_up_or_warn(app).await;
@@ -151,7 +159,8 @@ async fn hold(
     output: Output,
 ) -> Result<(), Failure> {
     let exchange = exchange(app, "customer.legal_hold");
-    let held = forget::hold(app, &exchange, &person.company, &person.whom(), reason).await;
+    let (whom, unkept) = (person.whom(), Reply::unkept());
+    let held = forget::hold(app, &exchange, &person.company, &whom, reason, unkept).await;
     let held = held.map_err(of_person)?;
     output.print(&held, || match held.since {
         Some(since) => format!("Under legal hold since {since:.0}."),

@@ -6,6 +6,7 @@
 pub mod ages;
 pub mod archive;
 pub mod audit;
+pub mod backup;
 pub mod companies;
 pub mod customers;
 pub mod deliveries;
@@ -70,6 +71,8 @@ pub enum Command {
     Serve(serve::ServeArguments),
     /// Bring the database up to date
     Migrate(migrate::MigrateArguments),
+    /// Copy an SQLite database into a new file, beside a running server
+    Backup(backup::BackupArguments),
     /// Manage companies, their webhook address and its secret
     #[command(subcommand)]
     Companies(companies::CompaniesCommand),
@@ -195,6 +198,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Openapi => output::print_line(&openapi::render(&http::document())),
         Command::Serve(arguments) => serve::run(&arguments, environment::load()?).await,
         Command::Migrate(_) => migrate::run(output, &environment::load()?).await,
+        Command::Backup(arguments) => backup::run(&arguments, output, &environment::load()?).await,
         Command::Companies(command) => companies::run(command, output, &environment::load()?).await,
         Command::Customers(command) => customers::run(command, output, &environment::load()?).await,
         Command::Keys(command) => keys::run(command, output, &environment::load()?).await,

@@ -10,13 +10,15 @@ use super::problems::Problems;
 use super::settings::{ALL, About, Otherwise, Setting};
 
 /// Prefixes that belong to us: an unknown variable with one of them is a mistake.
-const OWN_PREFIXES: [&str; 23] = [
+const OWN_PREFIXES: [&str; 26] = [
     "AGE_",
     "ALLOW_PRIVATE_",
     "AUDIT_",
     "BIGQUERY_",
+    "CHECKPOINT_",
     "CORS_",
     "ENCRYPTION_",
+    "ERASURE_",
     "HOLD_",
     "IDENTITY_",
     "INDEX_",
@@ -25,6 +27,7 @@ const OWN_PREFIXES: [&str; 23] = [
     "LIGHTSPEED_",
     "LIMIT_",
     "LOG_",
+    "MEMBERSHIP_",
     "METRICS_",
     "OIDC_",
     "RETENTION_",
@@ -38,7 +41,7 @@ const OWN_PREFIXES: [&str; 23] = [
 
 /// Prefixes that others use as well (`REDIS_PORT` by Kubernetes, `SESSION_MANAGER` by desktops):
 /// there only a variable that is nearly one of ours is a mistake.
-const SHARED_PREFIXES: [&str; 12] = [
+const SHARED_PREFIXES: [&str; 13] = [
     "API_",
     "AUTO_",
     "DATABASE_",
@@ -49,6 +52,7 @@ const SHARED_PREFIXES: [&str; 12] = [
     "REDIS_",
     "REQUEST_",
     "REQUIRE_",
+    "SENTRY_",
     "SESSION_",
     "SHUTDOWN_",
 ];

@@ -146,6 +146,13 @@ pub(super) const AGE_SLOW_RUNS: Family = Family {
     help: "Times that five age verifications in a row took longer than 500 ms each.",
 };
 
+pub(super) const NUMBER_SESSIONS: Family = Family {
+    name: "bonafide_number_sessions_total",
+    kind: Kind::Counter,
+    labels: &["status"],
+    help: "Sessions of number verification that ended, by how (verified, failed or expired); counted by the instance that wrote it.",
+};
+
 pub(super) const ORDERS: Family = Family {
     name: "bonafide_orders_total",
     kind: Kind::Counter,
@@ -301,7 +308,7 @@ pub(super) const START_TIME: Family = Family {
 };
 
 /// All families.
-pub const ALL: [&Family; 36] = [
+pub const ALL: [&Family; 37] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &LIMIT_REFUSALS,
@@ -316,6 +323,7 @@ pub const ALL: [&Family; 36] = [
     &AGE_VERIFICATIONS,
     &AGE_PROCESSING,
     &AGE_SLOW_RUNS,
+    &NUMBER_SESSIONS,
     &ORDERS,
     &ORDERS_HELD,
     &DELIVERY_ATTEMPTS,

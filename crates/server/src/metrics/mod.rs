@@ -16,6 +16,7 @@ pub mod database;
 pub mod deliveries;
 mod families;
 pub mod inbox;
+pub mod numbers;
 pub mod orders;
 mod page;
 mod process;

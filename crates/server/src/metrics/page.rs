@@ -59,6 +59,12 @@ sum(rate(bonafide_age_verifications_total{method=\"cache\"}[5m]))
   / sum(rate(bonafide_age_verifications_total{method!=\"rate_limit\"}[5m]))
 ```
 
+Share of number verifications that succeed, of the sessions that ended:
+
+```promql
+sum(rate(bonafide_number_sessions_total{status=\"verified\"}[1h])) / sum(rate(bonafide_number_sessions_total[1h]))
+```
+
 95 of 100 requests are answered within, by action:
 
 ```promql

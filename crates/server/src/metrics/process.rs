@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::families::{BUILD_INFO, START_TIME};
-use super::{ages, archive, audit, deliveries, inbox, orders, refusals, telemetry};
+use super::{ages, archive, audit, deliveries, inbox, numbers, orders, refusals, telemetry};
 
 /// The process has started: notes when, and lets every counter whose labels are known begin at 0.
 pub fn started(at: Timestamp) {
@@ -16,6 +16,7 @@ pub fn started(at: Timestamp) {
     audit::begin();
     deliveries::begin();
     inbox::begin();
+    numbers::begin();
     orders::begin();
     refusals::begin();
     telemetry::begin();

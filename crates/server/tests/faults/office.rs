@@ -75,6 +75,7 @@ impl Office {
                 lifetime: Span::seconds(600),
                 base_url: "http://localhost:3000".into(),
                 render_event: bonafide::http::numbers::event,
+                count: bonafide::metrics::numbers::count,
             },
             orders: app::orders::Policy {
                 schedule: Schedule::new(Span::seconds(3600), vec![Span::seconds(0)]).unwrap(),

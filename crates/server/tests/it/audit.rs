@@ -29,6 +29,7 @@ flows!(
     a_flood_of_refusals_is_counted,
     counts_that_cannot_be_recorded_are_kept,
     floods_of_different_addresses_do_not_mix,
+    floods_of_callers_behind_one_address_do_not_mix,
     no_answer_leaves_without_its_record,
     an_instance_that_cannot_record_is_not_ready,
     a_change_without_its_record_does_not_happen,
@@ -301,6 +302,29 @@ async fn floods_of_different_addresses_do_not_mix(app: TestApp) {
             only(&app, answer.request_id()).await;
         }
     }
+}
+
+async fn floods_of_callers_behind_one_address_do_not_mix(app: TestApp) {
+    let reader = app.key("default", "customers:read").await;
+    app.company("other").await;
+    let other = app.key("other", "customers:read").await;
+    let change = json!({"email": "ann@example.com", "verification_type": "veriff", "status": true});
+    for _ in 0..100 {
+        update(&app, &reader, &change).expect(403).await;
+    }
+    let answer = update(&app, &other, &change).expect(403).await;
+    let record = only(&app, answer.request_id()).await;
+    assert_eq!(&*record.company, "other");
+    // What was only counted still tells whose it was.
+    app.advance(Duration::from_secs(10));
+    app.chores().await;
+    let records = app.records().await;
+    let counted = records
+        .iter()
+        .find(|located| located.record.occurrences > 1);
+    let counted = &counted.unwrap().record;
+    assert_eq!(&*counted.company, "default");
+    assert!(!counted.credential.is_empty());
 }
 
 const HIDE: &str = "ALTER TABLE audit_records RENAME TO audit_records_hidden";

@@ -341,6 +341,10 @@ fn unknown_variables_count_only_when_they_are_ours() {
         "SMTP_HOST",
         "TLS_CERT",
         "AUDIT_X",
+        "CHECKPOINT_FLIE",
+        "ERASURE_LIST",
+        "MEMBERSHIP_TEXT",
+        "SENTRY_DNS",
     ] {
         assert!(problem(name, "1").starts_with("is not a setting"));
     }

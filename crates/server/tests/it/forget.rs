@@ -19,6 +19,7 @@ flows!(
     every_column_that_leads_to_a_person_is_known,
     whoever_comes_again_is_a_new_person,
     a_legal_hold_keeps_a_customer,
+    what_is_sent_again_is_answered_again,
     an_export_tells_all_and_then_nothing,
     the_number_of_several_erases_nobody,
     a_restored_backup_forgets_again,
@@ -294,6 +295,30 @@ async fn a_legal_hold_keeps_a_customer(app: TestApp) {
     hold(json!({"email": ANN, "hold": false})).expect(200).await;
     erase(&app, &key, ANN).expect(200).await;
     hold(json!({"email": ANN, "hold": false})).expect(404).await;
+}
+
+async fn what_is_sent_again_is_answered_again(app: TestApp) {
+    let key = app.key("default", SCOPES).await;
+    prove(&app, &key, ANN, "veriff", true).await;
+    let hold = |hold: bool| {
+        let body = json!({"email": ANN, "hold": hold, "reason": "case 17"});
+        let named = if hold { "hold-1" } else { "release-1" };
+        let call = app.post(HOLD).key(&key).json(&body);
+        call.header("idempotency-key", named)
+    };
+    let held = hold(true).expect(200).await.json;
+    assert_eq!(hold(false).expect(200).await.json["legal_hold"], false);
+    assert_eq!(hold(true).expect(200).await.json, held, "the first answer");
+
+    let erase = |email| erase(&app, &key, email).header("idempotency-key", "erase-1");
+    let receipt = erase(ANN).expect(200).await.json;
+    assert!(receipt["proof"].is_object());
+    assert_eq!(erase(ANN).expect(200).await.json, receipt);
+    let other = erase("bob@example.com").expect(422).await;
+    assert_eq!(other.code(), "idempotency_key_reused");
+    // What was answered about Ann went with her; the receipt is about nobody.
+    let kept = "SELECT COUNT(*), COUNT(subject_index) FROM idempotency_keys";
+    assert_eq!(rows(&app, kept).await, ["1", "0"]);
 }
 
 async fn an_export_tells_all_and_then_nothing(app: TestApp) {

@@ -104,6 +104,12 @@ impl TestClock {
         self.0.fetch_add(by, Ordering::SeqCst);
     }
 
+    /// Lets the clock be that of a machine that is behind.
+    pub fn set_back(&self, by: Duration) {
+        let by = i64::try_from(by.as_micros()).unwrap();
+        self.0.fetch_sub(by, Ordering::SeqCst);
+    }
+
     fn milliseconds(&self) -> u64 {
         u64::try_from(self.0.load(Ordering::SeqCst) / 1000).unwrap()
     }
@@ -254,6 +260,11 @@ impl TestApp {
     /// Lets time pass for every instance. Limits in Redis go by Redis' own clock.
     pub fn advance(&self, by: Duration) {
         self.ground.clock.advance(by);
+    }
+
+    /// Has what follows happen by the clock of a machine that is behind.
+    pub fn set_back(&self, by: Duration) {
+        self.ground.clock.set_back(by);
     }
 
     /// Now.

@@ -6,6 +6,7 @@
 
 mod checkpointer;
 mod connection;
+mod copy;
 mod reader;
 pub(crate) mod statistics;
 mod turn;
@@ -13,6 +14,7 @@ mod writer;
 
 pub(crate) use checkpointer::{Checkpointer, LogEnd};
 pub use connection::Connection;
+pub(crate) use copy::copy;
 pub(crate) use reader::Readers;
 pub(crate) use turn::Turnstile;
 pub(crate) use writer::start as start_writer;

@@ -24,6 +24,8 @@ pub struct Found {
     pub updated_at: Timestamp,
     /// Until when the age verification holds that is linked to the customer.
     pub age_verified_until: Option<Timestamp>,
+    /// Whether it was the phone number that led here.
+    pub by_phone: bool,
 }
 
 /// A customer to be written.
@@ -123,6 +125,7 @@ pub(super) fn found_at(row: &Row, first: usize) -> Result<Found> {
         standing: standing_at(row, first)?,
         updated_at: row.time(after, "customer_verification.updated_at")?,
         age_verified_until: row.find_time(after + 1, "customer_verification.age_verified_until")?,
+        by_phone: false,
     })
 }
 

@@ -121,6 +121,34 @@ pub async fn complete(
     Ok(completed == 1)
 }
 
+/// Puts a fuller answer in the place of the one that is stored for a key, as it was taken at
+/// `created_at`; nothing is done when none is.
+///
+/// # Errors
+/// Those of the database.
+pub async fn replace(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    key: BlindIndex,
+    created_at: Timestamp,
+    answer: &SealedAnswer,
+) -> Result<()> {
+    tx.execute(
+        "UPDATE idempotency_keys SET status = $4, data_key = $5, answer = $6 \
+         WHERE company_id = $1 AND key_index = $2 AND created_at = $3 AND status IS NOT NULL",
+        &[
+            company_id.into(),
+            key.as_bytes().into(),
+            created_at.into(),
+            answer.status.into(),
+            answer.data_key.into(),
+            (&answer.body).into(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
 /// Gives up a key, as it was taken at `created_at`, unless its answer is stored.
 ///
 /// # Errors

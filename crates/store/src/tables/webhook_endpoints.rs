@@ -43,18 +43,26 @@ pub async fn find(tx: &mut Tx<'_>, company_id: &str) -> Result<Option<Endpoint>>
     .transpose()
 }
 
-/// Notes a failed attempt; returns since when all have failed.
+/// Notes a failed attempt; returns since when all have failed. That begins anew when the last failure
+/// was before `connected`: in the meantime the endpoint may have worked, and nobody would know.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn note_failure(tx: &mut Tx<'_>, company_id: &str, at: Timestamp) -> Result<Timestamp> {
+pub async fn note_failure(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    at: Timestamp,
+    connected: Timestamp,
+) -> Result<Timestamp> {
     let row = tx
         .find(
-            "INSERT INTO webhook_endpoints (company_id, failing_since) VALUES ($1, $2) \
-             ON CONFLICT (company_id) DO UPDATE \
-             SET failing_since = COALESCE(webhook_endpoints.failing_since, excluded.failing_since) \
-             RETURNING failing_since",
-            &[company_id.into(), at.into()],
+            "INSERT INTO webhook_endpoints (company_id, failing_since, failed_at) \
+             VALUES ($1, $2, $2) ON CONFLICT (company_id) DO UPDATE \
+             SET failing_since = CASE WHEN webhook_endpoints.failed_at < $3 \
+             THEN excluded.failing_since \
+             ELSE COALESCE(webhook_endpoints.failing_since, excluded.failing_since) END, \
+             failed_at = excluded.failed_at RETURNING failing_since",
+            &[company_id.into(), at.into(), connected.into()],
         )
         .await?;
     row.map_or(Ok(at), |row| row.time(0, "webhook_endpoints.failing_since"))

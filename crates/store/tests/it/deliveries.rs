@@ -427,11 +427,14 @@ async fn an_endpoint_is_judged_by_its_failures(ground: Ground) {
             Box::pin(webhook_endpoints::find(tx, company))
         })
     };
-    let fail = |at| {
+    let fail_after = |at, connected| {
         within(&store, move |tx| {
-            Box::pin(webhook_endpoints::note_failure(tx, "default", at))
+            Box::pin(webhook_endpoints::note_failure(
+                tx, "default", at, connected,
+            ))
         })
     };
+    let fail = |at| fail_after(at, second(0));
     let switch_off = |at| {
         within(&store, move |tx| {
             Box::pin(webhook_endpoints::switch_off(tx, "default", at, "gone"))
@@ -448,6 +451,10 @@ async fn an_endpoint_is_judged_by_its_failures(ground: Ground) {
         find("default").await.unwrap().failing_since,
         Some(second(1))
     );
+    let after_silence = fail_after(second(20), second(3)).await;
+    assert_eq!(after_silence, second(20), "the last was before");
+    let next = fail_after(second(30), second(20)).await;
+    assert_eq!(next, second(20), "the last was not");
     within(&store, |tx| {
         Box::pin(webhook_endpoints::note_success(tx, "default"))
     })

@@ -4,7 +4,7 @@ use domain::audit::{self, Record};
 use domain::delivery::is_given_up;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::tables::webhook_endpoints;
 use store::{Lane, Tx};
 
@@ -27,6 +27,8 @@ pub(super) struct EndpointNote {
     /// The address that was sent to; nothing is said about another.
     pub url: String,
     pub told: Told,
+    /// With a longer one between them, two failures do not belong together.
+    pub longest_silence: SignedDuration,
 }
 
 impl Note for EndpointNote {
@@ -62,7 +64,10 @@ impl EndpointNote {
             }
             Told::Gone => "gone",
             Told::Failed => {
-                let since = webhook_endpoints::note_failure(tx, &self.company, at).await?;
+                let connected = at.checked_sub(self.longest_silence);
+                let connected = connected.unwrap_or(Timestamp::MIN);
+                let since =
+                    webhook_endpoints::note_failure(tx, &self.company, at, connected).await?;
                 if !is_given_up(since, at) {
                     return Ok(None);
                 }

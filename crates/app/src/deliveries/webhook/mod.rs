@@ -151,6 +151,7 @@ impl WebhookLine {
             company: parcel.company().to_owned(),
             url,
             told,
+            longest_silence: parcel.longest_silence,
         });
         Tried {
             word: outcome.word(),

@@ -2,7 +2,7 @@
 
 mod proofs;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use app::App;
@@ -145,8 +145,24 @@ fn kept(file: &Path) -> Result<Vec<Kept>, Failure> {
 
 /// Seen when a person watches; `indicatif` shows nothing on what is no terminal.
 fn progress_bar(records: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(records), ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} records, {eta} left") {
+    drawn(
+        Some(records),
+        "{bar:40} {human_pos} of {human_len} records, {eta} left",
+    )
+}
+
+/// The same for an export, of which nobody knows how many records it will have. On a terminal the
+/// records themselves are seen.
+fn export_bar() -> ProgressBar {
+    match io::stdout().is_terminal() {
+        true => ProgressBar::hidden(),
+        false => drawn(None, "{spinner} {human_pos} records"),
+    }
+}
+
+fn drawn(records: Option<u64>, template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(records, ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
@@ -213,10 +229,13 @@ async fn write_all(
         from: range.from,
         to: range.to,
     };
+    let bar = export_bar();
     let mut export = Export::begin(app, range).await?;
     while let Some(page) = export.next().await? {
         page.iter().try_for_each(|record| lines.write(record))?;
+        bar.inc(page.len() as u64);
     }
+    bar.finish_and_clear();
     Ok(export.exported())
 }
 

@@ -70,22 +70,41 @@ impl Narrator {
         print_line(&format!("   {text}"))
     }
 
-    /// Posts to a path of the Customers surface, and tells both sides.
+    /// Posts JSON to a path of the server, and tells both sides.
     ///
     /// # Errors
     /// When there is no answer.
     pub async fn post(&mut self, key: &str, path: &str, body: &str) -> Result<Answer, Failure> {
-        let path = format!("/api/v1/customer/{path}");
-        let sent = format!("POST {path} {body}");
-        print_line(&wrapped(&self.style.dim("→"), &sent))?;
         let request = self
             .client
             .post(format!("{}{path}", self.base))
-            .header("X-API-Key", key)
             .header("Content-Type", "application/json")
             .body(body.to_owned());
+        let sent = format!("POST {path} {body}");
+        self.ask(key, request, &sent).await
+    }
+
+    /// Looks up a path of the server, and tells both sides.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn get(&mut self, key: &str, path: &str) -> Result<Answer, Failure> {
+        let request = self.client.get(format!("{}{path}", self.base));
+        let sent = format!("GET {path}");
+        self.ask(key, request, &sent).await
+    }
+
+    /// Sends a request, of which `sent` is told, and tells the answer.
+    async fn ask(
+        &mut self,
+        key: &str,
+        request: reqwest::RequestBuilder,
+        sent: &str,
+    ) -> Result<Answer, Failure> {
+        print_line(&wrapped(&self.style.dim("→"), sent))?;
         let unanswered =
             |error: reqwest::Error| Failure::failed(format!("no answer: {}", error.without_url()));
+        let request = request.header("X-API-Key", key);
         let response = request.send().await.map_err(unanswered)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.map_err(unanswered)?;

@@ -1,11 +1,15 @@
-//! Secrets and the data directory on the disk.
+//! Secrets and the data directory on the disk, and the files that are kept beside the database.
 
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::check::Check;
+use crate::cli::output::counted;
 use crate::config::environment::Looked;
 use crate::config::secrets::FILE_NAME;
 use crate::config::{Config, DatabaseUrl};
+use crate::erasure_list::ErasureList;
 
 /// Bytes free below which the server has not long to live.
 const SCARCE: u64 = 100 << 20;
@@ -21,6 +25,8 @@ pub fn checks(looked: &Looked) -> Vec<Check> {
             .iter()
             .map(|folder| directory(folder)),
     );
+    checks.extend(erasure_list(&looked.config));
+    checks.extend(checkpoint_file(&looked.config));
     checks
 }
 
@@ -93,6 +99,74 @@ fn directory(folder: &Path) -> Check {
             NAME,
             format!("{place} can be written to, {} free{coming}", in_units(free)),
         ),
+    }
+}
+
+/// The erasure list, read as a start reads it, and whether it can be written on.
+fn erasure_list(config: &Config) -> Option<Check> {
+    const NAME: &str = "erasure list";
+    let file = config.erasure_list.as_deref()?;
+    let place = file.display();
+    let listed = match ErasureList::at(file.to_path_buf()).read() {
+        Ok(listed) => counted(listed.len() as u64, "erasure"),
+        Err(problem) => {
+            return Some(Check::wrong(
+                NAME,
+                format!("{place} cannot be read: {problem}"),
+                "let the user that runs the server read it, or restore it from a copy: until then \
+                 no server starts",
+            ));
+        }
+    };
+    Some(match append_to(file, config) {
+        Ok(()) if file.exists() => Check::fine(NAME, format!("{place} holds {listed}")),
+        Ok(()) => Check::fine(NAME, format!("{place} is made with the first erasure")),
+        Err(error) => Check::wrong(
+            NAME,
+            format!("{place} cannot be written to: {}", error.kind()),
+            "give the user that runs the server the right to write there, in a folder that \
+             exists, or set ERASURE_LIST_FILE to another place",
+        ),
+    })
+}
+
+/// The file of the checkpoints, whether it can be written on.
+fn checkpoint_file(config: &Config) -> Option<Check> {
+    const NAME: &str = "checkpoint file";
+    let file = config.checkpoints.file.as_deref()?;
+    let place = file.display();
+    Some(match append_to(file, config) {
+        Ok(()) if file.exists() => Check::fine(NAME, format!("{place} can be appended to")),
+        Ok(()) => Check::fine(NAME, format!("{place} is made with the first checkpoint")),
+        Err(error) => Check::wrong(
+            NAME,
+            format!("{place} cannot be written to: {}", error.kind()),
+            "give the user that runs the server the right to write there, in a folder that \
+             exists, or set CHECKPOINT_FILE to another place",
+        ),
+    })
+}
+
+/// Opens a file to append to it, and appends nothing. Where there is none, its folder has to be one
+/// that can be written to.
+fn append_to(file: &Path, config: &Config) -> io::Result<()> {
+    match OpenOptions::new().read(true).append(true).open(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            tempfile::tempfile_in(folder_of(file, config)).map(drop)
+        }
+        opened => opened.map(drop),
+    }
+}
+
+/// The folder in which a file is to be made. Nobody makes it for its sake; one that the first start
+/// makes is judged by the one above.
+fn folder_of(file: &Path, config: &Config) -> PathBuf {
+    let file = resolved(file);
+    let folder = resolved(file.parent().unwrap_or(&file));
+    let is_to_come = folders(config).iter().any(|made| resolved(made) == folder);
+    match is_to_come {
+        true => nearest_existing(&folder),
+        false => folder,
     }
 }
 

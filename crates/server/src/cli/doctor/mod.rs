@@ -74,6 +74,7 @@ async fn examine(looked: &Looked) -> Result<Vec<Check>, Failure> {
     checks.extend(tls::certificate(config.http.tls.as_ref(), now));
     checks.push(tls::outside_address(&config.http));
     checks.push(network::port(&config.http).await);
+    checks.extend(network::metrics(config).await);
     checks.extend(network::mail(config).await);
     checks.extend(openid::provider(config).await);
     checks.extend(integrations::lightspeed(config).await);

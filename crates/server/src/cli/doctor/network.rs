@@ -1,6 +1,7 @@
-//! Neighbours on the network: Redis, the mail server, and who has our port.
+//! Neighbours on the network: Redis, the mail server, and who has our addresses.
 
 use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use domain::mail::Outcome;
@@ -84,29 +85,47 @@ async fn ask_redis(node: &Secret) -> RedisResult<Answered> {
     })
 }
 
-/// The port: free, or ours already.
-pub async fn port(http: &Http) -> Check {
-    const NAME: &str = "port";
-    let address = http.listen;
-    match TcpListener::bind(address).await {
-        Ok(_) => Check::fine(NAME, format!("{address} is free")),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            if is_ours(http).await {
-                Check::fine(NAME, format!("{address} is served by bonafide"))
-            } else {
-                Check::wrong(
-                    NAME,
-                    format!("{address} is taken by another program"),
-                    "set PORT to a free one, or stop that program",
-                )
+/// An address that the server listens on.
+struct Door {
+    name: &'static str,
+    address: SocketAddr,
+    /// What to do when another program has it.
+    when_taken: &'static str,
+    /// What to do when nobody can have it.
+    when_unusable: &'static str,
+}
+
+impl Door {
+    /// Free, or ours already, which is asked only where somebody listens.
+    async fn check(&self, is_ours: impl Future<Output = bool>) -> Check {
+        let (name, address) = (self.name, self.address);
+        match TcpListener::bind(address).await {
+            Ok(_) => Check::fine(name, format!("{address} is free")),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                if is_ours.await {
+                    Check::fine(name, format!("{address} is served by bonafide"))
+                } else {
+                    let finding = format!("{address} is taken by another program");
+                    Check::wrong(name, finding, self.when_taken)
+                }
+            }
+            Err(error) => {
+                let finding = format!("{address} cannot be listened on: {}", error.kind());
+                Check::wrong(name, finding, self.when_unusable)
             }
         }
-        Err(error) => Check::wrong(
-            NAME,
-            format!("{address} cannot be listened on: {}", error.kind()),
-            "set BIND to an address of this machine, and PORT to one this user may use",
-        ),
     }
+}
+
+/// The port: free, or ours already.
+pub async fn port(http: &Http) -> Check {
+    let door = Door {
+        name: "port",
+        address: http.listen,
+        when_taken: "set PORT to a free one, or stop that program",
+        when_unusable: "set BIND to an address of this machine, and PORT to one this user may use",
+    };
+    door.check(is_ours(http)).await
 }
 
 /// Whether a server like this one answers there.
@@ -114,6 +133,57 @@ async fn is_ours(http: &Http) -> bool {
     health::ask(http, "/health/live")
         .await
         .is_ok_and(|(_, body)| body == r#"{"status":"live"}"#)
+}
+
+/// The address of the metrics, if they have one: the same, and another than the port's.
+pub async fn metrics(config: &Config) -> Option<Check> {
+    let address = config.telemetry.metrics?;
+    let door = Door {
+        name: "metrics",
+        address,
+        when_taken: "set METRICS_BIND to a free one, or stop that program: until then no server \
+                     starts",
+        when_unusable: "set METRICS_BIND to an address of this machine, and a port that this user \
+                        may use",
+    };
+    if collide(address, config.http.listen) {
+        let finding = format!("{address} is where requests are answered");
+        return Some(Check::wrong(
+            door.name,
+            finding,
+            "set METRICS_BIND to another port than PORT",
+        ));
+    }
+    Some(door.check(has_our_metrics(&config.http, address)).await)
+}
+
+/// Whether two listeners are in each other's way.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    // Port 0 is another for each of them.
+    let is_one_port = one.port() != 0 && one.port() == other.port();
+    is_one_port && (takes(one.ip(), other.ip()) || takes(other.ip(), one.ip()))
+}
+
+/// Whether who listens at `all` also hears what is meant for `one`.
+fn takes(all: IpAddr, one: IpAddr) -> bool {
+    match all {
+        // On nearly every system that is all of IPv4 as well.
+        IpAddr::V6(address) if address.is_unspecified() => true,
+        IpAddr::V4(address) if address.is_unspecified() => one.is_ipv4(),
+        _ => all == one,
+    }
+}
+
+/// Whether a server like this one shows its metrics there, in plain HTTP.
+async fn has_our_metrics(http: &Http, address: SocketAddr) -> bool {
+    let there = Http {
+        listen: address,
+        tls: None,
+        ..http.clone()
+    };
+    health::ask(&there, "/metrics")
+        .await
+        .is_ok_and(|(_, body)| body.contains("bonafide_build_info"))
 }
 
 /// The mail server, if there is one: it is greeted, asked to encrypt and logged in to, and sent
@@ -167,4 +237,28 @@ pub async fn mail(config: &Config) -> Option<Check> {
         _ => ("cannot be reached, or does not speak SMTP", cure),
     };
     Some(Check::wrong(NAME, format!("{server} {finding}"), cure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_collide_where_one_takes_the_address_of_the_other() {
+        for (one, other, expected) in [
+            ("127.0.0.1:3000", "127.0.0.1:3000", true),
+            ("127.0.0.1:3000", "127.0.0.1:9090", false),
+            ("127.0.0.1:3000", "127.0.0.2:3000", false),
+            ("127.0.0.1:3000", "0.0.0.0:3000", true),
+            ("127.0.0.1:3000", "[::]:3000", true),
+            ("[::1]:3000", "[::]:3000", true),
+            ("[::1]:3000", "0.0.0.0:3000", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+        ] {
+            let one: SocketAddr = one.parse().unwrap();
+            let other: SocketAddr = other.parse().unwrap();
+            assert_eq!(collide(one, other), expected, "{one} and {other}");
+            assert_eq!(collide(other, one), expected, "{other} and {one}");
+        }
+    }
 }

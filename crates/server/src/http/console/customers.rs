@@ -334,7 +334,7 @@ async fn erase(
     }
     let whom = whom_of(&server, staff, index).await?;
     let (exchange, company) = (&staff.ctx.exchange, staff.ctx.caller.company_id());
-    let receipt = forget::erase(&server.app, exchange, company, &whom).await?;
+    let receipt = forget::erase(&server.app, exchange, company, &whom, Reply::unkept()).await?;
     if let Some(list) = &server.erasure_list {
         list.keep_up_or_warn(&server.app).await;
     }

@@ -1,11 +1,12 @@
 //! What people may ask of whoever keeps data about them: to be told, and to be forgotten.
 
-use app::forget::{self, Held, Whom};
+use app::forget::{self, Held, Receipt, Whom};
 use app::limits::LimitName;
 use app::{Code, Error};
 use axum::extract::State;
 use axum::response::Response;
 use domain::access::Scope;
+use http::HeaderMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,7 +20,7 @@ use crate::http::conventions::body::Body;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::fields::{Fields, Raw};
 use crate::http::conventions::json::{Milliseconds, render};
-use crate::http::conventions::once::answer;
+use crate::http::conventions::once::{self, answer, once};
 use crate::http::conventions::permit::{Operation, Permit};
 use crate::http::openapi::documented;
 
@@ -116,21 +117,31 @@ impl Operation for Erase {
     post,
     path = "/api/v1/customer/erase",
     tag = "Customers",
+    params(once::IdempotencyHeader),
     request_body = PersonRequest,
     responses((status = 200, description = "Erased", body = ReceiptDocument))
 )]
 async fn erase(
     State(server): State<Shared>,
     permit: Permit<Erase>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
     let whom = body.read(PersonRequest::validate)?;
+    let key = once::key(&headers, Erase::ACTION, body.bytes())?;
     let (exchange, company) = (&permit.ctx.exchange, permit.ctx.caller.company_id());
-    let erased = forget::erase(&server.app, exchange, company, &whom).await?;
-    if let Some(list) = &server.erasure_list {
-        list.keep_up_or_warn(&server.app).await;
-    }
-    Ok(answer(200, render(&ReceiptDocument::of(&erased))))
+    once(&server, &permit.ctx, key, receipt, async |reply| {
+        let erased = forget::erase(&server.app, exchange, company, &whom, reply).await?;
+        if let Some(list) = &server.erasure_list {
+            list.keep_up_or_warn(&server.app).await;
+        }
+        Ok(erased)
+    })
+    .await
+}
+
+fn receipt(erased: &Receipt) -> (u16, Vec<u8>) {
+    (200, render(&ReceiptDocument::of(erased)))
 }
 
 struct LegalHold;
@@ -195,8 +206,8 @@ struct LegalHoldAnswer {
     since: Option<Milliseconds>,
 }
 
-impl From<Held> for LegalHoldAnswer {
-    fn from(held: Held) -> Self {
+impl From<&Held> for LegalHoldAnswer {
+    fn from(held: &Held) -> Self {
         let since: Option<Timestamp> = held.since;
         Self {
             legal_hold: held.legal_hold,
@@ -212,16 +223,25 @@ impl From<Held> for LegalHoldAnswer {
     post,
     path = "/api/v1/customer/legal-hold",
     tag = "Customers",
+    params(once::IdempotencyHeader),
     request_body = LegalHoldRequest,
     responses((status = 200, description = "How it stands now", body = LegalHoldAnswer))
 )]
 async fn legal_hold(
     State(server): State<Shared>,
     permit: Permit<LegalHold>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
     let (whom, reason) = body.read(LegalHoldRequest::validate)?;
+    let key = once::key(&headers, LegalHold::ACTION, body.bytes())?;
     let (exchange, company) = (&permit.ctx.exchange, permit.ctx.caller.company_id());
-    let held = forget::hold(&server.app, exchange, company, &whom, reason).await?;
-    Ok(answer(200, render(&LegalHoldAnswer::from(held))))
+    once(&server, &permit.ctx, key, held, async |reply| {
+        forget::hold(&server.app, exchange, company, &whom, reason, reply).await
+    })
+    .await
+}
+
+fn held(held: &Held) -> (u16, Vec<u8>) {
+    (200, render(&LegalHoldAnswer::from(held)))
 }

@@ -132,8 +132,8 @@ impl Visitor<'_> {
     /// the person is told of it.
     async fn take_submission(&self, link: &Link) -> Result<(), (Failure, String)> {
         const NAME: LimitName = LimitName::Submit;
-        let id = &link.session.verification_id;
-        let Some(verdict) = self.server.limiter.take_submission(None, id).await else {
+        let (caller, id) = (&link.ctx.caller, &link.session.verification_id);
+        let Some(verdict) = self.server.limiter.take_submission(caller, id).await else {
             return Ok(());
         };
         judge(self.visit, NAME, verdict, true).map_err(|failure| {

@@ -110,7 +110,7 @@ async fn submit(
         None => by_token(&server, &offered, &named).await?,
     };
     // After that: a stranger who has learnt an id must not use up what its holder may submit.
-    limit(&server, &offered, &named).await?;
+    limit(&server, &offered, &ctx, &named).await?;
     let mut submission = body.read(wire::SubmitRequest::validate)?;
     let key = once::key(&headers, Submit::ACTION, body.bytes())?;
     let key = match offered.permit {
@@ -140,13 +140,13 @@ async fn submit(
 async fn limit(
     server: &Server,
     offered: &Offered<Submit>,
+    ctx: &Ctx,
     named: &wire::Named,
 ) -> Result<(), Failure> {
     let Some(session) = SessionId::parse(&named.verification_id) else {
         return Ok(());
     };
-    let caller = offered.permit.as_ref().map(|permit| &permit.ctx.caller);
-    let verdict = server.limiter.take_submission(caller, &session).await;
+    let verdict = server.limiter.take_submission(&ctx.caller, &session).await;
     offered.judge(LimitName::Submit, verdict)
 }
 

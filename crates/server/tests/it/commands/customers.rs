@@ -1,6 +1,7 @@
 //! What people ask of an operator, and a backup that has to forget again.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -176,16 +177,14 @@ async fn a_restored_backup_forgets_again(mut installation: Installation) {
     installation.server.start_again().unwrap();
     shop.tells_of(&installation, ANN, PHONE).await;
     shop.tells_of(&installation, BOB, "+14155550188").await;
-    assert!(installation.server.terminate().unwrap().success());
-    let backup = back_up(&installation);
-
-    installation.server.start_again().unwrap();
+    // The server goes on meanwhile.
+    back_up(&installation);
     let erase = "/api/v1/customer/erase";
     let erased = shop.post(&installation, erase, json!({"email": ANN})).await;
     assert_eq!(erased.0, 200);
     assert!(installation.server.terminate().unwrap().success());
 
-    restore(&installation, &backup);
+    restore(&installation);
     // The backup does remember; the server that is started over it does not answer before it forgot.
     let told = customers(&installation, &["export", "--email", ANN]).text();
     assert!(told.contains(PHONE));
@@ -216,20 +215,30 @@ async fn a_restored_backup_forgets_again(mut installation: Installation) {
     assert!(said.contains("ERASURE_LIST_FILE"), "{said}");
 }
 
-/// A copy of the database, made as its operator makes one.
-fn back_up(installation: &Installation) -> Vec<u8> {
+/// Copies the database as docs/backup.md says.
+fn back_up(installation: &Installation) {
     match &installation.postgres {
-        None => fs::read(installation.server.directory().join("data/bonafide.db")).unwrap(),
+        None => {
+            let said = installation.run(&["backup", "bonafide.db.copy"]).text();
+            assert!(said.contains("Keep the secrets"), "{said}");
+            let again = installation.run(&["backup", "bonafide.db.copy"]);
+            assert!(again.failure(1).contains("exists already"));
+            let copy = installation.server.directory().join("bonafide.db.copy");
+            let mode = fs::metadata(copy).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "nobody else can read it");
+        }
         Some(database) => {
-            let dump = program("pg_dump").arg(database.url()).output().unwrap();
-            assert!(dump.status.success());
-            dump.stdout
+            let refused = installation.run(&["backup", "bonafide.db.copy"]);
+            assert!(refused.failure(2).contains("docs/backup.md"));
+            let mut dump = program(installation, "pg_dump");
+            dump.args(["--format=custom", "--file=bonafide.dump"]);
+            succeed(dump.args(["--dbname", database.url()]));
         }
     }
 }
 
-/// Puts the copy in the place of the database.
-fn restore(installation: &Installation, backup: &[u8]) {
+/// Puts the copy in the place of the database, as docs/backup.md says.
+fn restore(installation: &Installation) {
     let directory = installation.server.directory();
     match &installation.postgres {
         None => {
@@ -237,22 +246,30 @@ fn restore(installation: &Installation, backup: &[u8]) {
             for beside in ["bonafide.db-wal", "bonafide.db-shm"] {
                 fs::remove_file(data.join(beside)).ok();
             }
-            fs::write(data.join("bonafide.db"), backup).unwrap();
+            fs::copy(directory.join("bonafide.db.copy"), data.join("bonafide.db")).unwrap();
         }
         Some(database) => {
-            let file = directory.join("backup.sql");
-            fs::write(&file, backup).unwrap();
             let anew = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
-            let mut psql = program("psql");
-            psql.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]);
-            psql.args(["--command", anew]).arg("--file").arg(file);
-            let restored = psql.args(["--dbname", database.url()]).output().unwrap();
-            let said = String::from_utf8_lossy(&restored.stderr);
-            assert!(restored.status.success(), "{said}");
+            let mut psql = program(installation, "psql");
+            psql.args(["--no-psqlrc", "--dbname", database.url()]);
+            succeed(psql.args(["--command", anew]));
+            let mut restore = program(installation, "pg_restore");
+            restore.args(["--single-transaction", "--no-owner"]);
+            restore.args(["--dbname", database.url()]);
+            succeed(restore.arg("bonafide.dump"));
         }
     }
 }
 
-fn program(name: &str) -> Command {
-    Command::new(postgres_directory().unwrap().join(name))
+/// A program of PostgreSQL, in the server's directory.
+fn program(installation: &Installation, name: &str) -> Command {
+    let mut program = Command::new(postgres_directory().unwrap().join(name));
+    program.current_dir(installation.server.directory());
+    program
+}
+
+fn succeed(command: &mut Command) {
+    let ended = command.output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{said}");
 }

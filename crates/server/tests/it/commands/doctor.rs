@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use test_support::ServerBuilder;
@@ -27,14 +28,21 @@ fn verdicts(ran: &Ran) -> BTreeMap<String, String> {
 
 #[test]
 fn a_sound_installation_passes_and_is_left_as_it_was() {
-    let mut installation = Installation::on_sqlite(ServerBuilder::first_run());
+    let metrics = test_support::ports::free_port().unwrap();
+    // What is beside the database may be in the folder that the first start makes.
+    let builder = ServerBuilder::first_run()
+        .variable("ERASURE_LIST_FILE", "data/erasures.jsonl")
+        .variable("CHECKPOINT_FILE", "data/checkpoints.jsonl")
+        .variable("METRICS_BIND", format!("127.0.0.1:{metrics}"));
+    let mut installation = Installation::on_sqlite(builder);
     let before = installation.run(&["doctor", "--json"]);
     assert_eq!(before.code(), 0, "{}", before.stdout());
     assert!(!installation.server.directory().join("data").exists());
 
     installation.server.start_again().unwrap();
     let words = installation.run(&["doctor"]).text();
-    assert!(words.contains("served by bonafide"), "{words}");
+    let served = words.matches("served by bonafide").count();
+    assert_eq!(served, 2, "the port and the metrics: {words}");
     assert!(words.lines().all(|line| line.starts_with("ok ")), "{words}");
 }
 
@@ -102,6 +110,91 @@ fn every_mistake_of_the_configuration_is_a_finding() {
             .iter()
             .all(|check| check["verdict"] == "wrong" && check["cure"].is_string())
     );
+}
+
+/// An erasure as it is written down.
+const ERASURE: &str = r#"{"erasure_id":"01890a5d-ac96-774b-bcce-b302099a8057","company_id":"default","erased_at":"2026-11-22T08:00:00Z","keys":[]}"#;
+
+/// What is in these files; nothing of one that is not there.
+fn contents(folder: &Path, files: &[&str]) -> Vec<Option<String>> {
+    let read = |file: &&str| std::fs::read_to_string(folder.join(file)).ok();
+    files.iter().map(read).collect()
+}
+
+fn files_beside_the_database_are_looked_at(mut installation: Installation) {
+    let folder = installation.server.directory().to_path_buf();
+    std::fs::create_dir(folder.join("folder")).unwrap();
+    std::fs::write(folder.join("list"), format!("{ERASURE}\n")).unwrap();
+    // Its last line was cut off by a crash: a start puts that right, and only a start.
+    std::fs::write(folder.join("torn"), format!("{ERASURE}\n{{\"era")).unwrap();
+    std::fs::write(folder.join("nonsense"), "nobody\n").unwrap();
+    let files = ["list", "torn", "nonsense", "to-come", "folder/to-come"];
+    let before = contents(&folder, &files);
+    for (file, list, checkpoints) in [
+        ("list", "ok", "ok"),
+        ("torn", "ok", "ok"),
+        ("to-come", "ok", "ok"),
+        ("folder/to-come", "ok", "ok"),
+        // Whose checkpoints these are, the server judges.
+        ("nonsense", "wrong", "ok"),
+        ("folder", "wrong", "wrong"),
+        ("nowhere/to-come", "wrong", "wrong"),
+        ("list/to-come", "wrong", "wrong"),
+    ] {
+        installation.server.set("ERASURE_LIST_FILE", file);
+        installation.server.set("CHECKPOINT_FILE", file);
+        let ran = installation.run(&["doctor", "--json"]);
+        let (found, printed) = (verdicts(&ran), ran.stdout());
+        assert_eq!(found["erasure list"], list, "{file}: {printed}");
+        assert_eq!(found["checkpoint file"], checkpoints, "{file}: {printed}");
+        assert!(!printed.contains("nobody"), "{printed}");
+    }
+    assert_eq!(contents(&folder, &files), before);
+}
+
+#[test]
+fn files_beside_sqlite_are_looked_at() {
+    files_beside_the_database_are_looked_at(Installation::on_sqlite(ServerBuilder::new()));
+}
+
+#[test]
+fn files_beside_postgres_are_looked_at() {
+    let installation = Installation::on_postgres(ServerBuilder::new(), "doctor_files");
+    files_beside_the_database_are_looked_at(installation);
+}
+
+fn the_address_of_the_metrics_is_looked_at(mut installation: Installation) {
+    let verdict = |installation: &Installation| {
+        let ran = installation.run(&["doctor", "--json"]);
+        let mut found = verdicts(&ran);
+        (found.remove("metrics"), ran.stdout())
+    };
+    assert_eq!(verdict(&installation).0, None);
+    let free = test_support::ports::free_port().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = installation.server.port();
+    for (address, expected) in [
+        (format!("127.0.0.1:{free}"), "ok"),
+        (taken.local_addr().unwrap().to_string(), "wrong"),
+        (format!("127.0.0.1:{own}"), "wrong"),
+        // Of a network for documentation: no machine has it.
+        ("192.0.2.1:9090".to_owned(), "wrong"),
+    ] {
+        installation.server.set("METRICS_BIND", &address);
+        let (found, printed) = verdict(&installation);
+        assert_eq!(found.as_deref(), Some(expected), "{address}: {printed}");
+    }
+}
+
+#[test]
+fn the_address_of_the_metrics_is_looked_at_on_sqlite() {
+    the_address_of_the_metrics_is_looked_at(Installation::on_sqlite(ServerBuilder::new()));
+}
+
+#[test]
+fn the_address_of_the_metrics_is_looked_at_on_postgres() {
+    let installation = Installation::on_postgres(ServerBuilder::new(), "doctor_metrics");
+    the_address_of_the_metrics_is_looked_at(installation);
 }
 
 #[tokio::test(flavor = "multi_thread")]

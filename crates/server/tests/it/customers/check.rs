@@ -11,6 +11,7 @@ flows!(
     a_customer_is_found_by_phone,
     the_email_decides_before_the_phone,
     the_phone_decides_when_nobody_has_the_email,
+    the_record_names_of_whom_something_was_told,
     of_several_customers_with_one_phone_the_last_changed_is_meant,
     everything_proven_is_all_verified,
     one_of_email_and_phone_is_needed,
@@ -64,6 +65,27 @@ async fn the_phone_decides_when_nobody_has_the_email(app: TestApp) {
     let json = check(&app, &key, &question).expect(200).await.json;
     assert_eq!(json["customer_found"], true);
     assert_eq!(json["membership_signed"], true);
+}
+
+async fn the_record_names_of_whom_something_was_told(app: TestApp) {
+    let key = app.key("default", BOTH).await;
+    with_phone(&app, &key, "ann@example.com", "+14155550123").await;
+    let mut subjects = Vec::new();
+    for question in [
+        json!({"phone": "+14155550123"}),
+        json!({"email": "new@example.com", "phone": "+14155550123"}),
+        json!({"email": "new@example.com", "phone": "+14155550199"}),
+        json!({"email": "new@example.com"}),
+    ] {
+        let answer = check(&app, &key, &question).expect(200).await;
+        let records = app.records_of(answer.header("x-request-id")).await;
+        let subject = records.first().and_then(|located| located.record.subject);
+        subjects.push(subject.map(|subject| *subject.as_bytes()));
+    }
+    assert!(subjects.iter().all(Option::is_some));
+    assert_eq!(subjects[0], subjects[1], "the number was Ann's");
+    assert_eq!(subjects[2], subjects[3], "nobody was found");
+    assert_ne!(subjects[1], subjects[2]);
 }
 
 async fn of_several_customers_with_one_phone_the_last_changed_is_meant(app: TestApp) {

@@ -19,6 +19,7 @@ flows!(
     the_order_of_arrival_does_not_matter,
     a_change_from_the_future_is_refused,
     a_sender_whose_clock_is_ahead_blocks_nobody,
+    an_instance_whose_clock_is_ahead_blocks_nobody,
     a_new_phone_replaces_the_old_one,
     an_older_change_never_overwrites_a_newer_phone,
     every_change_leaves_evidence,
@@ -223,6 +224,28 @@ async fn a_sender_whose_clock_is_ahead_blocks_nobody(app: TestApp) {
     assert_eq!(json["veriff_date"], "2025-01-01T00:00:00Z");
     app.advance(Duration::from_secs(1));
     prove(&app, &key, "ann@example.com", "veriff", false).await;
+    let json = standing(&app, &key, "ann@example.com").await;
+    assert_eq!(json["veriff_approved"], false);
+}
+
+/// Instances agree on the time within a second or so; what is told to one of them after the other
+/// must not lose against the other's clock.
+async fn an_instance_whose_clock_is_ahead_blocks_nobody(app: TestApp) {
+    let key = app.key("default", BOTH).await;
+    let body = json!({"email": "ann@example.com", "phone": "+14155550123",
+        "verification_type": "veriff", "status": true});
+    update(&app, &key, &body).expect(200).await;
+    app.set_back(Duration::from_millis(900));
+    let body = json!({"email": "ann@example.com", "phone": "+14155550199",
+        "verification_type": "veriff", "status": false});
+    update(&app, &key, &body).expect(200).await;
+    let json = standing(&app, &key, "ann@example.com").await;
+    assert_eq!(json["veriff_approved"], false);
+    let found = check(&app, &key, &json!({"phone": "+14155550199"}));
+    assert_eq!(found.expect(200).await.json["customer_found"], true);
+    // What has a date keeps it, whichever instance hears of it.
+    let older = change_at("veriff", "2024-12-31T23:59:59Z", true);
+    update(&app, &key, &older).expect(200).await;
     let json = standing(&app, &key, "ann@example.com").await;
     assert_eq!(json["veriff_approved"], false);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use app::deliveries::{Answer, Replay, Status};
 use domain::delivery::Outcome;
 
+use super::retries::{PAUSES, well_after};
 use super::{URL, all, only, told, verify};
 use crate::harness::{TestApp, flows};
 
@@ -12,6 +13,7 @@ flows!(
     a_gone_endpoint_is_switched_off_until_it_is_named_again,
     an_endpoint_that_fails_for_days_is_switched_off,
     one_success_forgets_the_failures,
+    a_silence_between_failures_begins_them_anew,
     an_inactive_company_is_told_nothing,
 );
 
@@ -73,6 +75,31 @@ async fn one_success_forgets_the_failures(app: TestApp) {
     }
     assert!(!app.recorded().await.contains_key("webhook.switch_off"));
     app.leaves_deliveries();
+}
+
+async fn a_silence_between_failures_begins_them_anew(app: TestApp) {
+    let (receivers, key) = told(&app).await;
+    receivers.answer_status(URL, 503);
+    // Five days are over in the midst of the second and of the third.
+    for request in ["first", "second", "third"] {
+        verify(&app, &key, request).await;
+        app.deliver(&receivers).await;
+        for pause in PAUSES {
+            app.advance(well_after(pause));
+            app.deliver(&receivers).await;
+        }
+        assert_eq!(receivers.take().len(), 1 + PAUSES.len(), "{request}");
+        app.advance(3 * DAY);
+    }
+    app.advance(2 * DAY);
+    verify(&app, &key, "fourth").await;
+    app.deliver(&receivers).await;
+    receivers.answer_status(URL, 200);
+    app.advance(well_after(PAUSES[0]));
+    app.deliver(&receivers).await;
+    assert_eq!(receivers.take().len(), 2, "it is not switched off");
+    assert_eq!(all(&app).await[0].status, Status::Delivered);
+    assert!(!app.recorded().await.contains_key("webhook.switch_off"));
 }
 
 async fn an_inactive_company_is_told_nothing(app: TestApp) {

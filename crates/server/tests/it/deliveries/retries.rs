@@ -15,10 +15,10 @@ flows!(
 );
 
 /// The pauses of the schedule, in seconds.
-const PAUSES: [u64; 7] = [5, 30, 120, 600, 3_600, 21_600, 86_400];
+pub const PAUSES: [u64; 7] = [5, 30, 120, 600, 3_600, 21_600, 86_400];
 
 /// Longer than a pause may be with all its jitter.
-fn well_after(pause: u64) -> Duration {
+pub fn well_after(pause: u64) -> Duration {
     Duration::from_secs(pause + pause.div_ceil(10))
 }
 

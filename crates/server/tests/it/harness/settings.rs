@@ -73,6 +73,7 @@ impl Default for Settings {
                 lifetime: Span::seconds(600),
                 base_url: BASE_URL.into(),
                 render_event: bonafide::http::numbers::event,
+                count: bonafide::metrics::numbers::count,
             },
             orders: app::orders::Policy {
                 schedule: schedule(72, &[0, 24, 48, 68]),

@@ -17,8 +17,8 @@ use serde_json::json;
 
 use super::{Since, scrape};
 use crate::customers::{BOTH, CHECK, UPDATE, check, prove};
-use crate::deliveries;
 use crate::harness::{Receivers, Settings, TestApp, flows, logged};
+use crate::{deliveries, numbers};
 
 flows!(
     requests_are_counted_by_action_method_and_status,
@@ -31,6 +31,7 @@ flows!(
     audit_records_that_fail_are_counted,
     connections_tell_how_long_they_are_busy,
     attempts_at_deliveries_are_counted_by_outcome,
+    sessions_are_counted_when_they_end,
 );
 
 const REQUESTS: &str = "bonafide_requests_total";
@@ -69,6 +70,42 @@ async fn what_nobody_knows_is_counted_together(app: TestApp) {
     since.assert_rise(REQUESTS, &request("request.unknown", "GET", "404"), 3.0);
     since.assert_rise(REQUESTS, &request("request.unknown", "other", "404"), 1.0);
     since.assert_rise(REQUESTS, &request("request.unknown", "DELETE", "405"), 1.0);
+}
+
+async fn sessions_are_counted_when_they_end(app: TestApp) {
+    const ENDED: &str = "bonafide_number_sessions_total";
+    let key = app.key("default", numbers::ALL).await;
+    let since = Since::now();
+    let ended =
+        || ["verified", "failed", "expired"].map(|end| since.rise(ENDED, &[("status", end)]));
+    let session = numbers::open(&app, &key, "verified").await;
+    for _ in 0..2 {
+        numbers::submit(&app, &session, numbers::NUMBER)
+            .send()
+            .await;
+    }
+    assert_eq!(ended(), [1.0, 0.0, 0.0]);
+    let session = numbers::open(&app, &key, "failed").await;
+    for _ in 0..6 {
+        numbers::submit(&app, &session, numbers::OTHER).send().await;
+    }
+    assert_eq!(ended(), [1.0, 1.0, 0.0]);
+    let late = numbers::open(&app, &key, "late").await;
+    numbers::open(&app, &key, "again").await;
+    numbers::open(&app, &key, "swept").await;
+    app.advance(Duration::from_secs(600));
+    for _ in 0..2 {
+        numbers::submit(&app, &late, numbers::NUMBER)
+            .expect(410)
+            .await;
+    }
+    assert_eq!(ended(), [1.0, 1.0, 1.0], "a submission that came too late");
+    numbers::open(&app, &key, "again").await;
+    assert_eq!(ended(), [1.0, 1.0, 2.0], "a session that made way");
+    for _ in 0..2 {
+        app::numbers::sweep(&app.app).await.unwrap();
+    }
+    assert_eq!(ended(), [1.0, 1.0, 3.0]);
 }
 
 async fn time_until_the_answer_is_observed(app: TestApp) {

@@ -4,6 +4,7 @@ mod alerts;
 mod examples;
 mod logs;
 mod manifests;
+mod pages;
 
 use std::path::{Path, PathBuf};
 

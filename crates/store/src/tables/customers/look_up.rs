@@ -37,10 +37,14 @@ pub async fn find(tx: &mut Tx<'_>, wanted: &Wanted) -> Result<Option<Found>> {
             return Ok(customer);
         }
     }
-    match &wanted.by_phone {
-        Some(phone) => find_by(tx, sqlite::BY_PHONE, postgres::BY_PHONE, phone).await,
-        None => Ok(None),
-    }
+    let Some(phone) = &wanted.by_phone else {
+        return Ok(None);
+    };
+    let customer = find_by(tx, sqlite::BY_PHONE, postgres::BY_PHONE, phone).await?;
+    Ok(customer.map(|customer| Found {
+        by_phone: true,
+        ..customer
+    }))
 }
 
 async fn find_by(

@@ -242,6 +242,7 @@ impl Operation for Revoke {
         ("id" = String, Path, description = "The key's id", example = "k7m2p9w4x3qa"),
         once::IdempotencyHeader,
     ),
+    request_body = Option<wire::RevokeRequest>,
     responses((status = 200, description = "The key's record", body = wire::KeyAnswer))
 )]
 async fn revoke(
@@ -249,9 +250,12 @@ async fn revoke(
     permit: Permit<Revoke>,
     Path(id): Path<String>,
     headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Failure> {
+    // Nothing is asked for, but what comes is looked at like any other body.
+    body.read_if_any(|_: wire::RevokeRequest, _| Some(()))?;
     let id = key_id(&id)?;
-    let key = once::key_about(&headers, Revoke::ACTION, id.as_str(), &[])?;
+    let key = once::key_about(&headers, Revoke::ACTION, id.as_str(), body.bytes())?;
     once(&server, &permit.ctx, key, wire::shown, async |reply| {
         keys::revoke(&server.app, &permit.ctx.exchange, id.as_str(), reply).await
     })

@@ -123,6 +123,10 @@ impl RotateRequest<'_> {
     }
 }
 
+/// Nothing needs to be said with it.
+#[derive(Deserialize, ToSchema)]
+pub struct RevokeRequest {}
+
 /// Which keys are asked for.
 pub fn list_query(query: &Query, fields: &mut Fields) -> Option<(Option<CompanyId>, Page)> {
     let page = query.page(fields);
