@@ -112,9 +112,13 @@ fn field(document: &Value, parameter: &Value) -> Value {
     })
 }
 
+/// The body; none where nothing needs to be said.
 fn body(document: &Value, body: &Value) -> Option<Value> {
     let (media, content) = body["content"].as_object()?.iter().next()?;
     let example = example(document, &content["schema"], 0);
+    if example.as_object().is_some_and(Map::is_empty) {
+        return None;
+    }
     if media == "application/x-www-form-urlencoded" {
         let fields = example.as_object()?.iter();
         let fields = fields.map(|(key, value)| json!({"key": key, "value": value}));
