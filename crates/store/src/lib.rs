@@ -143,7 +143,8 @@ impl Location {
 
 impl Location {
     /// Copies an SQLite database, as it stands at one moment, into a new file that its owner alone can
-    /// read, while others go on writing; returns its size in bytes, once it is on the disk.
+    /// read, while others go on writing; returns its size in bytes, once it is on the disk. An erasure waits
+    /// for it a while.
     ///
     /// # Errors
     /// When there is no database, or a file of that name already, or no room for it. PostgreSQL has

@@ -10,12 +10,11 @@ use super::problems::Problems;
 use super::settings::{ALL, About, Otherwise, Setting};
 
 /// Prefixes that belong to us: an unknown variable with one of them is a mistake.
-const OWN_PREFIXES: [&str; 26] = [
+const OWN_PREFIXES: [&str; 25] = [
     "AGE_",
     "ALLOW_PRIVATE_",
     "AUDIT_",
     "BIGQUERY_",
-    "CHECKPOINT_",
     "CORS_",
     "ENCRYPTION_",
     "ERASURE_",
@@ -39,11 +38,13 @@ const OWN_PREFIXES: [&str; 26] = [
     "WEBHOOK_",
 ];
 
-/// Prefixes that others use as well (`REDIS_PORT` by Kubernetes, `SESSION_MANAGER` by desktops):
+/// Prefixes that others use as well (`REDIS_PORT` by Kubernetes, `SESSION_MANAGER` by desktops, `CHECKPOINT_DISABLE` by
+/// HashiCorp's tools):
 /// there only a variable that is nearly one of ours is a mistake.
-const SHARED_PREFIXES: [&str; 13] = [
+const SHARED_PREFIXES: [&str; 14] = [
     "API_",
     "AUTO_",
+    "CHECKPOINT_",
     "DATABASE_",
     "DATA_",
     "MAIL_",

@@ -325,6 +325,7 @@ fn unknown_variables_count_only_when_they_are_ours() {
         ("SESSION_MANAGER", "local/x"),
         ("OTEL_SERVICE_NAME", "bonafide"),
         ("SENTRY_RELEASE", "1"),
+        ("CHECKPOINT_DISABLE", "1"),
         ("HOSTNAME", "x"),
     ] {
         sound(&[(name, value)]);
