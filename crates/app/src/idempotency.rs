@@ -100,12 +100,9 @@ impl<T> Reply<T> {
     /// # Errors
     /// Those of the database.
     pub async fn store(&self, tx: &mut Tx<'_>, output: &T) -> store::Result<()> {
-        let Some(ticket) = &self.ticket else {
-            return Ok(());
-        };
-        let (status, body) = (self.render)(output);
-        let subject = ticket.exchange.subject();
-        ticket.store(tx, status, &body, subject).await
+        let exchange = self.ticket.as_ref().map(|ticket| &ticket.exchange);
+        let subject = exchange.and_then(|exchange| exchange.subject());
+        self.store_about(tx, output, subject).await
     }
 
     /// The same for an answer that is about nobody any more, and does not go with anybody.
@@ -113,11 +110,20 @@ impl<T> Reply<T> {
     /// # Errors
     /// Those of the database.
     pub async fn store_about_nobody(&self, tx: &mut Tx<'_>, output: &T) -> store::Result<()> {
+        self.store_about(tx, output, None).await
+    }
+
+    async fn store_about(
+        &self,
+        tx: &mut Tx<'_>,
+        output: &T,
+        subject: Option<BlindIndex>,
+    ) -> store::Result<()> {
         let Some(ticket) = &self.ticket else {
             return Ok(());
         };
         let (status, body) = (self.render)(output);
-        ticket.store(tx, status, &body, None).await
+        ticket.store(tx, status, &body, subject).await
     }
 
     /// Has a fuller answer given from now on, of which a part is known only when the work is done.

@@ -83,17 +83,28 @@ impl Recorder {
     /// When the day's key must be made and the database is away.
     pub async fn draft(&self, exchange: &Exchange) -> Result<Draft> {
         let caller = exchange.caller();
-        let company = caller.map_or("", |caller| caller.company());
+        let company = caller.map_or_else(Arc::default, |caller| caller.company_id().shared());
+        self.draft_for(exchange, company, exchange.credential())
+            .await
+    }
+
+    /// The same for a company and a credential, whose exchange it need not be.
+    async fn draft_for(
+        &self,
+        exchange: &Exchange,
+        company: Arc<str>,
+        credential: Arc<str>,
+    ) -> Result<Draft> {
         let key = match exchange.client_key() {
             Some(key) => key.clone(),
-            None => self.keys.of_callers(company, exchange.at).await?,
+            None => self.keys.of_callers(&company, exchange.at).await?,
         };
-        let client = self.seal_client(&key, exchange, caller)?;
+        let client = self.seal_client(&key, exchange, exchange.caller())?;
         let record = Record {
             at: exchange.at,
             request_id: exchange.request_id.clone(),
-            company: caller.map_or_else(Arc::default, |caller| caller.company_id().shared()),
-            credential: exchange.credential(),
+            company,
+            credential,
             action: exchange.action().into(),
             subject: exchange.subject(),
             outcome: Outcome {
@@ -177,12 +188,10 @@ impl Recorder {
         exchange.note_action(kind.action);
         let detail = Some("flood: refusals counted".to_owned());
         let mut record = self
-            .draft(&exchange)
+            .draft_for(&exchange, kind.company.clone(), kind.credential.clone())
             .await?
             .finish(kind.code, kind.status, detail);
         record.occurrences = i64::try_from(*counted).unwrap_or(i64::MAX);
-        record.company = kind.company.clone();
-        record.credential = kind.credential.clone();
         Ok(record)
     }
 

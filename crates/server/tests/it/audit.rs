@@ -325,6 +325,12 @@ async fn floods_of_callers_behind_one_address_do_not_mix(app: TestApp) {
     let counted = &counted.unwrap().record;
     assert_eq!(&*counted.company, "default");
     assert!(!counted.credential.is_empty());
+    // Sealed under the company's key of the day, as each of its refusals is.
+    let refused = records.iter().find(|located| {
+        located.record.action == "customer.update" && located.record.company == counted.company
+    });
+    assert!(counted.client.is_some());
+    assert_eq!(refused.unwrap().record.data_key, counted.data_key);
 }
 
 const HIDE: &str = "ALTER TABLE audit_records RENAME TO audit_records_hidden";
