@@ -57,7 +57,7 @@ pub async fn enter(app: &App, exchange: &Exchange, token: &str) -> Result<Result
     let Ok(key) = KeyId::parse(&key) else {
         return Ok(Err(REFUSED));
     };
-    let caller = match app.directory.holder_of(key, now).await {
+    let caller = match app.directory.holder_of(key, now).await? {
         Ok(caller) if caller.may(Scope::Admin) => caller,
         Ok(_) => return Ok(Err(Denied::NotAdministrator)),
         Err(refusal) => return Ok(Err(Denied::Refused(refusal))),

@@ -71,7 +71,7 @@ async fn holder(
         let Ok(key) = KeyId::parse(key) else {
             return Err(Error::internal("a console session names no key"));
         };
-        let caller = app.directory.holder_of(key, now).await;
+        let caller = app.directory.holder_of(key, now).await?;
         return Ok(caller.map(|caller| (caller, app.directory.name_of(key))));
     }
     let key = app.keys.of_callers(&stored.company_id, stored.began_at);
@@ -82,7 +82,7 @@ async fn holder(
         return Ok(Err(Refusal::Revoked));
     }
     let claims = kept.claims();
-    let caller = app.directory.authenticate_claims(&claims, now).await;
+    let caller = app.directory.authenticate_claims(&claims, now).await?;
     Ok(caller.map(|caller| (caller, claims.subject)))
 }
 

@@ -68,13 +68,13 @@ pub async fn sign_in(
     let status = presented.status();
     let (caller, kept, ends_at) = match presented {
         Presented::Key(key) => {
-            let caller = app.directory.authenticate_key(key, now).await;
+            let caller = app.directory.authenticate_key(key, now).await?;
             let ends_at = caller.as_ref().ok().and_then(Caller::key);
             let ends_at = ends_at.and_then(|key| app.directory.end_of(key));
             (caller, None, ends_at)
         }
         Presented::Token(claims, ends_at) => {
-            let caller = app.directory.authenticate_claims(&claims, now).await;
+            let caller = app.directory.authenticate_claims(&claims, now).await?;
             (caller, Some(Kept::of(&claims, None)), Some(ends_at))
         }
         Presented::Person(person) => {
@@ -83,7 +83,7 @@ pub async fn sign_in(
             let Some(claims) = claims else {
                 return Ok(Err(Denied::NotAdministrator));
             };
-            let caller = app.directory.authenticate_claims(&claims, now).await;
+            let caller = app.directory.authenticate_claims(&claims, now).await?;
             // What the provider said was good at the door alone; its end is not the session's.
             (caller, Some(Kept::of(&claims, Some(person.issuer))), None)
         }

@@ -4,7 +4,8 @@
 //! second with whatever changed since the revision it knows, and at once by the
 //! instance that made a change: a key that is revoked anywhere is dead everywhere
 //! within a second. A key that is not known is looked for once more before it is
-//! refused, so that a key made anywhere is good everywhere at once.
+//! refused, so that a key made anywhere is good everywhere at once; while the database is
+//! away, nobody can say whether it exists.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,15 +16,15 @@ use domain::access::{ApiKey, CompanyId, Credential, KeyId, Principal, Scope, Sco
 use domain::seal::IndexKey;
 use domain::secret_hash::SecretHash;
 use jiff::Timestamp;
-use store::Store;
 use store::tables::api_keys::{self, ApiKeyRow};
 use store::tables::change_counter;
 use store::tables::companies::{self, Company};
+use store::{PATIENCE, Store};
 
 use super::together::Together;
 use super::{Caller, KeyLimits};
-use crate::Result;
 use crate::limits;
+use crate::{Error, Result};
 
 /// The least time between two looks for keys that are not known: whoever makes keys
 /// up costs the database no more than twenty small queries a second.
@@ -104,7 +105,7 @@ pub struct Directory {
     index_key: Arc<IndexKey>,
     known: ArcSwap<Known>,
     refreshing: tokio::sync::Mutex<()>,
-    looking: Together,
+    looking: Together<Result<()>>,
 }
 
 #[derive(Default, Clone)]
@@ -191,55 +192,61 @@ impl Directory {
         }
     }
 
-    /// Takes in what has changed if that is possible now; else the next refresh will.
-    async fn catch_up(&self) {
-        if let Err(error) = self.refresh().await {
-            tracing::debug!(cause = error.cause(), "credentials are as they were");
-        }
-    }
-
-    /// Checks a presented API key.
+    /// The caller whom a presented API key speaks for, or why it is not accepted.
     ///
     /// # Errors
-    /// Why it is not accepted.
+    /// When the key is not known and the database is away.
     pub async fn authenticate_key(
         &self,
         presented: &str,
         now: Timestamp,
-    ) -> Result<Caller, Refusal> {
+    ) -> Result<Result<Caller, Refusal>> {
         self.look(|known| known.of_key(presented, now)).await
     }
 
-    /// The caller whom a token speaks for.
+    /// The caller whom a token speaks for, or why it is not accepted.
     ///
     /// # Errors
-    /// Why it is not accepted.
+    /// When its key is not known and the database is away.
     pub async fn authenticate_claims(
         &self,
         claims: &Claims,
         now: Timestamp,
-    ) -> Result<Caller, Refusal> {
+    ) -> Result<Result<Caller, Refusal>> {
         self.look(|known| known.of_claims(claims, now, &self.index_key))
             .await
     }
 
-    /// Looks at what is known; for what is not, once more at what is known then.
-    async fn look<T>(&self, look: impl Fn(&Known) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        let found = look(&self.known.load());
-        if !matches!(found, Err(Refusal::Unknown)) {
-            return found;
-        }
-        // Boxed: every request would have room for what hardly any needs.
-        Box::pin(self.looking.run(|| self.catch_up())).await;
-        look(&self.known.load())
-    }
-
-    /// Who holds a key that somebody was signed in with before.
+    /// Who holds a key that somebody was signed in with before, or why it is not accepted any
+    /// more.
     ///
     /// # Errors
-    /// Why it is not accepted any more.
-    pub async fn holder_of(&self, key: KeyId, now: Timestamp) -> Result<Caller, Refusal> {
+    /// When the key is not known and the database is away.
+    pub async fn holder_of(&self, key: KeyId, now: Timestamp) -> Result<Result<Caller, Refusal>> {
         self.look(|known| known.of_key_id(key, now)).await
+    }
+
+    /// Looks at what is known; for what is not, once more at what is known then.
+    async fn look<T>(
+        &self,
+        look: impl Fn(&Known) -> Result<T, Refusal>,
+    ) -> Result<Result<T, Refusal>> {
+        let found = look(&self.known.load());
+        if !matches!(found, Err(Refusal::Unknown)) {
+            return Ok(found);
+        }
+        // Boxed: every request would have room for what hardly any needs.
+        Box::pin(self.catch_up()).await?;
+        Ok(look(&self.known.load()))
+    }
+
+    /// Takes in what has changed, together with whoever else asks for it. A run of the others' may
+    /// have to end first: with that, too, it takes no longer than one visit to the store.
+    async fn catch_up(&self) -> Result<()> {
+        let caught_up = self.looking.run(|| self.refresh());
+        tokio::time::timeout(PATIENCE, caught_up)
+            .await
+            .unwrap_or_else(|_| Err(Error::unavailable("credentials could not be looked up")))
     }
 
     /// What people call a key; empty for one that is not known.

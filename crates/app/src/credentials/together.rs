@@ -11,35 +11,40 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 /// A piece of work that is done together.
-pub(super) struct Together {
+pub(super) struct Together<T> {
     pause: Duration,
-    runs: Mutex<Runs>,
+    runs: Mutex<Runs<T>>,
 }
 
-#[derive(Default)]
-struct Runs {
+struct Runs<T> {
     /// When the last run began, whether or not it came to its end.
     begun: Option<Instant>,
-    /// When the last run began that came to its end.
-    finished: Option<Instant>,
+    /// When the last run began that came to its end, and its outcome.
+    finished: Option<(Instant, T)>,
 }
 
-impl Together {
+impl<T: Clone> Together<T> {
     /// At least `pause` lies between the beginnings of two runs.
     pub fn every(pause: Duration) -> Self {
+        let runs = Runs {
+            begun: None,
+            finished: None,
+        };
         Self {
             pause,
-            runs: Mutex::default(),
+            runs: Mutex::new(runs),
         }
     }
 
-    /// Returns when a run that began after this call is over: that of `work`, or one
-    /// that somebody else began.
-    pub async fn run<F: Future<Output = ()>>(&self, work: impl FnOnce() -> F) {
+    /// The outcome of a run that began after this call: that of `work`, or one that somebody else
+    /// began.
+    pub async fn run<F: Future<Output = T>>(&self, work: impl FnOnce() -> F) -> T {
         let asked = Instant::now();
         let mut runs = self.runs.lock().await;
-        if runs.finished.is_some_and(|begun| begun > asked) {
-            return;
+        if let Some((begun, outcome)) = &runs.finished
+            && *begun > asked
+        {
+            return outcome.clone();
         }
         if let Some(begun) = runs.begun {
             sleep_until(begun + self.pause).await;
@@ -47,8 +52,9 @@ impl Together {
         // Noted first: callers that give up half-way must not make it run more often.
         let begun = Instant::now();
         runs.begun = Some(begun);
-        work().await;
-        runs.finished = Some(begun);
+        let outcome = work().await;
+        runs.finished = Some((begun, outcome.clone()));
+        outcome
     }
 }
 
@@ -88,6 +94,21 @@ mod tests {
         assert!(begin.elapsed() >= ms(1000));
         let runs = runs.load(Ordering::SeqCst);
         assert!((20..=22).contains(&runs), "{runs} runs in a second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_joins_gets_the_outcome_of_the_run_that_was_joined() {
+        let (together, runs) = (&Together::every(PAUSE), &AtomicU64::new(0));
+        let asked = [0, 1, 2, 60].map(|after| async move {
+            sleep(ms(after)).await;
+            let work = || async {
+                sleep(RUN).await;
+                runs.fetch_add(1, Ordering::SeqCst)
+            };
+            together.run(work).await
+        });
+        // The second and the third came while the first ran: theirs is the next, and one.
+        assert_eq!(join_all(asked).await, [0, 1, 1, 2]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -143,6 +143,7 @@ async fn record(
         .directory
         .authenticate_claims(claims, exchange.at)
         .await
+        .map_err(super::of_app)?
         .map_err(|refusal| {
             Failure::failed(format!("the token would be refused: {}", refusal.as_str()))
                 .with_hint("`bonafide companies list` shows the companies and which are active")

@@ -25,6 +25,7 @@ mod malformed;
 mod office;
 mod orders;
 mod outages;
+mod patience;
 mod rotating;
 mod scene;
 mod secrecy;

@@ -57,6 +57,7 @@ pub(crate) fn start(
             watched: watched.clone(),
             session: None,
             log: None,
+            away: None,
         };
         tasks.push(tokio::spawn(writer.work_off(queue, waiting.clone())));
         queues.push(Queue { works, waiting });
@@ -106,6 +107,8 @@ struct Writer {
     session: Option<Session>,
     /// The log of the last session, claimed again by the next.
     log: Option<i64>,
+    /// Why the last attempt did not reach the database, if it did not.
+    away: Option<Error>,
 }
 
 impl Writer {
@@ -126,6 +129,10 @@ impl Writer {
 
     /// Sees a batch through: committed, or refused when patience ends.
     async fn commit(&mut self, mut works: Vec<Work>) {
+        // Those who waited in vain behind others do not wait for an attempt of their own.
+        if let Some(error) = self.away.clone() {
+            works = self.give_up_on_the_impatient(works, &error);
+        }
         let mut alone = false;
         let mut conflicted = false;
         let mut doubt = None;
@@ -133,13 +140,15 @@ impl Writer {
             if alone && works.len() > 1 {
                 return self.commit_one_by_one(works).await;
             }
-            let Err(error) = self.attempt(&mut works, &mut doubt).await else {
+            let outcome = self.attempt(&mut works, &mut doubt).await;
+            self.away = outcome.clone().err().filter(is_away);
+            let Err(error) = outcome else {
                 self.watched.committed(&works);
                 return works.into_iter().for_each(Work::succeed);
             };
             tracing::debug!(%error, works = works.len(), "transaction failed");
             // When it was not the connection, somebody in this batch is to blame.
-            alone = !matches!(error, Error::Unavailable(_));
+            alone = !is_away(&error);
             works = self.give_up_on_the_impatient(works, &error);
             // Whoever came first is done by now: only what goes on is waited for.
             let first_conflict = matches!(error, Error::Conflict(_)) && !conflicted;
@@ -195,7 +204,7 @@ impl Writer {
             return Ok(());
         }
         if let Err(error) = session.run(works).await {
-            if !matches!(error, Error::Unavailable(_)) {
+            if !is_away(&error) {
                 self.session = Some(session);
             }
             return Err(error);
@@ -220,4 +229,9 @@ impl Writer {
         self.log = Some(session.log());
         Ok(session)
     }
+}
+
+/// Whether the database could not be reached, so that nobody in the batch is to blame.
+const fn is_away(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(_))
 }

@@ -27,7 +27,9 @@ pub async fn furnish(app: &App) -> Result<String, Failure> {
     let created = keys::create(app, &exchange, new, Reply::unkept()).await;
     let key = created.map_err(of_app)?.key.id();
     let caller = app.directory.holder_of(key, app.clock.now()).await;
-    let caller = caller.map_err(|_| Failure::failed("the key that was just made is refused"))?;
+    let caller = caller
+        .map_err(of_app)?
+        .map_err(|_| Failure::failed("the key that was just made is refused"))?;
     let exchange = Arc::new(session::exchange(app, "console.example.make"));
     let ctx = Ctx { caller, exchange };
     console::make_example(app, &ctx).await.map_err(of_app)?;

@@ -2,9 +2,10 @@
 //! again.
 
 use app::idempotency::{self, Begun, IdempotencyKey, Reply, Ticket};
-use app::{Ctx, Error};
+use app::{Code, Ctx, Error};
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 
 use utoipa::IntoParams;
@@ -50,6 +51,11 @@ pub async fn once<T>(
             }
             Ok(answer(status, body))
         }
+        Err(error) if error.problem().code == Code::Unavailable => {
+            // Whoever had to wait in vain once does not wait for this too: it stands in line.
+            let _ = release(server, ticket).now_or_never();
+            Err(error.into())
+        }
         Err(error) => {
             release(server, ticket).await;
             Err(error.into())
@@ -57,6 +63,7 @@ pub async fn once<T>(
     }
 }
 
+/// Frees the key of a request that came to nothing.
 async fn release(server: &Server, ticket: Option<Ticket>) {
     if let Some(ticket) = ticket
         && let Err(error) = idempotency::release(&server.app, ticket).await

@@ -130,10 +130,10 @@ async fn authenticate(
     let at = visit.exchange().at;
     let directory = &server.app.directory;
     let outcome = match presented(headers) {
-        Ok(Presented::Key(key)) => directory.authenticate_key(key, at).await,
+        Ok(Presented::Key(key)) => directory.authenticate_key(key, at).await?,
         // Boxed: requests with a key would have room for it too.
         Ok(Presented::Token(token)) => match Box::pin(server.tokens.verify(token, at)).await {
-            Ok(claims) => directory.authenticate_claims(&claims, at).await,
+            Ok(claims) => directory.authenticate_claims(&claims, at).await?,
             Err(refusal) => Err(refusal),
         },
         Err(refusal) => Err(refusal),

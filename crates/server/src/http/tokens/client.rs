@@ -80,7 +80,7 @@ async fn authenticate(
     let is_pair = ApiKey::parse(secret).is_some_and(|(of, _)| of.as_str() == id);
     let caller = if is_pair {
         let directory = &server.app.directory;
-        directory.authenticate_key(secret, exchange.at).await
+        directory.authenticate_key(secret, exchange.at).await?
     } else {
         Err(Refusal::Unknown)
     };

@@ -163,7 +163,7 @@ async fn caller(app: &TestApp) -> Ctx {
     let key = app.key("default", BOTH).await;
     assert!(ApiKey::parse(&key).is_some());
     let caller = app.app.directory.authenticate_key(&key, app.now());
-    let caller = caller.await.unwrap();
+    let caller = caller.await.unwrap().unwrap();
     Ctx {
         caller,
         exchange: Arc::new(app.command("customer.update")),
