@@ -1,6 +1,7 @@
 //! Somebody names the number.
 
 use domain::access::CompanyId;
+use domain::age::Assurance;
 use domain::number::{Closed, MobileNumber, Session, SessionId, Status};
 use domain::seal::{BlindIndex, IndexKey};
 use jiff::Timestamp;
@@ -14,6 +15,9 @@ use crate::audit::Draft;
 use crate::exchange::Exchange;
 use crate::idempotency::Reply;
 use crate::{App, Code, Ctx, Error, Result};
+
+/// Who vouches for a verified number.
+const ASSURANCE: Assurance = Assurance::SelfDeclared;
 
 /// What is submitted.
 pub struct Submission {
@@ -221,12 +225,21 @@ impl Submit {
         // A stored answer is about whoever has the number, and goes with them.
         self.exchange.note_subject(found.number_index);
         self.reply.store(tx, &outcome).await?;
-        let detail = session.status.as_str().to_owned();
+        let detail = detail(session.status);
         let mut record = self.draft.clone().finish("ok", 200, Some(detail));
         record.subject = Some(found.number_index);
         Ok(Written {
             output: Submitted::Taken(outcome),
             records: vec![record],
         })
+    }
+}
+
+/// How the session stands now, for the audit log; of a verified one also what that is worth: somebody
+/// who had the link, or the company, named the number, and nobody looked at a document.
+fn detail(status: Status) -> String {
+    match status {
+        Status::Verified => format!("{} assurance={}", status.as_str(), ASSURANCE.as_str()),
+        _ => status.as_str().to_owned(),
     }
 }

@@ -99,7 +99,7 @@ async fn every_request_leaves_one_record(app: TestApp) {
             submit(&app, &session, NUMBER),
             end,
             200,
-            Some("verified"),
+            Some("verified assurance=self_declared"),
             "session",
         ),
         (

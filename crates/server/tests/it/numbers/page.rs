@@ -373,7 +373,7 @@ async fn every_request_leaves_its_record(app: TestApp) {
             "number.confirm",
             "ok",
             "session",
-            Some("verified"),
+            Some("verified assurance=self_declared"),
         ),
         (
             confirm(&app, &session, NUMBER),
