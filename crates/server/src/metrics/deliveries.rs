@@ -10,7 +10,9 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use metrics::{Counter, Gauge, Histogram};
 
-use super::families::{DELIVERY_ATTEMPTS, DELIVERY_DURATION, QUEUE_AGE, QUEUE_DEPTH};
+use super::families::{
+    DELIVERY_ATTEMPTS, DELIVERY_DURATION, ENDPOINTS_OFF, QUEUE_AGE, QUEUE_DEPTH,
+};
 
 struct Handles {
     webhooks: Attempts,
@@ -21,6 +23,7 @@ struct Handles {
 struct Queue {
     waiting: Gauge,
     overdue: Gauge,
+    endpoints_off: Gauge,
 }
 
 /// The attempts of one channel.
@@ -37,6 +40,7 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
 static QUEUE: LazyLock<Queue> = LazyLock::new(|| Queue {
     waiting: QUEUE_DEPTH.gauge([]),
     overdue: QUEUE_AGE.gauge([]),
+    endpoints_off: ENDPOINTS_OFF.gauge([]),
 });
 
 impl Attempts {
@@ -87,13 +91,15 @@ impl<M: Mailer> Mailer for Counted<M> {
     }
 }
 
-/// Notes how much waits, and how long the longest overdue delivery has been due.
+/// Notes how much waits, how long the longest overdue delivery has been due, and how many receivers
+/// were given up.
 pub fn note_depth(depth: Depth, now: Timestamp) {
     let overdue = depth
         .oldest_due
         .map_or(0.0, |due| now.duration_since(due).as_secs_f64());
     QUEUE.waiting.set(depth.waiting as f64);
     QUEUE.overdue.set(overdue.max(0.0));
+    QUEUE.endpoints_off.set(depth.endpoints_off as f64);
 }
 
 /// Makes the series of attempts exist before any was made; how much waits is told by those that

@@ -195,6 +195,13 @@ pub(super) const QUEUE_AGE: Family = Family {
     help: "How long the longest overdue delivery has been due; told by instances that work.",
 };
 
+pub(super) const ENDPOINTS_OFF: Family = Family {
+    name: "bonafide_webhook_endpoints_off",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Companies' webhook addresses that were switched off for failing too long, or for answering 410; told by instances that work.",
+};
+
 pub(super) const INBOX_EVENTS: Family = Family {
     name: "bonafide_inbox_events_total",
     kind: Kind::Counter,
@@ -308,7 +315,7 @@ pub(super) const START_TIME: Family = Family {
 };
 
 /// All families.
-pub const ALL: [&Family; 37] = [
+pub const ALL: [&Family; 38] = [
     &REQUESTS,
     &REQUEST_DURATION,
     &LIMIT_REFUSALS,
@@ -330,6 +337,7 @@ pub const ALL: [&Family; 37] = [
     &DELIVERY_DURATION,
     &QUEUE_DEPTH,
     &QUEUE_AGE,
+    &ENDPOINTS_OFF,
     &INBOX_EVENTS,
     &INBOX_DEPTH,
     &INBOX_AGE,

@@ -138,6 +138,8 @@ pub struct Depth {
     pub waiting: i64,
     /// When the longest overdue one was due.
     pub oldest_due: Option<Timestamp>,
+    /// Webhook addresses of companies that nothing is sent to any more, for they failed too long.
+    pub endpoints_off: i64,
 }
 
 /// After what waits in stream `$1`. Deliveries of one stream are enqueued one at a time, under a
@@ -368,14 +370,18 @@ pub async fn replay_failed(
 pub async fn depth(tx: &mut Tx<'_>) -> Result<Depth> {
     let row = tx
         .find(
-            "SELECT COUNT(*), MIN(due_at) FROM deliveries WHERE status = 'waiting'",
-            &[],
+            "SELECT COUNT(*), MIN(due_at), (SELECT COUNT(*) FROM webhook_endpoints e \
+             JOIN companies c ON c.company_id = e.company_id \
+             WHERE e.off_at IS NOT NULL AND c.webhook_url IS NOT NULL AND c.is_active = $1) \
+             FROM deliveries WHERE status = 'waiting'",
+            &[true.into()],
         )
         .await?
         .ok_or_else(|| Error::corrupt("deliveries", "no count"))?;
     Ok(Depth {
         waiting: row.int(0, "deliveries")?,
         oldest_due: row.find_time(1, "deliveries.due_at")?,
+        endpoints_off: row.int(2, "webhook_endpoints")?,
     })
 }
 

@@ -20,10 +20,18 @@ flows!(
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 async fn a_gone_endpoint_is_switched_off_until_it_is_named_again(app: TestApp) {
+    let off = async || {
+        app::deliveries::depth(&app.app)
+            .await
+            .unwrap()
+            .endpoints_off
+    };
     let (receivers, key) = told(&app).await;
     verify(&app, &key, "first").await;
     receivers.answer_status(URL, 410);
+    assert_eq!(off().await, 0);
     app.deliver(&receivers).await;
+    assert_eq!(off().await, 1);
     assert_eq!(only(&app).await.outcome.as_deref(), Some("gone"));
     receivers.answer_status(URL, 200);
     app.advance(DAY);
@@ -36,6 +44,7 @@ async fn a_gone_endpoint_is_switched_off_until_it_is_named_again(app: TestApp) {
     assert_eq!(app.recorded().await["webhook.switch_off"], 1);
 
     app.webhook("default", URL).await;
+    assert_eq!(off().await, 0);
     let command = app.command("delivery.replay");
     let replay = Replay::ExhaustedOf("default".into());
     let replayed = app::deliveries::replay(&app.app, &command, replay).await;

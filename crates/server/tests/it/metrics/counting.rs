@@ -316,8 +316,9 @@ async fn attempts_at_mails_are_counted_by_outcome() {
 fn how_much_waits_is_shown() {
     const WAITING: &str = "bonafide_deliveries_waiting";
     const OVERDUE: &str = "bonafide_deliveries_overdue_seconds";
+    const OFF: &str = "bonafide_webhook_endpoints_off";
     let now: Timestamp = "2025-01-01T00:01:30Z".parse().unwrap();
-    let gauges = || [WAITING, OVERDUE].map(|name| scrape().value(name, &[]));
+    let gauges = || [WAITING, OVERDUE, OFF].map(|name| scrape().value(name, &[]));
     for (due, overdue) in [
         (Some("2025-01-01T00:00:00Z"), 90.0),
         // The next is due in the future: nothing is overdue.
@@ -330,10 +331,11 @@ fn how_much_waits_is_shown() {
             Depth {
                 waiting,
                 oldest_due,
+                endpoints_off: waiting / 2,
             },
             now,
         );
-        assert_eq!(gauges(), [waiting as f64, overdue]);
+        assert_eq!(gauges(), [waiting as f64, overdue, (waiting / 2) as f64]);
     }
 }
 
