@@ -5,6 +5,7 @@
 //! webhooks and pages, from PyPI, goes into an environment of its own below cargo's target folder.
 //! Must not: install anything that cargo or rustup can bring.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -57,13 +58,7 @@ pub fn judges() -> Result<()> {
     if oracle::has_packages(&python) {
         return Ok(());
     }
-    if !can_make_environments() {
-        ensure!(can_install(), PYTHON_HINT);
-        install(&["python3", "python3-venv"])?;
-    }
-    let mut make = Command::new("python3");
-    succeed(make.args(["-m", "venv", "--clear"]).arg(&environment))?;
-    let mut pip = Command::new(&python);
+    let mut pip = Command::new(make_environment(&environment)?);
     pip.args([
         "-m",
         "pip",
@@ -75,6 +70,17 @@ pub fn judges() -> Result<()> {
     succeed(pip.arg(oracle::REQUIREMENTS)).context(
         "the packages that judge webhooks and pages come from PyPI, which must be in reach",
     )
+}
+
+/// Makes an empty environment for Python packages in this folder; returns its Python.
+pub fn make_environment(folder: &Path) -> Result<PathBuf> {
+    if !can_make_environments() {
+        ensure!(can_install(), PYTHON_HINT);
+        install(&["python3", "python3-venv"])?;
+    }
+    let mut make = Command::new("python3");
+    succeed(make.args(["-m", "venv", "--clear"]).arg(folder))?;
+    Ok(oracle::python_in(folder))
 }
 
 /// Debian keeps what `venv` needs in a package of its own, so that Python may be here without it.

@@ -17,6 +17,7 @@ mod openapi;
 mod packages;
 mod pictures;
 mod program;
+mod readers;
 mod sbom;
 mod scale;
 mod steps;
@@ -52,6 +53,8 @@ enum Task {
     Pictures,
     /// Writes what the program is made of, as CycloneDX
     Sbom(sbom::Options),
+    /// Has tools of others read the API's description, and try a server by it
+    Readers(readers::Options),
     /// Measures the server beside its baselines and prints a table
     Bench(bench::Options),
     /// Mistreats servers under load and prints what each fault cost, and what was lost
@@ -87,6 +90,7 @@ fn run() -> Result<()> {
         Task::Openapi(options) => openapi::run(&options),
         Task::Pictures => pictures::run(),
         Task::Sbom(options) => sbom::run(&options),
+        Task::Readers(options) => readers::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Faults(options) => faults::run(&options),
         Task::Scale(options) => scale::run(&options),

@@ -5,6 +5,7 @@
 //! between leaves a key without an answer, which is free again after a minute.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::random::Random;
 use domain::seal::{BlindIndex, DataKey, Place, SealError};
@@ -20,6 +21,9 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a request may be under way before its key is free again.
 const UNDER_WAY: SignedDuration = SignedDuration::from_secs(60);
+
+/// How soon a key that could not be given up is given up again: the store has waited already.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// A key as a caller sent it, and what it was sent with.
 #[derive(Debug, Clone)]
@@ -59,14 +63,34 @@ pub enum Begun {
 /// The right to store the answer of one key.
 #[derive(Clone)]
 pub struct Ticket {
-    company: String,
-    key: BlindIndex,
+    hold: Hold,
     data_key: Arc<DataKey>,
     /// Knows whom the answer is about, once the work does.
     exchange: Arc<Exchange>,
     random: Arc<dyn Random>,
-    taken_at: Timestamp,
     expires_at: Timestamp,
+}
+
+/// A key as one request has taken it.
+#[derive(Clone)]
+struct Hold {
+    company: String,
+    key: BlindIndex,
+    taken_at: Timestamp,
+}
+
+impl Hold {
+    /// Gives it up, again and again until the database takes that or the key is free anyway.
+    fn release_in_time(self, app: Arc<App>) {
+        tokio::spawn(async move {
+            while app.clock.now().duration_since(self.taken_at) < UNDER_WAY {
+                match app.store.write(Release(self.clone())).await {
+                    Err(error) if error.is_transient() => tokio::time::sleep(AGAIN).await,
+                    _ => return,
+                }
+            }
+        });
+    }
 }
 
 /// How a use case stores its answer together with its work: not at all, or under
@@ -163,15 +187,13 @@ impl Ticket {
         let answer = self
             .seal(status, body)
             .map_err(|error| store::Error::Refused(error.to_string()))?;
-        let Self {
+        let Hold {
             company,
             key,
             taken_at,
-            expires_at,
-            ..
-        } = self;
-        if idempotency::complete(tx, company, *key, *taken_at, &answer, subject, *expires_at)
-            .await?
+        } = &self.hold;
+        let expires_at = self.expires_at;
+        if idempotency::complete(tx, company, *key, *taken_at, &answer, subject, expires_at).await?
         {
             return Ok(());
         }
@@ -187,7 +209,7 @@ impl Ticket {
             data_key: self.data_key.id(),
             body: self
                 .data_key
-                .seal(place(&self.key), body, self.random.as_ref())?,
+                .seal(place(&self.hold.key), body, self.random.as_ref())?,
         })
     }
 }
@@ -205,11 +227,16 @@ fn place(key: &BlindIndex) -> Place<'_> {
 /// # Errors
 /// [`Code::IdempotencyInProgress`], [`Code::IdempotencyKeyReused`], or the
 /// database is away.
-pub async fn begin(app: &App, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> {
+pub async fn begin(app: &Arc<App>, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> {
     let company = ctx.caller.company();
     let now = app.clock.now();
     let index = app.index_key.index(key.route, company, &key.key);
     let data_key = app.keys.of_company(company, now).await?;
+    let hold = Hold {
+        company: company.to_owned(),
+        key: index,
+        taken_at: now,
+    };
     let unit = Begin {
         company: company.to_owned(),
         key: index,
@@ -220,28 +247,35 @@ pub async fn begin(app: &App, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> 
         now,
         inserted: false,
     };
-    match app.store.write(unit).await? {
+    let taken = app.store.write(unit).await.inspect_err(|error| {
+        // It may have been taken, and only the news of it was lost.
+        if error.is_transient() {
+            hold.clone().release_in_time(app.clone());
+        }
+    });
+    match taken? {
         Taken::First => Ok(Begun::First(Ticket {
-            company: company.to_owned(),
-            key: index,
+            hold,
             data_key,
             exchange: ctx.exchange.clone(),
             random: app.random.clone(),
-            taken_at: now,
             expires_at: now.saturating_add(KEPT).map_err(Error::internal)?,
         })),
         Taken::UnderWay => Err(Error::new(
             Code::IdempotencyInProgress,
             "The first request with this Idempotency-Key is still under way.",
         )
-        .retry_after(std::time::Duration::from_secs(1))),
+        .retry_after(Duration::from_secs(1))),
         Taken::Other => Err(Error::new(
             Code::IdempotencyKeyReused,
             "This Idempotency-Key was used before with another request.",
         )),
-        Taken::Answered(answer) => {
+        Taken::Answered(answer, subject) => {
             let body = data_key.open(place(&index), &answer.body)?.to_vec();
             ctx.exchange.note_detail("idempotency: stored answer");
+            if let Some(subject) = subject {
+                ctx.exchange.note_subject(subject);
+            }
             Ok(Begun::Replay {
                 status: u16::try_from(answer.status).unwrap_or(200),
                 body,
@@ -256,14 +290,12 @@ pub async fn begin(app: &App, ctx: &Ctx, key: &IdempotencyKey) -> Result<Begun> 
 /// # Errors
 /// When the database is away; the key is then free after a minute.
 pub async fn release(app: &App, ticket: Ticket) -> Result<()> {
-    Ok(app
-        .store
-        .write(Release {
-            company: ticket.company,
-            key: ticket.key,
-            taken_at: ticket.taken_at,
-        })
-        .await?)
+    Ok(app.store.write(Release(ticket.hold)).await?)
+}
+
+/// The same for whoever does not wait for it: as soon as the database is back.
+pub fn release_in_time(app: &Arc<App>, ticket: Ticket) {
+    ticket.hold.release_in_time(app.clone());
 }
 
 /// Forgets keys whose time is over; returns how many.
@@ -278,7 +310,8 @@ enum Taken {
     First,
     UnderWay,
     Other,
-    Answered(SealedAnswer),
+    /// And whom the answer is about.
+    Answered(SealedAnswer, Option<BlindIndex>),
 }
 
 struct Begin {
@@ -299,8 +332,9 @@ impl Begin {
             Entry { fingerprint, .. } if fingerprint != self.fingerprint => Some(Taken::Other),
             Entry {
                 answer: Some(answer),
+                subject,
                 ..
-            } => Some(Taken::Answered(answer)),
+            } => Some(Taken::Answered(answer, subject)),
             Entry { created_at, .. } if self.is_own(created_at) => Some(Taken::First),
             Entry { answer: None, .. } => Some(Taken::UnderWay),
         }
@@ -357,16 +391,15 @@ impl Unit for Replace {
     type Output = ();
 
     fn lane(&self) -> Lane {
-        Lane::of(self.ticket.key.as_bytes())
+        Lane::of(self.ticket.hold.key.as_bytes())
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
-        let Ticket {
+        let Hold {
             company,
             key,
             taken_at,
-            ..
-        } = &self.ticket;
+        } = &self.ticket.hold;
         idempotency::replace(tx, company, *key, *taken_at, &self.answer).await?;
         Ok(Written {
             output: (),
@@ -375,21 +408,22 @@ impl Unit for Replace {
     }
 }
 
-struct Release {
-    company: String,
-    key: BlindIndex,
-    taken_at: Timestamp,
-}
+struct Release(Hold);
 
 impl Unit for Release {
     type Output = ();
 
     fn lane(&self) -> Lane {
-        Lane::of(self.key.as_bytes())
+        Lane::of(self.0.key.as_bytes())
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<()>> {
-        idempotency::release(tx, &self.company, self.key, self.taken_at).await?;
+        let Hold {
+            company,
+            key,
+            taken_at,
+        } = &self.0;
+        idempotency::release(tx, company, *key, *taken_at).await?;
         Ok(Written {
             output: (),
             records: Vec::new(),

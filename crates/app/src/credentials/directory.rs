@@ -101,11 +101,16 @@ pub struct Claims {
 
 /// The directory.
 pub struct Directory {
+    shelf: Arc<Shelf>,
+    looking: Together<Result<()>>,
+}
+
+/// What is known, and where from.
+struct Shelf {
     store: Arc<Store>,
     index_key: Arc<IndexKey>,
     known: ArcSwap<Known>,
     refreshing: tokio::sync::Mutex<()>,
-    looking: Together<Result<()>>,
 }
 
 #[derive(Default, Clone)]
@@ -138,14 +143,18 @@ impl Directory {
     /// # Errors
     /// When the database is away.
     pub async fn open(store: Arc<Store>, index_key: Arc<IndexKey>) -> Result<Self> {
-        let directory = Self {
+        let nothing = Known {
+            revision: -1,
+            ..Known::default()
+        };
+        let shelf = Shelf {
             store,
             index_key,
-            known: ArcSwap::from_pointee(Known {
-                revision: -1,
-                ..Known::default()
-            }),
+            known: ArcSwap::from_pointee(nothing),
             refreshing: tokio::sync::Mutex::default(),
+        };
+        let directory = Self {
+            shelf: Arc::new(shelf),
             looking: Together::every(BETWEEN_LOOKS),
         };
         directory.refresh().await?;
@@ -157,6 +166,107 @@ impl Directory {
     /// # Errors
     /// When the database is away; what is known stays in force.
     pub async fn refresh(&self) -> Result<()> {
+        self.shelf.refresh().await
+    }
+
+    /// Takes in what was just committed here. Should that fail, the change stands all
+    /// the same: the next refresh takes it in.
+    pub(crate) async fn take_in_own_change(&self) {
+        if let Err(error) = in_time(self.refresh()).await {
+            tracing::warn!(cause = error.cause(), "a change is not in force here yet");
+        }
+    }
+
+    /// The caller whom a presented API key speaks for, or why it is not accepted.
+    ///
+    /// # Errors
+    /// When the key is not known and the database is away.
+    pub async fn authenticate_key(
+        &self,
+        presented: &str,
+        now: Timestamp,
+    ) -> Result<Result<Caller, Refusal>> {
+        self.look(|known| known.of_key(presented, now)).await
+    }
+
+    /// The caller whom a token speaks for, or why it is not accepted.
+    ///
+    /// # Errors
+    /// When its key is not known and the database is away.
+    pub async fn authenticate_claims(
+        &self,
+        claims: &Claims,
+        now: Timestamp,
+    ) -> Result<Result<Caller, Refusal>> {
+        self.look(|known| known.of_claims(claims, now, &self.shelf.index_key))
+            .await
+    }
+
+    /// Who holds a key that somebody was signed in with before, or why it is not accepted any
+    /// more.
+    ///
+    /// # Errors
+    /// When the key is not known and the database is away.
+    pub async fn holder_of(&self, key: KeyId, now: Timestamp) -> Result<Result<Caller, Refusal>> {
+        self.look(|known| known.of_key_id(key, now)).await
+    }
+
+    /// Looks at what is known; for what is not, once more at what is known then.
+    async fn look<T>(
+        &self,
+        look: impl Fn(&Known) -> Result<T, Refusal>,
+    ) -> Result<Result<T, Refusal>> {
+        let found = look(&self.shelf.known.load());
+        if !matches!(found, Err(Refusal::Unknown)) {
+            return Ok(found);
+        }
+        // Boxed: every request would have room for what hardly any needs.
+        Box::pin(self.catch_up()).await?;
+        Ok(look(&self.shelf.known.load()))
+    }
+
+    /// Takes in what has changed until now, together with whoever else asks for it.
+    async fn catch_up(&self) -> Result<()> {
+        let shelf = self.shelf.clone();
+        let refresh = || async move { shelf.refresh().await };
+        let caught_up = async { self.looking.run(refresh).await.unwrap_or_else(broken_off) };
+        in_time(caught_up).await
+    }
+
+    /// What people call a key; empty for one that is not known.
+    pub fn name_of(&self, key: KeyId) -> String {
+        let known = self.shelf.known.load();
+        let key = known.keys.get(&key);
+        key.map(|key| key.name.clone()).unwrap_or_default()
+    }
+
+    /// When a key ends; `None` when it does not, or is not known.
+    pub fn end_of(&self, key: KeyId) -> Option<Timestamp> {
+        self.shelf.known.load().keys.get(&key)?.expires_at
+    }
+
+    /// What opens a company's app, if it has one.
+    pub fn app_link(&self, company: &str) -> Option<String> {
+        self.shelf
+            .known
+            .load()
+            .companies
+            .get(company)?
+            .app_link
+            .clone()
+    }
+
+    /// A company's name, and what opens its app; `None` when it is switched off.
+    pub fn active_company(&self, company: &str) -> Option<(String, Option<String>)> {
+        let known = self.shelf.known.load();
+        let company = known.companies.get(company)?;
+        let shown = || (company.name.clone(), company.app_link.clone());
+        company.is_active.then(shown)
+    }
+}
+
+impl Shelf {
+    async fn refresh(&self) -> Result<()> {
         let _one_at_a_time = self.refreshing.lock().await;
         let known = self.known.load_full();
         let after = known.revision;
@@ -183,96 +293,17 @@ impl Directory {
         self.known.store(Arc::new(next));
         Ok(())
     }
+}
 
-    /// Takes in what was just committed here. Should that fail, the change stands all
-    /// the same: the next refresh takes it in.
-    pub(crate) async fn take_in_own_change(&self) {
-        if let Err(error) = self.refresh().await {
-            tracing::warn!(cause = error.cause(), "a change is not in force here yet");
-        }
-    }
+/// Others' turns may come first: whoever waits for them too waits no longer than for one visit to the
+/// store.
+async fn in_time(refresh: impl Future<Output = Result<()>>) -> Result<()> {
+    let refreshed = tokio::time::timeout(PATIENCE, refresh).await;
+    refreshed.unwrap_or_else(|_| Err(Error::unavailable("the directory was not read in time")))
+}
 
-    /// The caller whom a presented API key speaks for, or why it is not accepted.
-    ///
-    /// # Errors
-    /// When the key is not known and the database is away.
-    pub async fn authenticate_key(
-        &self,
-        presented: &str,
-        now: Timestamp,
-    ) -> Result<Result<Caller, Refusal>> {
-        self.look(|known| known.of_key(presented, now)).await
-    }
-
-    /// The caller whom a token speaks for, or why it is not accepted.
-    ///
-    /// # Errors
-    /// When its key is not known and the database is away.
-    pub async fn authenticate_claims(
-        &self,
-        claims: &Claims,
-        now: Timestamp,
-    ) -> Result<Result<Caller, Refusal>> {
-        self.look(|known| known.of_claims(claims, now, &self.index_key))
-            .await
-    }
-
-    /// Who holds a key that somebody was signed in with before, or why it is not accepted any
-    /// more.
-    ///
-    /// # Errors
-    /// When the key is not known and the database is away.
-    pub async fn holder_of(&self, key: KeyId, now: Timestamp) -> Result<Result<Caller, Refusal>> {
-        self.look(|known| known.of_key_id(key, now)).await
-    }
-
-    /// Looks at what is known; for what is not, once more at what is known then.
-    async fn look<T>(
-        &self,
-        look: impl Fn(&Known) -> Result<T, Refusal>,
-    ) -> Result<Result<T, Refusal>> {
-        let found = look(&self.known.load());
-        if !matches!(found, Err(Refusal::Unknown)) {
-            return Ok(found);
-        }
-        // Boxed: every request would have room for what hardly any needs.
-        Box::pin(self.catch_up()).await?;
-        Ok(look(&self.known.load()))
-    }
-
-    /// Takes in what has changed, together with whoever else asks for it. A run of the others' may
-    /// have to end first: with that, too, it takes no longer than one visit to the store.
-    async fn catch_up(&self) -> Result<()> {
-        let caught_up = self.looking.run(|| self.refresh());
-        tokio::time::timeout(PATIENCE, caught_up)
-            .await
-            .unwrap_or_else(|_| Err(Error::unavailable("credentials could not be looked up")))
-    }
-
-    /// What people call a key; empty for one that is not known.
-    pub fn name_of(&self, key: KeyId) -> String {
-        let known = self.known.load();
-        let key = known.keys.get(&key);
-        key.map(|key| key.name.clone()).unwrap_or_default()
-    }
-
-    /// When a key ends; `None` when it does not, or is not known.
-    pub fn end_of(&self, key: KeyId) -> Option<Timestamp> {
-        self.known.load().keys.get(&key)?.expires_at
-    }
-
-    /// What opens a company's app, if it has one.
-    pub fn app_link(&self, company: &str) -> Option<String> {
-        self.known.load().companies.get(company)?.app_link.clone()
-    }
-
-    /// A company's name, and what opens its app; `None` when it is switched off.
-    pub fn active_company(&self, company: &str) -> Option<(String, Option<String>)> {
-        let known = self.known.load();
-        let company = known.companies.get(company)?;
-        let shown = || (company.name.clone(), company.app_link.clone());
-        company.is_active.then(shown)
-    }
+fn broken_off() -> Result<()> {
+    Err(Error::unavailable("the directory could not be read"))
 }
 
 impl Known {

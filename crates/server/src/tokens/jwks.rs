@@ -116,6 +116,11 @@ impl Jwks {
         self.well.load(Ordering::Relaxed)
     }
 
+    /// Whether the key is here that a header names.
+    pub fn knows(&self, header: &Header) -> bool {
+        self.keys.load().find(header).is_some()
+    }
+
     /// What a token says, if the key that its header names has signed it. A key
     /// that is not known is looked for once more at the provider.
     pub async fn prove(

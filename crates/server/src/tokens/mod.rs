@@ -31,6 +31,31 @@ use pinned::PinnedKey;
 /// The longest token that is looked at, in bytes.
 const LONGEST: usize = 8 * 1024;
 
+/// Why nothing is proven by a token.
+enum Unproven {
+    /// It is not accepted.
+    Refused(Refusal),
+    /// Nobody can tell, for the identity provider gives no keys.
+    NoKeys,
+}
+
+impl From<Refusal> for Unproven {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+fn settled<T>(proven: Result<T, Unproven>) -> app::Result<Result<T, Refusal>> {
+    match proven {
+        Ok(proven) => Ok(Ok(proven)),
+        Err(Unproven::Refused(refusal)) => Ok(Err(refusal)),
+        Err(Unproven::NoKeys) => {
+            let cause = "the identity provider gives no keys";
+            Err(app::Error::unavailable(cause))
+        }
+    }
+}
+
 /// Checks and signs tokens.
 pub struct Tokens {
     signing: EncodingKey,
@@ -59,48 +84,57 @@ impl Tokens {
     }
 
     /// What a presented token says, if its signature, its times, its issuer and
-    /// its audience hold. Whether its company and its key are alive is for the
-    /// directory to say, each time.
+    /// its audience hold; otherwise why it is not accepted. Whether its company and
+    /// its key are alive is for the directory to say, each time.
     ///
     /// # Errors
-    /// Why it is not accepted.
-    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, Refusal> {
-        Ok(self.proven(token, now).await?.claims())
+    /// When its key is not known and the identity provider is away.
+    pub async fn verify(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> app::Result<Result<Claims, Refusal>> {
+        let proven = self.proven(token, now).await;
+        settled(proven.map(|payload| payload.claims()))
     }
 
     /// The same with the token's end, for what must not outlive it.
     ///
     /// # Errors
-    /// Why it is not accepted.
+    /// When its key is not known and the identity provider is away.
     pub async fn verify_lasting(
         &self,
         token: &str,
         now: Timestamp,
-    ) -> Result<(Claims, Timestamp), Refusal> {
-        let payload = self.proven(token, now).await?;
-        Ok((payload.claims(), payload.ends_at()?))
+    ) -> app::Result<Result<(Claims, Timestamp), Refusal>> {
+        let proven = self.proven(token, now).await;
+        settled(proven.and_then(|payload| Ok((payload.claims(), payload.ends_at()?))))
     }
 
-    async fn proven(&self, token: &str, now: Timestamp) -> Result<Arc<Payload>, Refusal> {
+    async fn proven(&self, token: &str, now: Timestamp) -> Result<Arc<Payload>, Unproven> {
         if token.len() > LONGEST {
-            return Err(Refusal::Malformed);
+            return Err(Refusal::Malformed.into());
         }
         let header = decode_header(token).map_err(|_| Refusal::Malformed)?;
         if header.crit.is_some() {
             // RFC 7515 §4.1.11: whoever does not understand it refuses. We know none.
-            return Err(Refusal::BadToken);
+            return Err(Refusal::BadToken.into());
         }
         let payload = match header.alg {
-            Algorithm::HS256 => self
-                .own
-                .iter()
-                .find_map(|key| key.prove::<Payload>(token))
-                .map(Arc::new),
-            _ => self.proven_by_provider(token, &header, now).await,
+            Algorithm::HS256 => self.proven_by_us(token).ok_or(Refusal::BadToken)?,
+            Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA => {
+                self.proven_by_provider(token, &header, now).await?
+            }
+            _ => return Err(Refusal::BadToken.into()),
         };
-        let payload = payload.ok_or(Refusal::BadToken)?;
         payload.check(&self.expected, now)?;
         Ok(payload)
+    }
+
+    fn proven_by_us(&self, token: &str) -> Option<Arc<Payload>> {
+        let mut own = self.own.iter();
+        own.find_map(|key| key.prove::<Payload>(token))
+            .map(Arc::new)
     }
 
     /// Only our own signature may say from which of our keys a token was made.
@@ -109,9 +143,14 @@ impl Tokens {
         token: &str,
         header: &Header,
         now: Timestamp,
-    ) -> Option<Arc<Payload>> {
-        let payload = self.provider.as_ref()?.prove(token, header, now).await?;
-        (!payload.names_a_key()).then_some(payload)
+    ) -> Result<Arc<Payload>, Unproven> {
+        let provider = self.provider.as_ref().ok_or(Refusal::BadToken)?;
+        match provider.prove(token, header, now).await {
+            Some(payload) if !payload.names_a_key() => Ok(payload),
+            // A good token of a key that we could not have learnt is not to be thrown away.
+            None if !provider.is_well() && !provider.knows(header) => Err(Unproven::NoKeys),
+            _ => Err(Refusal::BadToken.into()),
+        }
     }
 
     /// A token with these claims, from `now` until `expires_at`, in whole

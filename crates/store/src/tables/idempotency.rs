@@ -5,7 +5,7 @@ use domain::seal::BlindIndex;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Result, Tx};
+use crate::{Error, Result, Tx};
 
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Entry {
     pub fingerprint: [u8; 32],
     /// The answer; `None` while the first request is under way.
     pub answer: Option<SealedAnswer>,
+    /// Whom that is about, if it is about somebody.
+    pub subject: Option<BlindIndex>,
     /// When the key was first used.
     pub created_at: Timestamp,
     /// From when on it counts as unused.
@@ -66,7 +68,7 @@ pub async fn insert(
 pub async fn find(tx: &mut Tx<'_>, company_id: &str, key: BlindIndex) -> Result<Option<Entry>> {
     let row = tx
         .find(
-            "SELECT fingerprint, status, data_key, answer, created_at, expires_at \
+            "SELECT fingerprint, status, data_key, answer, created_at, expires_at, subject_index \
              FROM idempotency_keys WHERE company_id = $1 AND key_index = $2",
             &[company_id.into(), key.as_bytes().into()],
         )
@@ -80,9 +82,15 @@ pub async fn find(tx: &mut Tx<'_>, company_id: &str, key: BlindIndex) -> Result<
             body: row.bytes(3, "idempotency_keys.answer")?,
         }),
     };
+    const SUBJECT: &str = "idempotency_keys.subject_index";
+    let subject = row.find_bytes(6, SUBJECT)?;
+    let subject = subject.map(|bytes| {
+        BlindIndex::from_bytes(&bytes).ok_or_else(|| Error::corrupt(SUBJECT, "not an index"))
+    });
     Ok(Some(Entry {
         fingerprint: row.array(0, "idempotency_keys.fingerprint")?,
         answer,
+        subject: subject.transpose()?,
         created_at: row.time(4, "idempotency_keys.created_at")?,
         expires_at: row.time(5, "idempotency_keys.expires_at")?,
     }))

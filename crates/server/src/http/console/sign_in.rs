@@ -132,7 +132,8 @@ async fn present(
     } else if credential.starts_with("bf_") {
         Presented::Key(credential)
     } else {
-        match server.tokens.verify_lasting(credential, exchange.at).await {
+        let verified = server.tokens.verify_lasting(credential, exchange.at);
+        match verified.await? {
             Ok((claims, ends_at)) => Presented::Token(claims, ends_at),
             Err(refusal) => return Ok(Err(Denied::Refused(refusal))),
         }

@@ -43,7 +43,7 @@ const LONGEST_ID: usize = 128;
 const LONGEST_AGENT: usize = 512;
 
 /// How long an answer that says the database is away waits for its record: its caller has waited
-/// long enough, and the record stays in the queue.
+/// long enough, and the record is written, if it can be, when the answer has left.
 const RECORD_OF_OUTAGE: Duration = Duration::from_millis(250);
 
 /// How the edge behaves.
@@ -119,6 +119,9 @@ struct Arrived {
     visit: Visit,
     turn: Turn,
     route: Option<MatchedPath>,
+    /// Whether browsers are told to come encrypted only; a plain answer must not say so (RFC 6797
+    /// §7.2).
+    is_strict: bool,
 }
 
 impl Arrived {
@@ -149,7 +152,12 @@ impl Arrived {
         } else {
             Turn::Served
         };
-        Self { visit, turn, route }
+        Self {
+            visit,
+            turn,
+            route,
+            is_strict: settings.require_https && origin.encrypted,
+        }
     }
 
     async fn answer(
@@ -157,7 +165,12 @@ impl Arrived {
         server: &Shared,
         handler: Result<impl Future<Output = Result<Response, Infallible>>, Response>,
     ) -> Response {
-        let Self { visit, route, .. } = self;
+        let Self {
+            visit,
+            route,
+            is_strict,
+            ..
+        } = self;
         let guard = Unfinished {
             server,
             visit: &visit,
@@ -174,7 +187,7 @@ impl Arrived {
         };
         let mut answer = visit::within(visit.clone(), answered).await;
         guard.disarm();
-        if server.edge.require_https {
+        if is_strict {
             answer.headers_mut().insert(
                 header::STRICT_TRANSPORT_SECURITY,
                 HeaderValue::from_static("max-age=31536000; includeSubDomains"),
@@ -296,14 +309,20 @@ async fn record(
     code: &'static str,
     status: StatusCode,
 ) -> app::Result<()> {
-    let recorder = &server.app.recorder;
-    let recorded = recorder.record(visit.exchange(), code, status.as_u16());
+    let (server, visit) = (server.clone(), visit.clone());
+    let recorded = async move {
+        let recorder = &server.app.recorder;
+        let recorded = recorder.record(visit.exchange(), code, status.as_u16());
+        recorded.await
+    };
     if status != StatusCode::SERVICE_UNAVAILABLE {
         return recorded.await;
     }
-    tokio::time::timeout(RECORD_OF_OUTAGE, recorded)
-        .await
-        .unwrap_or(Ok(()))
+    // A task of its own: it is seen through, and counted when it fails, whoever waits for it.
+    match tokio::time::timeout(RECORD_OF_OUTAGE, tokio::spawn(recorded)).await {
+        Ok(Ok(recorded)) => recorded,
+        _ => Ok(()),
+    }
 }
 
 /// The failure that a response stands for, if it stands for one.

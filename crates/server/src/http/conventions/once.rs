@@ -5,7 +5,6 @@ use app::idempotency::{self, Begun, IdempotencyKey, Reply, Ticket};
 use app::{Code, Ctx, Error};
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 
 use utoipa::IntoParams;
@@ -52,8 +51,10 @@ pub async fn once<T>(
             Ok(answer(status, body))
         }
         Err(error) if error.problem().code == Code::Unavailable => {
-            // Whoever had to wait in vain once does not wait for this too: it stands in line.
-            let _ = release(server, ticket).now_or_never();
+            // Whoever has waited in vain once does not wait for this too.
+            if let Some(ticket) = ticket {
+                idempotency::release_in_time(&server.app, ticket);
+            }
             Err(error.into())
         }
         Err(error) => {
@@ -85,7 +86,7 @@ pub fn answer(status: u16, body: Vec<u8>) -> Response {
 /// send it), with what it was sent with.
 ///
 /// # Errors
-/// When it is empty, too long or not printable ASCII.
+/// When it is empty, too long or not printable ASCII, or there are two.
 pub fn key(
     headers: &HeaderMap,
     route: &'static str,
@@ -98,16 +99,21 @@ pub fn key(
 /// another request.
 ///
 /// # Errors
-/// When it is empty, too long or not printable ASCII.
+/// When it is empty, too long or not printable ASCII, or there are two.
 pub fn key_about(
     headers: &HeaderMap,
     route: &'static str,
     about: &str,
     body: &[u8],
 ) -> Result<Option<IdempotencyKey>, Failure> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.any(|other| other != value) {
+        let problem = "must be one key, and was sent with several";
+        return Err(Error::invalid_field("Idempotency-Key", problem).into());
+    }
     let text = value.to_str().unwrap_or_default().trim();
     let key = text
         .strip_prefix('"')

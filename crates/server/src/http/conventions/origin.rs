@@ -68,10 +68,16 @@ fn trusted(address: IpAddr, proxies: &[IpNet]) -> bool {
     proxies.iter().any(|network| network.contains(&address))
 }
 
-/// An address with or without a port, as proxies write it.
+/// An address with or without a port, as proxies write it, with or without the brackets of IPv6.
 fn parse(text: &str) -> Option<IpAddr> {
     let text = text.trim();
-    let bare = text.parse::<IpAddr>().ok();
+    let inside = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    let bare = match inside {
+        Some(inside) => inside.parse().map(IpAddr::V6).ok(),
+        None => text.parse::<IpAddr>().ok(),
+    };
     bare.or_else(|| {
         text.parse::<std::net::SocketAddr>()
             .ok()
@@ -134,7 +140,10 @@ mod tests {
             address("203.0.113.9")
         );
         assert_eq!(behind(&["203.0.113.9:4711"]), address("203.0.113.9"));
-        assert_eq!(behind(&["nonsense"]), address("10.0.0.1"));
+        for written in ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:4711"] {
+            assert_eq!(behind(&[written]), address("2001:db8::1"));
+        }
+        assert_eq!(behind(&["nonsense", "[]"]), address("10.0.0.1"));
         assert_eq!(behind(&[]), address("10.0.0.1"));
     }
 

@@ -132,7 +132,7 @@ async fn authenticate(
     let outcome = match presented(headers) {
         Ok(Presented::Key(key)) => directory.authenticate_key(key, at).await?,
         // Boxed: requests with a key would have room for it too.
-        Ok(Presented::Token(token)) => match Box::pin(server.tokens.verify(token, at)).await {
+        Ok(Presented::Token(token)) => match Box::pin(server.tokens.verify(token, at)).await? {
             Ok(claims) => directory.authenticate_claims(&claims, at).await?,
             Err(refusal) => Err(refusal),
         },

@@ -17,6 +17,7 @@ use crate::harness::{Answer, Settings, TestApp, flows};
 
 flows!(
     the_same_request_gets_the_same_answer,
+    two_keys_are_none,
     another_body_is_refused,
     quoted_and_bare_keys_are_the_same,
     malformed_keys_are_refused,
@@ -55,6 +56,23 @@ async fn the_same_request_gets_the_same_answer(app: TestApp) {
     assert_eq!(evidence, [["1"]]);
     let record = &app.records_of(again.request_id()).await[0].record;
     assert_eq!(record.detail.as_deref(), Some("idempotency: stored answer"));
+    let before = &app.records_of(first.request_id()).await[0].record;
+    assert!(record.subject.is_some() && record.subject == before.subject);
+}
+
+async fn two_keys_are_none(app: TestApp) {
+    let key = app.key("default", BOTH).await;
+    let with = |second: &str| {
+        let call = app.post(UPDATE).key(&key);
+        let call = call.header("idempotency-key", "k-1");
+        call.header("idempotency-key", second)
+    };
+    let refused = with("k-2").json(&change("ann@example.com")).expect(400);
+    assert_eq!(refused.await.code(), "invalid_request");
+    with("k-1")
+        .json(&change("ann@example.com"))
+        .expect(200)
+        .await;
 }
 
 async fn another_body_is_refused(app: TestApp) {

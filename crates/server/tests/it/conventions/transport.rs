@@ -29,6 +29,8 @@ async fn plain_requests_are_refused_where_https_is_required(app: TestApp) {
     let refused = app.post(CHECK).key(&key).json(&question).expect(403).await;
     insta::assert_snapshot!("https_required", refused.wire());
     assert!(!refused.headers.contains_key("location"));
+    // RFC 6797 §7.2: not by an answer that anybody on the way could have written.
+    assert!(!refused.headers.contains_key(HSTS));
     let records = app.records_of(refused.request_id()).await;
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].record.outcome.code, "https_required");

@@ -1,0 +1,91 @@
+//! `cargo xtask readers`: tools of others read the API's description, and try the server by it.
+//!
+//! Guarantees: pinned versions, from npm and PyPI, in folders of their own below cargo's target folder;
+//! the server is one of its own, on an empty database, with limits off.
+//! Must not: be pointed at anybody's server: it makes keys and erases customers.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use test_support::programs::find_in_path;
+use test_support::{Server, ServerBuilder};
+
+use crate::install::make_environment;
+use crate::program::{binary, create_key};
+use crate::workspace::{root, succeed, target};
+
+/// Reads the description by strict rules: `redocly.yaml`.
+const LINTER: &str = "@redocly/cli@2.77.0";
+
+/// Sends what the description allows, and what it does not: `schemathesis.toml`.
+const TRIER: (&str, &str) = ("schemathesis", "4.32.5");
+
+/// Who may do everything.
+const SCOPE: &str = "admin";
+
+/// Which program is tried, and how thoroughly.
+#[derive(clap::Args)]
+pub struct Options {
+    /// The program to try instead of one that is built now
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Requests tried for each operation at most; otherwise as many as the tool thinks right
+    #[arg(long)]
+    examples: Option<u32>,
+}
+
+/// Has both read and try.
+pub fn run(options: &Options) -> Result<()> {
+    lint()?;
+    let server = start(options)?;
+    let key = create_key(&server, "default", &[SCOPE], None)?;
+    let mut attempt = Command::new(trier()?);
+    attempt.current_dir(root()?).arg("run");
+    attempt.arg(format!("{}/openapi.json", server.base_url()));
+    attempt.args(["--checks", "all", "--header"]);
+    attempt.arg(format!("X-API-Key: {key}"));
+    if let Some(examples) = options.examples {
+        attempt.args(["--max-examples", &examples.to_string()]);
+    }
+    succeed(&mut attempt)
+}
+
+fn lint() -> Result<()> {
+    ensure!(
+        find_in_path("npx").is_some(),
+        "npx is not installed: on Debian or Ubuntu run `apt-get install npm`"
+    );
+    let mut lint = Command::new("npx");
+    lint.current_dir(root()?)
+        .args(["--yes", LINTER, "lint", "docs/openapi.json"]);
+    succeed(&mut lint)
+}
+
+fn start(options: &Options) -> Result<Server> {
+    let limits = ["CUSTOMERS", "INITIATE", "STATUS", "SUBMIT"];
+    let builder = ServerBuilder::new().binary(binary(options.binary.as_deref())?);
+    let off = |builder: ServerBuilder, name| builder.variable(&format!("LIMIT_{name}"), "off");
+    limits.into_iter().fold(builder, off).start()
+}
+
+/// The program, installed if it is not there in this version.
+fn trier() -> Result<PathBuf> {
+    let (name, version) = TRIER;
+    let environment = target()?.join(format!("readers/{name}-{version}"));
+    let program = environment.join("bin").join(name);
+    if !program.is_file() {
+        let python = make_environment(&environment)?;
+        let mut pip = Command::new(python);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]);
+        succeed(pip.arg(format!("{name}=={version}")))
+            .context("it comes from PyPI, which must be in reach")?;
+    }
+    Ok(program)
+}
