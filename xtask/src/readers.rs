@@ -12,14 +12,17 @@ use test_support::programs::find_in_path;
 use test_support::{Server, ServerBuilder};
 
 use crate::install::make_environment;
-use crate::program::{binary, create_key};
-use crate::workspace::{root, succeed, target};
+use crate::program::create_key;
+use crate::workspace::{cargo, root, succeed, target};
 
 /// Reads the description by strict rules: `redocly.yaml`.
 const LINTER: &str = "@redocly/cli@2.77.0";
 
 /// Sends what the description allows, and what it does not: `schemathesis.toml`.
 const TRIER: (&str, &str) = ("schemathesis", "4.32.5");
+
+/// Where it is, below cargo's target folder.
+const FOLDER: &str = "readers";
 
 /// Who may do everything.
 const SCOPE: &str = "admin";
@@ -41,8 +44,14 @@ pub fn run(options: &Options) -> Result<()> {
     let server = start(options)?;
     let key = create_key(&server, "default", &[SCOPE], None)?;
     let mut attempt = Command::new(trier()?);
-    attempt.current_dir(root()?).arg("run");
-    attempt.arg(format!("{}/openapi.json", server.base_url()));
+    // What it leaves behind stays there.
+    attempt.current_dir(target()?.join(FOLDER));
+    attempt
+        .arg("--config-file")
+        .arg(root()?.join("schemathesis.toml"));
+    attempt
+        .arg("run")
+        .arg(format!("{}/openapi.json", server.base_url()));
     attempt.args(["--checks", "all", "--header"]);
     attempt.arg(format!("X-API-Key: {key}"));
     if let Some(examples) = options.examples {
@@ -64,15 +73,24 @@ fn lint() -> Result<()> {
 
 fn start(options: &Options) -> Result<Server> {
     let limits = ["CUSTOMERS", "INITIATE", "STATUS", "SUBMIT"];
-    let builder = ServerBuilder::new().binary(binary(options.binary.as_deref())?);
+    let builder = ServerBuilder::new().binary(program(options)?);
     let off = |builder: ServerBuilder, name| builder.variable(&format!("LIMIT_{name}"), "off");
     limits.into_iter().fold(builder, off).start()
 }
 
-/// The program, installed if it is not there in this version.
+/// The program that was named, or else one that is built quickly.
+fn program(options: &Options) -> Result<PathBuf> {
+    if let Some(binary) = &options.binary {
+        return Ok(std::path::absolute(binary)?);
+    }
+    succeed(cargo()?.args(["build", "--package", "bonafide"]))?;
+    Ok(target()?.join("debug/bonafide"))
+}
+
+/// Schemathesis, installed if it is not there in this version.
 fn trier() -> Result<PathBuf> {
     let (name, version) = TRIER;
-    let environment = target()?.join(format!("readers/{name}-{version}"));
+    let environment = target()?.join(FOLDER).join(format!("{name}-{version}"));
     let program = environment.join("bin").join(name);
     if !program.is_file() {
         let python = make_environment(&environment)?;
