@@ -80,14 +80,19 @@ struct Hold {
 }
 
 impl Hold {
-    /// Gives it up, again and again until the database takes that or the key is free anyway.
-    fn release_in_time(self, app: Arc<App>) {
+    /// Gives it up, again and again until the database takes that, the key is free anyway, or the
+    /// program ends.
+    fn release_in_time(self, app: &Arc<App>) {
+        let app = Arc::downgrade(app);
         tokio::spawn(async move {
-            while app.clock.now().duration_since(self.taken_at) < UNDER_WAY {
+            while let Some(app) = app.upgrade() {
+                let is_taken = app.clock.now().duration_since(self.taken_at) < UNDER_WAY;
                 match app.store.write(Release(self.clone())).await {
-                    Err(error) if error.is_transient() => tokio::time::sleep(AGAIN).await,
+                    Err(error) if error.is_transient() && is_taken => {}
                     _ => return,
                 }
+                drop(app);
+                tokio::time::sleep(AGAIN).await;
             }
         });
     }
@@ -250,7 +255,7 @@ pub async fn begin(app: &Arc<App>, ctx: &Ctx, key: &IdempotencyKey) -> Result<Be
     let taken = app.store.write(unit).await.inspect_err(|error| {
         // It may have been taken, and only the news of it was lost.
         if error.is_transient() {
-            hold.clone().release_in_time(app.clone());
+            hold.clone().release_in_time(app);
         }
     });
     match taken? {
@@ -295,7 +300,7 @@ pub async fn release(app: &App, ticket: Ticket) -> Result<()> {
 
 /// The same for whoever does not wait for it: as soon as the database is back.
 pub fn release_in_time(app: &Arc<App>, ticket: Ticket) {
-    ticket.hold.release_in_time(app.clone());
+    ticket.hold.release_in_time(app);
 }
 
 /// Forgets keys whose time is over; returns how many.
