@@ -58,18 +58,19 @@ pub fn judges() -> Result<()> {
     if oracle::has_packages(&python) {
         return Ok(());
     }
-    let mut pip = Command::new(make_environment(&environment)?);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]);
+    let mut pip = pip(&make_environment(&environment)?);
     pip.args(["--no-deps", "--require-hashes", "--requirement"]);
     succeed(pip.arg(oracle::REQUIREMENTS)).context(
         "the packages that judge webhooks and pages come from PyPI, which must be in reach",
     )
+}
+
+/// A command that has packages installed for a Python.
+pub fn pip(python: &Path) -> Command {
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet"]);
+    pip.arg("--disable-pip-version-check");
+    pip
 }
 
 /// Makes an empty environment for Python packages in this folder; returns its Python.

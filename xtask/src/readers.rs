@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use test_support::programs::find_in_path;
 use test_support::{Server, ServerBuilder};
 
-use crate::install::make_environment;
+use crate::install::{make_environment, pip};
 use crate::program::create_key;
 use crate::workspace::{cargo, root, succeed, target};
 
@@ -93,15 +93,7 @@ fn trier() -> Result<PathBuf> {
     let environment = target()?.join(FOLDER).join(format!("{name}-{version}"));
     let program = environment.join("bin").join(name);
     if !program.is_file() {
-        let python = make_environment(&environment)?;
-        let mut pip = Command::new(python);
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]);
+        let mut pip = pip(&make_environment(&environment)?);
         succeed(pip.arg(format!("{name}=={version}")))
             .context("it comes from PyPI, which must be in reach")?;
     }
