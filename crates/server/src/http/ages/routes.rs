@@ -146,7 +146,7 @@ async fn answered<O>(
         if let Outcome::UsedUp(exhausted) = answer.outcome {
             used_up = Some((exhausted, answer.at));
         }
-        Ok(answer)
+        Ok::<_, app::Error>(answer)
     });
     let response = response.await?;
     Ok(finished(match used_up {

@@ -3,9 +3,12 @@
 //! A wire type holds each field as it came ([`Raw`]); absent and `null` are the
 //! same. Messages never repeat what was sent.
 
+use std::fmt::{self, Formatter};
+
 use app::{Code, Error, FieldProblem};
 use domain::contact::{E164, Email};
 use jiff::Timestamp;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -214,4 +217,31 @@ impl Fields {
 /// values in order.
 pub fn is_object(json: &str) -> bool {
     json.trim_ascii_start().starts_with('{')
+}
+
+/// The members of an object in their order, those that are named twice among them.
+pub struct Members<'a>(pub Vec<(String, &'a RawValue)>);
+
+impl<'a> Deserialize<'a> for Members<'a> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EachMember)
+    }
+}
+
+struct EachMember;
+
+impl<'a> Visitor<'a> for EachMember {
+    type Value = Members<'a>;
+
+    fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
 }

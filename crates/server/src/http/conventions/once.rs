@@ -25,14 +25,17 @@ pub type Render<T> = fn(&T) -> (u16, Vec<u8>);
 
 /// Does the work once for each idempotency key, and at once without one.
 ///
+/// What the clock decides belongs into the work: a request that was answered is
+/// not judged again by a later hour.
+///
 /// # Errors
 /// Those of the work, and of keys in progress or used for something else.
-pub async fn once<T>(
+pub async fn once<T, E: Into<Failure>>(
     server: &Server,
     ctx: &Ctx,
     key: Option<IdempotencyKey>,
     render: Render<T>,
-    work: impl AsyncFnOnce(Reply<T>) -> app::Result<T>,
+    work: impl AsyncFnOnce(Reply<T>) -> Result<T, E>,
 ) -> Result<Response, Failure> {
     let ticket = match &key {
         None => None,
@@ -41,7 +44,10 @@ pub async fn once<T>(
             Begun::First(ticket) => Some(ticket),
         },
     };
-    match work(Reply::new(ticket.clone(), render)).await {
+    match work(Reply::new(ticket.clone(), render))
+        .await
+        .map_err(E::into)
+    {
         Ok(outcome) => {
             let (status, body) = render(&outcome);
             if status == TOO_MANY {
@@ -50,16 +56,16 @@ pub async fn once<T>(
             }
             Ok(answer(status, body))
         }
-        Err(error) if error.problem().code == Code::Unavailable => {
+        Err(failure) if failure.code() == Code::Unavailable => {
             // Whoever has waited in vain once does not wait for this too.
             if let Some(ticket) = ticket {
                 idempotency::release_in_time(&server.app, ticket);
             }
-            Err(error.into())
+            Err(failure)
         }
-        Err(error) => {
+        Err(failure) => {
             release(server, ticket).await;
-            Err(error.into())
+            Err(failure)
         }
     }
 }

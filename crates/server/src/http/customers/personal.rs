@@ -135,7 +135,7 @@ async fn erase(
         if let Some(list) = &server.erasure_list {
             list.keep_up_or_warn(&server.app).await;
         }
-        Ok(erased)
+        Ok::<_, app::Error>(erased)
     })
     .await
 }

@@ -16,6 +16,7 @@ flows!(
     a_key_is_rotated_with_grace,
     a_revoked_key_is_dead,
     a_lost_key_can_be_had_again,
+    what_was_answered_is_not_judged_by_a_later_hour,
     keys_are_listed_page_by_page,
     the_log_tells_whose_key_it_was,
     what_is_committed_is_answered_as_done,
@@ -111,6 +112,14 @@ async fn every_mistake_is_reported_at_once(app: TestApp) {
         let answer = operator.post(KEYS).json(&body).expect(400).await;
         assert_eq!(answer.fields(), fields, "{body}");
     }
+    let twice = r#"{"company": "default", "name": "x", "scopes": ["admin"],
+        "limits": {"customers": "2/1m", "status": "off", "customers": "off"}}"#;
+    let answer = operator
+        .post(KEYS)
+        .body("application/json", twice)
+        .expect(400)
+        .await;
+    assert_eq!(answer.fields(), ["limits.customers"]);
 }
 
 async fn a_key_changes_while_it_lives(app: TestApp) {
@@ -200,6 +209,32 @@ async fn a_lost_key_can_be_had_again(app: TestApp) {
     let dump = app.database().dump().await;
     let clear = dump.windows(key.len()).any(|part| part == key.as_bytes());
     assert!(!clear, "the stored answer is sealed");
+}
+
+async fn what_was_answered_is_not_judged_by_a_later_hour(app: TestApp) {
+    let operator = Operator::of(&app).await;
+    let shop = json!({
+        "company": "default", "name": "till", "scopes": ["customers:read"],
+        "expires_at": "2025-01-01T00:00:10Z",
+    });
+    let create = || operator.post(KEYS).header("idempotency-key", "made");
+    let made = create().json(&shop).expect(201).await;
+    let path = format!("{KEYS}/{}", made.json["id"].as_str().unwrap());
+    let change = || operator.patch(&path).header("idempotency-key", "changed");
+    let later = json!({"expires_at": "2025-01-01T00:00:20Z"});
+    let changed = change().json(&later).expect(200).await;
+    app.advance(std::time::Duration::from_secs(30));
+    assert_eq!(create().json(&shop).expect(201).await.bytes, made.bytes);
+    assert_eq!(change().json(&later).expect(200).await.bytes, changed.bytes);
+    // One that was never answered is judged by its own.
+    for call in [
+        operator.post(KEYS),
+        operator.post(KEYS).header("idempotency-key", "other"),
+    ] {
+        assert_eq!(call.json(&shop).expect(400).await.fields(), ["expires_at"]);
+    }
+    let late = operator.patch(&path).json(&later).expect(400).await;
+    assert_eq!(late.fields(), ["expires_at"]);
 }
 
 async fn keys_are_listed_page_by_page(app: TestApp) {

@@ -53,11 +53,13 @@ async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let now = server.app.clock.now();
-    let new = body.read(|request: wire::KeyRequest<'_>, fields| request.validate(fields, now))?;
+    let (app, exchange) = (&server.app, &permit.ctx.exchange);
     let key = once::key(&headers, Create::ACTION, body.bytes())?;
     once(&server, &permit.ctx, key, wire::created, async |reply| {
-        keys::create(&server.app, &permit.ctx.exchange, new, reply).await
+        let now = app.clock.now();
+        let new =
+            body.read(|request: wire::KeyRequest<'_>, fields| request.validate(fields, now))?;
+        Ok::<_, Failure>(keys::create(app, exchange, new, reply).await?)
     })
     .await
 }
@@ -165,20 +167,14 @@ async fn change(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let now = server.app.clock.now();
-    let change =
-        body.read(|request: wire::KeyChangeRequest<'_>, fields| request.validate(fields, now))?;
+    let (app, exchange) = (&server.app, &permit.ctx.exchange);
     let id = key_id(&id)?;
     let key = once::key_about(&headers, Change::ACTION, id.as_str(), body.bytes())?;
     once(&server, &permit.ctx, key, wire::shown, async |reply| {
-        keys::change(
-            &server.app,
-            &permit.ctx.exchange,
-            id.as_str(),
-            change,
-            reply,
-        )
-        .await
+        let now = app.clock.now();
+        let change =
+            body.read(|request: wire::KeyChangeRequest<'_>, fields| request.validate(fields, now))?;
+        Ok::<_, Failure>(keys::change(app, exchange, id.as_str(), change, reply).await?)
     })
     .await
 }

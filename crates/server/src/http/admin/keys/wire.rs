@@ -11,11 +11,10 @@ use domain::rate::Limit;
 use domain::span::Span;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use store::tables::api_keys::ApiKeyRow;
 use utoipa::ToSchema;
 
-use crate::http::conventions::fields::{Fields, Nullable, Raw, nullable};
+use crate::http::conventions::fields::{Fields, Members, Nullable, Raw, nullable};
 use crate::http::conventions::json::{Seconds, render};
 use crate::http::conventions::page::{Page, Query};
 
@@ -158,11 +157,14 @@ fn scopes(fields: &mut Fields, raw: Raw<'_>) -> Option<Scopes> {
 
 fn limits(fields: &mut Fields, raw: Raw<'_>) -> Option<KeyLimits> {
     let expected = "must be an object as in {\"customers\": \"6000/1m\"}";
-    let named: BTreeMap<String, &RawValue> = fields.typed("limits", raw, expected)?;
+    let Members(named) = fields.typed("limits", raw, expected)?;
     let mut limits = KeyLimits::new();
     for (name, raw) in named {
         match name.parse::<LimitName>() {
             Err(expected) => fields.refuse("limits", format!("of an unknown name; {expected}")),
+            Ok(name) if limits.contains_key(&name) => {
+                fields.refuse(&format!("limits.{name}"), "must be named once");
+            }
             Ok(name) => {
                 let limit = fields.parsed(&format!("limits.{name}"), Some(raw), Limit::parse);
                 limits.extend(limit.map(|limit| (name, limit)));
