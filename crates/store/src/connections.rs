@@ -8,7 +8,7 @@ impl Store {
         match (&self.engine, occupation) {
             (Engine::Sqlite { readers, .. }, Occupation::Reading) => readers.count(),
             (Engine::Sqlite { .. }, Occupation::Writing) => 1,
-            (Engine::Postgres { .. }, Occupation::Reading) => 1,
+            (Engine::Postgres { readers, .. }, Occupation::Reading) => readers.count(),
             (Engine::Postgres { writers, .. }, Occupation::Writing) => writers.count(),
         }
     }

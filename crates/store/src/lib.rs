@@ -67,17 +67,18 @@ pub enum Location {
 /// How many connections a store keeps.
 #[derive(Debug, Clone, Copy)]
 pub struct Connections {
-    /// For reading; PostgreSQL has one whatever is said here, on which reads are pipelined.
+    /// For reading; SQLite has two at least.
     pub readers: usize,
     /// For writing, and for the look-ups that are recorded; SQLite has one whatever is said here.
     pub writers: usize,
 }
 
 impl Default for Connections {
-    /// A second writer works while the first waits for the disk.
+    /// A second reader works beside one that takes its time, a second writer while the first waits for
+    /// the disk.
     fn default() -> Self {
         Self {
-            readers: 1,
+            readers: 2,
             writers: 2,
         }
     }
@@ -98,7 +99,7 @@ enum Engine {
         checkpointer: sqlite::Checkpointer,
     },
     Postgres {
-        link: Arc<postgres::Link>,
+        readers: postgres::Readers,
         writers: postgres::Writers,
         tasks: Vec<tokio::task::JoinHandle<()>>,
     },
@@ -292,9 +293,10 @@ impl Store {
                 })
                 .await
             }
-            Engine::Postgres { link, .. } => {
+            Engine::Postgres { readers, .. } => {
                 let _busy = self.watched.begin(Occupation::Reading);
-                link.read(|connection| read(Tx::Postgres(postgres::Shared::alone(connection))))
+                readers
+                    .read(|connection| read(Tx::Postgres(postgres::Shared::alone(connection))))
                     .await
             }
         }
@@ -391,7 +393,7 @@ fn open_sqlite(
         // It works without, only slower; the next to open it tries again.
         tracing::warn!(%cause, "SQLite could not be told how large its tables get");
     }
-    let readers = sqlite::Readers::open(path, connections.readers.max(1) + 1)?;
+    let readers = sqlite::Readers::open(path, connections.readers.max(2))?;
     let (writer, queue) = mpsc::channel(QUEUE);
     let turnstile = sqlite::Turnstile::before(path);
     let log_end = sqlite::LogEnd::default();
@@ -412,7 +414,7 @@ fn open_postgres(
 ) -> Engine {
     let (writers, tasks) = postgres::start_writers(target, connections.writers, clock, watched);
     Engine::Postgres {
-        link: Arc::new(postgres::Link::new(target.clone())),
+        readers: postgres::Readers::new(target, connections.readers),
         writers,
         tasks,
     }

@@ -44,13 +44,16 @@ impl Store {
             Engine::Sqlite { readers, .. } => {
                 readers.read(|connection| customers::sqlite::by_emails(connection, keys))
             }
-            Engine::Postgres { link, .. } => {
+            Engine::Postgres { readers, .. } => {
                 let keys: Arc<[Key]> = keys.into();
-                link.read(|connection| {
-                    let keys = keys.clone();
-                    Box::pin(async move { customers::postgres::by_emails(connection, &keys).await })
-                })
-                .await
+                readers
+                    .read(|connection| {
+                        let keys = keys.clone();
+                        Box::pin(
+                            async move { customers::postgres::by_emails(connection, &keys).await },
+                        )
+                    })
+                    .await
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::{Error, PATIENCE, Result};
 /// Pause between attempts while the database is away.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// A shared connection for reading.
+/// A shared connection for reading, on which reads are pipelined.
 pub(crate) struct Link {
     target: Target,
     connection: RwLock<Option<Arc<Connection>>>,

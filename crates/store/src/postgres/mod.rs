@@ -3,13 +3,14 @@
 
 mod connection;
 mod link;
+mod readers;
 mod session;
 mod target;
 mod wave;
 mod writer;
 
 pub use connection::Connection;
-pub(crate) use link::Link;
+pub(crate) use readers::Readers;
 pub use target::Target;
 pub use wave::Shared;
 pub(crate) use writer::{Writers, start as start_writers};

@@ -210,6 +210,18 @@ impl Ground {
         found
     }
 
+    /// A connection of its own to PostgreSQL, past the store.
+    pub async fn client(&self) -> tokio_postgres::Client {
+        let url = match &self.place {
+            Place::Postgres(database) => database.url(),
+            Place::Server(_, url) => url,
+            Place::Sqlite(_) => panic!("SQLite has no server"),
+        };
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
     /// A single number.
     pub async fn number(&self, sql: &str) -> i64 {
         self.sql(sql).await[0][0].parse().unwrap()

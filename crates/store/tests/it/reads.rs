@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::ground::{Ground, contract, now, record};
+use crate::ground::{self, Ground, contract, now, record};
 
 contract!(
     statements_that_stand_one_in_another_are_told_apart,
@@ -251,4 +251,35 @@ fn entangled() -> (&'static str, &'static str) {
     let mixed = |text: &str| text.as_ptr() as usize ^ text.len();
     assert_eq!(mixed(both.0), mixed(both.1));
     both
+}
+
+/// One that waits for a lock, say, or reads through a long table.
+#[test]
+fn a_read_that_takes_its_time_stands_in_nobodys_way() {
+    const HELD: &str = "SELECT 1 FROM pg_advisory_lock(7)";
+    ground::run(async {
+        let ground = Ground::postgres("a_read_that_takes_its_time_stands_in_nobodys_way").await;
+        let store = ground.open().await;
+        let holder = ground.client().await;
+        holder
+            .execute("SELECT pg_advisory_lock(7)", &[])
+            .await
+            .unwrap();
+        let slow = store.read(|mut tx| {
+            Box::pin(async move { tx.query(HELD, &[]).await.map(|rows| rows.len()) })
+        });
+        let beside = async {
+            let waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+            while holder.query(waiting, &[]).await.unwrap().is_empty() {}
+            store.ping().await.unwrap();
+            let waits_still = holder.query(waiting, &[]).await.unwrap().len();
+            holder
+                .execute("SELECT pg_advisory_unlock(7)", &[])
+                .await
+                .unwrap();
+            waits_still
+        };
+        let (slow, waits_still) = tokio::join!(slow, beside);
+        assert_eq!((slow.unwrap(), waits_still), (1, 1));
+    });
 }
