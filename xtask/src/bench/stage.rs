@@ -6,6 +6,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{ErrorKind, sink};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use test_support::{Postgres, Redis, Server, ServerBuilder};
 
 use crate::http::Session;
 use crate::program::{create_key, name_webhook};
-use crate::workspace::succeed;
+use crate::workspace::{capture, succeed};
 
 use super::bare::Bare;
 use super::console::Admin;
@@ -33,6 +35,10 @@ const LIMIT: &str = "100000000/1m";
 const MAILED_WITHIN: Duration = Duration::from_secs(900);
 /// Up to this many customers get all three proofs; more would only take longer.
 const ALL_PROOFS: u64 = 100_000;
+
+/// Where PostgreSQL keeps the database that is asked.
+const FOLDER: &str = "SELECT current_setting('data_directory') || '/base/' || oid \
+                      FROM pg_database WHERE datname = current_database()";
 
 /// What the bench's key may do: everything that is measured.
 const SCOPES: [&str; 9] = [
@@ -159,6 +165,34 @@ impl Stage {
         succeed(psql.args(["--quiet", "--command", "VACUUM (ANALYZE)", url]))
     }
 
+    /// Reads a database through, so that the kernel holds it as it would in service, whatever was
+    /// measured since it was filled.
+    fn warm(&self, seeded: &Seeded) -> Result<()> {
+        let folder = match seeded.database.strip_prefix("sqlite://") {
+            Some(file) => Path::new(file).parent().map(Path::to_path_buf),
+            None => Some(self.folder_of(&seeded.database)?),
+        };
+        let folder = folder.context("the database has no folder")?;
+        for file in std::fs::read_dir(folder)? {
+            let path = file?.path();
+            match File::open(&path) {
+                Ok(mut file) if path.is_file() => drop(std::io::copy(&mut file, &mut sink())?),
+                Ok(_) => {}
+                // The server has done away with it since.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where PostgreSQL keeps a database.
+    fn folder_of(&self, url: &str) -> Result<PathBuf> {
+        let mut psql = self.postgres.program("psql");
+        let folder = capture(psql.args(["--no-align", "--tuples-only", "--command", FOLDER, url]))?;
+        Ok(PathBuf::from(String::from_utf8(folder)?.trim()))
+    }
+
     /// A worker beside the server with these records, which alone makes deliveries.
     pub fn start_worker(&self, engine: Engine, records: Records) -> Result<Server> {
         let seeded = self.server(engine, records)?;
@@ -208,7 +242,8 @@ impl Stage {
         builder
     }
 
-    /// Lets only this server run: the others share nothing of the machine until they are resumed.
+    /// Lets only this server run, over a database that the kernel holds: the others share nothing of
+    /// the machine until they are resumed.
     pub fn resume_only(&mut self, subject: Subject) -> Result<()> {
         for ((engine, records), seeded) in &mut self.servers {
             let is_subject = subject == Subject::Server(*engine, *records);
@@ -219,7 +254,10 @@ impl Stage {
             };
             seeded.server.signal(signal)?;
         }
-        Ok(())
+        match subject {
+            Subject::Server(engine, records) => self.warm(self.server(engine, records)?),
+            _ => Ok(()),
+        }
     }
 
     /// A number that was not given before, for names that were not used before.

@@ -1,28 +1,19 @@
 //! The configuration: what it gives, everything it objects to, and what it must not show.
 
 mod secrets;
+mod sources;
+pub mod table;
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use bonafide::config::document::{render_env_example, render_markdown};
-use bonafide::config::secrets::{FILE_NAME, stored};
-use bonafide::config::settings::{ALL, Otherwise};
 use bonafide::config::{
     Config, DatabaseUrl, IdentityProofs, LogFormat, Outside, Problem, Problems, Secrets,
-    environment,
 };
 use domain::rate::Limit;
 use domain::retention::Retention;
 use domain::span::Span;
-use tempfile::TempDir;
 
 /// 32 zero bytes, and 32 other ones.
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -487,46 +478,6 @@ fn encryption_keys_are_read_newest_first() {
 }
 
 #[test]
-fn a_value_can_come_from_a_file() {
-    let read_file = |path: &Path| match path.to_str() {
-        Some("/run/secrets/jwt") => Ok(format!(" {LONG}\r\n")),
-        Some("/run/secrets/empty") => Ok("\n".to_owned()),
-        _ => no_file(path),
-    };
-    let outside = Outside {
-        read_file: &read_file,
-        stored_secrets: &nothing_stored,
-    };
-    let load = |name: &str, file: &str, rest: &[(&str, &str)]| {
-        let given = [&SECRETS[..2], &[(name, file)], rest].concat();
-        Config::load(owned(&given), &outside)
-    };
-    let config = load("JWT_SECRET_FILE", "/run/secrets/jwt", &[]).unwrap();
-    assert_eq!(config.secrets.jwt_secret.expose(), format!(" {LONG}"));
-
-    for (file, rest, name, words) in [
-        (
-            "/run/secrets/none",
-            &[][..],
-            "JWT_SECRET_FILE",
-            "cannot be read",
-        ),
-        ("/run/secrets/empty", &[], "JWT_SECRET_FILE", "empty file"),
-        (
-            "/run/secrets/jwt",
-            &[("JWT_SECRET", LONG)],
-            "JWT_SECRET",
-            "both set",
-        ),
-    ] {
-        let wrong = load("JWT_SECRET_FILE", file, rest).unwrap_err();
-        assert_eq!(wrong.0.len(), 1, "{wrong}");
-        assert_eq!(wrong.0[0].name, name);
-        assert!(wrong.0[0].text.contains(words), "{wrong}");
-    }
-}
-
-#[test]
 fn nothing_secret_is_shown() {
     let config = sound(&[
         ("DATABASE_URL", "postgres://u:hunter2@db/bonafide"),
@@ -542,106 +493,4 @@ fn nothing_secret_is_shown() {
         "{shown}"
     );
     assert!(!shown.contains("0, 0, 0"), "{shown}");
-}
-
-#[test]
-fn the_process_wins_over_the_file() {
-    let home = TempDir::new().unwrap();
-    let file = home.path().join(".env");
-    let process = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
-    let variables = |list: Vec<(OsString, OsString)>| environment::variables(&file, list);
-
-    assert_eq!(
-        variables(vec![]).unwrap(),
-        BTreeMap::new(),
-        "no file, no matter"
-    );
-
-    fs::write(
-        &file,
-        "# a comment\nPORT=4000\nexport BIND='0.0.0.0'\nLOG_LEVEL=debug\n",
-    )
-    .unwrap();
-    let given = variables(vec![process("PORT", "5000"), process("LOG_LEVEL", "")]).unwrap();
-    assert_eq!(given["PORT"], "5000");
-    assert_eq!(given["BIND"], "0.0.0.0");
-    assert_eq!(given["LOG_LEVEL"], "debug");
-
-    fs::write(&file, "PORT=4000\nJWT_SECRET=two words hunter2\n").unwrap();
-    let text = variables(vec![]).unwrap_err().to_string();
-    assert!(text.contains("malformed line after PORT"), "{text}");
-    assert!(!text.contains("hunter2"));
-
-    fs::write(&file, "").unwrap();
-    let no_text = OsString::from_vec(vec![0xFF]);
-    let mixed = vec![("PORT".into(), no_text.clone()), ("OTHER".into(), no_text)];
-    let text = variables(mixed).unwrap_err().to_string();
-    assert!(text.contains("PORT is not UTF-8") && !text.contains("OTHER"));
-}
-
-#[test]
-fn the_table_is_sound() {
-    let mut names: Vec<&str> = ALL.iter().map(|about| about.name).collect();
-    names.sort_unstable();
-    let count = names.len();
-    names.dedup();
-    assert_eq!(names.len(), count, "each name once");
-    for about in ALL {
-        assert!(about.help_text().ends_with('.'), "{}", about.name);
-        assert!(
-            !about.secret
-                || !matches!(about.otherwise, Otherwise::Default(value) if value.contains('@'))
-        );
-    }
-}
-
-/// Compares a checked-in file with what is generated; `UPDATE_GENERATED=1` writes it anew.
-pub fn compare(path: &str, generated: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(path);
-    if std::env::var_os("UPDATE_GENERATED").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, generated).unwrap();
-    }
-    let stands = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        stands == generated,
-        "{} is out of date: run `UPDATE_GENERATED=1 cargo test -p bonafide`",
-        path.display()
-    );
-}
-
-#[test]
-fn the_documentation_is_up_to_date() {
-    compare(".env.example", &render_env_example());
-    compare("docs/configuration.md", &render_markdown());
-}
-
-#[test]
-fn the_example_changes_nothing_and_its_defaults_are_valid() {
-    let home = TempDir::new().unwrap();
-    let file = home.path().join(".env");
-    let example = render_env_example();
-    fs::write(&file, &example).unwrap();
-    assert!(environment::variables(&file, vec![]).unwrap().is_empty());
-
-    let set: String = example
-        .lines()
-        .filter_map(|line| line.strip_prefix('#'))
-        .filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()))
-        .map(|line| match line.split_once('=') {
-            Some((name, value)) => format!("{name}=\"{value}\"\n"),
-            None => panic!("not a setting: {line}"),
-        })
-        .collect();
-    assert_eq!(set.lines().count(), ALL.len());
-    fs::write(&file, set).unwrap();
-    let mut variables = environment::variables(&file, vec![]).unwrap();
-    variables.extend(owned(&SECRETS));
-    let outside = Outside {
-        read_file: &no_file,
-        stored_secrets: &nothing_stored,
-    };
-    Config::load(variables, &outside).unwrap();
 }

@@ -1,6 +1,15 @@
 //! The generated secrets and the directory that keeps them.
 
-use super::*;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Barrier};
+
+use bonafide::config::secrets::{FILE_NAME, stored};
+use bonafide::config::{Config, Outside};
+use tempfile::TempDir;
+
+use super::{LONG, no_file, owned};
 
 #[test]
 fn missing_secrets_come_from_the_data_directory_but_given_ones_win() {

@@ -38,5 +38,5 @@ impl Since {
 
 #[test]
 fn the_page_is_up_to_date() {
-    crate::config::compare("docs/metrics.md", &bonafide::metrics::render_page());
+    crate::config::table::compare("docs/metrics.md", &bonafide::metrics::render_page());
 }

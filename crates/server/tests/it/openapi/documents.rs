@@ -3,7 +3,7 @@
 use bonafide::http::openapi::{render, render_error_codes};
 
 use super::{DOCUMENT, operations, resolved};
-use crate::config::compare;
+use crate::config::table::compare;
 use crate::harness::{TestApp, flows};
 
 flows!(the_document_is_served, the_page_asks_nobody_else);
