@@ -9,7 +9,7 @@ use bonafide::config::secrets::{FILE_NAME, stored};
 use bonafide::config::{Config, Outside};
 use tempfile::TempDir;
 
-use super::{LONG, no_file, owned};
+use super::{KEY, LONG, no_file, owned};
 
 #[test]
 fn missing_secrets_come_from_the_data_directory_but_given_ones_win() {
