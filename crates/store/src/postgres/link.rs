@@ -67,6 +67,12 @@ impl Link {
         }
     }
 
+    /// Whether it is connected, as far as can be said without waiting.
+    pub fn is_live(&self) -> bool {
+        let connection = self.connection.try_read();
+        connection.is_ok_and(|connection| live(connection.as_ref()).is_some())
+    }
+
     /// Forgets a connection that hangs, so that the next caller has a new one.
     async fn give_up(&self) {
         if let Ok(mut slot) = self.connection.try_write() {

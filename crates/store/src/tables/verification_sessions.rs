@@ -142,14 +142,7 @@ pub async fn insert(
     let values = new_values(session, data_key.id);
     match tx {
         Tx::Sqlite(_) => {
-            let request = [
-                session.company_id.into(),
-                session.request_index.as_bytes().into(),
-            ];
-            // No other transaction runs between the two.
-            if tx.find(sqlite::IS_PENDING, &request).await?.is_some()
-                || tx.execute(sqlite::INSERT, &values).await? == 0
-            {
+            if tx.execute(sqlite::INSERT, &values).await? == 0 {
                 return Ok(false);
             }
             let (company, at) = (session.company_id, session.created_at);
@@ -450,9 +443,6 @@ impl Key {
 
 pub(crate) mod sqlite {
     //! A point look-up, and one statement a table.
-
-    pub const IS_PENDING: &str = "SELECT 1 FROM verification_sessions \
-         WHERE company_id = $1 AND request_index = $2 AND status = 'pending'";
 
     pub const INSERT: &str = concat!(
         "INSERT INTO verification_sessions (",

@@ -107,11 +107,6 @@ fn who_is_looked_for_is_not_looked_for_among_all_customers_of_a_company() {
             "idempotency_keys_by_subject",
         ),
         (
-            "SELECT 1 FROM verification_sessions WHERE company_id = ? AND request_index = ? \
-             AND status = 'pending'",
-            "verification_sessions_of_request",
-        ),
-        (
             "DELETE FROM verification_sessions WHERE verification_id IN (\
              SELECT verification_id FROM verification_sessions WHERE company_id = ?1 \
              AND number_index = ?2 AND substr(hex(number_index), 1, 1) = substr(hex(?2), 1, 1))",

@@ -1,13 +1,16 @@
 //! Look-ups: each caller gets its own answer, however many ask together.
 
+use std::time::Instant;
+
 use bonafide_store::tables::customers::{self, Customer, Found, Key, Phone, Wanted};
 use bonafide_store::tables::data_keys::{self, Purpose};
-use bonafide_store::{Lane, Result, Store, Tx, Unit, Written};
+use bonafide_store::{Lane, PATIENCE, Result, Store, Tx, Unit, Written};
 use domain::access::CompanyId;
 use domain::seal::{BlindIndex, WrappedKey};
 use domain::standing::{Change, Proof, Standing};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::ground::{self, Ground, contract, now, record};
@@ -255,31 +258,46 @@ fn entangled() -> (&'static str, &'static str) {
 
 /// One that waits for a lock, say, or reads through a long table.
 #[test]
-fn a_read_that_takes_its_time_stands_in_nobodys_way() {
+fn a_read_that_takes_its_time_does_not_hold_up_all_others() {
+    const CONNECTED: &str = "SELECT COUNT(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name = 'bonafide'";
+    const WAITING: &str = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' \
+         AND objid = 7 AND NOT granted \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     const HELD: &str = "SELECT 1 FROM pg_advisory_lock(7)";
     ground::run(async {
-        let ground = Ground::postgres("a_read_that_takes_its_time_stands_in_nobodys_way").await;
-        let store = ground.open().await;
+        let ground = Ground::postgres("a_read_that_takes_its_time_does_not_hold_up_all").await;
         let holder = ground.client().await;
-        holder
-            .execute("SELECT pg_advisory_lock(7)", &[])
-            .await
-            .unwrap();
+        let hold = "SELECT pg_advisory_lock(7)";
+        holder.execute(hold, &[]).await.unwrap();
+        let store = ground.open().await;
+        // The first read has the second connection made.
+        store.ping().await.unwrap();
+        reaches(&holder, CONNECTED, 2).await;
         let slow = store.read(|mut tx| {
             Box::pin(async move { tx.query(HELD, &[]).await.map(|rows| rows.len()) })
         });
         let beside = async {
-            let waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
-            while holder.query(waiting, &[]).await.unwrap().is_empty() {}
+            reaches(&holder, WAITING, 1).await;
             store.ping().await.unwrap();
-            let waits_still = holder.query(waiting, &[]).await.unwrap().len();
-            holder
-                .execute("SELECT pg_advisory_unlock(7)", &[])
-                .await
-                .unwrap();
+            let waits_still = count(&holder, WAITING).await;
+            let release = "SELECT pg_advisory_unlock(7)";
+            holder.execute(release, &[]).await.unwrap();
             waits_still
         };
         let (slow, waits_still) = tokio::join!(slow, beside);
         assert_eq!((slow.unwrap(), waits_still), (1, 1));
     });
+}
+
+async fn count(client: &Client, sql: &str) -> i64 {
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// Asks until there are so many, or a caller's patience is over.
+async fn reaches(client: &Client, sql: &str, wanted: i64) {
+    let end = Instant::now() + PATIENCE;
+    while count(client, sql).await < wanted {
+        assert!(Instant::now() < end, "{sql}");
+    }
 }

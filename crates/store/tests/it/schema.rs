@@ -24,7 +24,6 @@ fn both_engines_have_the_same_schema() {
         let sqlite = sqlite(&Ground::sqlite().await).await;
         let postgres = postgres(&Ground::postgres("schema").await).await;
         assert!(sqlite.tables.contains_key("customer_verification"));
-        let sqlite = sqlite.with_unique("verification_sessions", "company_id,request_index");
         assert_eq!(sqlite, postgres);
     });
 }
@@ -89,16 +88,6 @@ struct Schema {
     tables: BTreeMap<String, BTreeMap<String, (String, bool)>>,
     /// Table, whether unique, and columns in order, of every index, primary keys included.
     indexes: BTreeSet<(String, bool, String)>,
-}
-
-impl Schema {
-    /// With an index that is unique on PostgreSQL alone, for SQLite's one writer looks beforehand.
-    fn with_unique(mut self, table: &str, columns: &str) -> Self {
-        let index = |is_unique| (table.to_owned(), is_unique, columns.to_owned());
-        assert!(self.indexes.remove(&index(false)), "{columns} of {table}");
-        self.indexes.insert(index(true));
-        self
-    }
 }
 
 fn schema(columns: Vec<Vec<String>>, indexes: Vec<Vec<String>>) -> Schema {

@@ -1,2 +1,0 @@
--- Nothing changes here: transactions that run side by side are kept from opening a request twice by
--- the unique index of pending sessions, and by nothing else.
