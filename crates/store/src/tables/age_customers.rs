@@ -310,10 +310,13 @@ pub(crate) mod postgres {
     }
 
     pub const FIND: &str = concat!(
-        "SELECT ",
-        found_columns!(),
-        ", asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
-         AS asked(company_id, customer_index, row) JOIN age_customers c \
-         ON c.company_id = asked.company_id AND c.customer_index = asked.customer_index"
+        "SELECT c.*, asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
+         AS asked(company_id, customer_index, row) ",
+        each!(
+            found_columns!(),
+            "age_customers c",
+            "c.company_id = asked.company_id AND c.customer_index = asked.customer_index"
+        ),
+        "c"
     );
 }

@@ -20,6 +20,23 @@ macro_rules! among {
     };
 }
 
+/// On PostgreSQL, columns of a table's rows for each row of `asked`, looked up one by one whatever the
+/// table's size was when the plan was made. (An offset keeps it from being turned into a join, which for
+/// a small table would read all of it, and go on to as it grows.)
+macro_rules! each {
+    ($columns:expr, $table:literal, $condition:literal) => {
+        concat!(
+            "CROSS JOIN LATERAL (SELECT ",
+            $columns,
+            " FROM ",
+            $table,
+            " WHERE ",
+            $condition,
+            " OFFSET 0) "
+        )
+    };
+}
+
 pub mod age_customers;
 pub mod age_decisions;
 pub mod age_statistics;

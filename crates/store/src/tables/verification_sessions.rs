@@ -370,17 +370,20 @@ pub async fn replace_token(tx: &mut Tx<'_>, id: &SessionId, token: SecretHash) -
     let replaced = tx
         .execute(
             "UPDATE verification_sessions SET token_hash = $2 \
-             WHERE verification_id = $1 AND status = 'pending'",
+             WHERE verification_id = $1 AND (status = 'pending') IS TRUE",
             &[id.as_str().into(), token.as_bytes().into()],
         )
         .await?;
     Ok(replaced == 1)
 }
 
+/// That it is pending is asked of the row: asked plainly, it would be a reason to go through the index of
+/// all that are pending, as long as PostgreSQL takes them to be few.
 macro_rules! progress {
     () => {
         "UPDATE verification_sessions SET status = $2, mismatches = $3, app_user_id = $4, \
-         verified_at = $5, ended_at = $6 WHERE verification_id = $1 AND status = 'pending'"
+         verified_at = $5, ended_at = $6 \
+         WHERE verification_id = $1 AND (status = 'pending') IS TRUE"
     };
 }
 
@@ -493,22 +496,33 @@ pub(crate) mod postgres {
         "SELECT ",
         columns!(),
         ", asked.row FROM UNNEST($1::text[], $2::text[]) WITH ORDINALITY \
-         AS asked(verification_id, company_id, row) JOIN verification_sessions s \
-         ON s.verification_id = asked.verification_id AND s.company_id = asked.company_id \
-         LEFT JOIN data_keys k ON k.id = s.data_key FOR UPDATE OF s"
+         AS asked(verification_id, company_id, row) ",
+        each!(
+            "s.*",
+            "verification_sessions s",
+            "s.verification_id = asked.verification_id \
+             AND (s.company_id = asked.company_id) IS TRUE FOR UPDATE"
+        ),
+        "s LEFT JOIN data_keys k ON k.id = s.data_key"
     );
 
-    /// Ends of sessions, with the messages about them.
+    /// Ends of sessions, with the messages about them. Each row is found by its name, and then changed
+    /// where it lies: joined by name it could be sought among all.
     pub const END: &str = concat!(
         "WITH new AS MATERIALIZED (SELECT * FROM UNNEST($1::text[], $2::text[], $3::bigint[], \
          $4::bytea[], $5::bigint[], $6::bigint[], $7::uuid[], $8::text[], $9::text[], $10::text[], \
          $11::bytea[], $12::uuid[], $13::bytea[], $14::bigint[]) WITH ORDINALITY \
-         AS given(verification_id, status, mismatches, app_user_id, verified_at, ended_at, \
-         delivery, company_id, topic, receiver, stream, data_key, payload, at, row)), \
-         ended AS (UPDATE verification_sessions s SET status = new.status, \
+         AS asked(verification_id, status, mismatches, app_user_id, verified_at, ended_at, \
+         delivery, company_id, topic, receiver, stream, data_key, payload, at, row) ",
+        each!(
+            "s.ctid AS place",
+            "verification_sessions s",
+            "s.verification_id = asked.verification_id FOR UPDATE"
+        ),
+        "s), ended AS (UPDATE verification_sessions s SET status = new.status, \
          mismatches = new.mismatches, app_user_id = new.app_user_id, \
          verified_at = new.verified_at, ended_at = new.ended_at FROM new \
-         WHERE s.verification_id = new.verification_id AND s.status = 'pending' \
+         WHERE s.ctid = new.place AND (s.status = 'pending') IS TRUE \
          RETURNING new.*), told AS (",
         deliveries::insert_delivery!(),
         "SELECT delivery, e.company_id, 'webhook', topic, receiver, stream, data_key, payload, \
@@ -520,8 +534,12 @@ pub(crate) mod postgres {
     pub const FIND: &str = concat!(
         "SELECT ",
         columns!(),
-        ", asked.row FROM UNNEST($1::text[]) WITH ORDINALITY AS asked(verification_id, row) \
-         JOIN verification_sessions s ON s.verification_id = asked.verification_id \
-         LEFT JOIN data_keys k ON k.id = s.data_key"
+        ", asked.row FROM UNNEST($1::text[]) WITH ORDINALITY AS asked(verification_id, row) ",
+        each!(
+            "s.*",
+            "verification_sessions s",
+            "s.verification_id = asked.verification_id"
+        ),
+        "s LEFT JOIN data_keys k ON k.id = s.data_key"
     );
 }

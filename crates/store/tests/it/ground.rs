@@ -134,7 +134,12 @@ impl Ground {
 
     /// One instance's view of the database.
     pub async fn open(&self) -> Store {
-        Store::open(&self.location, Connections::default(), Arc::new(Still))
+        self.open_with(Connections::default()).await
+    }
+
+    /// The same, over so many connections.
+    pub async fn open_with(&self, connections: Connections) -> Store {
+        Store::open(&self.location, connections, Arc::new(Still))
             .await
             .unwrap()
     }

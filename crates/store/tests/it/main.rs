@@ -13,6 +13,7 @@ mod audit;
 mod deliveries;
 mod faults;
 mod ground;
+mod growth;
 mod log;
 mod orders;
 mod plans;

@@ -23,10 +23,10 @@ contract!(
     a_bulk_look_up_keeps_the_order_with_repeats,
 );
 
-struct Create {
-    company: &'static str,
-    number: u64,
-    updated_at: Timestamp,
+pub struct Create {
+    pub company: &'static str,
+    pub number: u64,
+    pub updated_at: Timestamp,
 }
 
 impl Unit for Create {
@@ -75,28 +75,28 @@ fn index(number: u64) -> BlindIndex {
     BlindIndex::from_bytes(&[[0; 8], number.to_be_bytes()].concat()).unwrap()
 }
 
-fn key(company: &str, number: u64) -> Key {
+pub fn key(company: &str, number: u64) -> Key {
     Key {
         company: CompanyId::parse(company).unwrap(),
         index: index(number),
     }
 }
 
-fn by_email(key: Key) -> Wanted {
+pub fn by_email(key: Key) -> Wanted {
     Wanted {
         by_email: Some(key),
         by_phone: None,
     }
 }
 
-fn by_phone(key: Key) -> Wanted {
+pub fn by_phone(key: Key) -> Wanted {
     Wanted {
         by_email: None,
         by_phone: Some(key),
     }
 }
 
-async fn find(store: &Store, wanted: Wanted) -> Option<Found> {
+pub async fn find(store: &Store, wanted: Wanted) -> Option<Found> {
     let recorded = |found: Option<&Found>| record(&format!("found {}", found.is_some()));
     store.find_customer(wanted, recorded).await.unwrap()
 }

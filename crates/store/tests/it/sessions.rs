@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bonafide_store::tables::deliveries::NewDelivery;
 use bonafide_store::tables::verification_sessions::{self, Found, Key, NewSession, Progress};
 use bonafide_store::{Lane, Result, Store, Tx, Unit, Written};
 use domain::access::CompanyId;
@@ -31,14 +32,14 @@ fn id(number: u64) -> SessionId {
     SessionId::parse(&format!("nv_{number:035}0")).unwrap()
 }
 
-fn key(company: &str, number: u64) -> Key {
+pub fn key(company: &str, number: u64) -> Key {
     Key {
         company: Some(CompanyId::parse(company).unwrap()),
         id: id(number),
     }
 }
 
-fn seconds(seconds: i64) -> Timestamp {
+pub fn seconds(seconds: i64) -> Timestamp {
     now() + SignedDuration::from_secs(seconds)
 }
 
@@ -52,13 +53,15 @@ fn token(byte: u8) -> SecretHash {
 
 /// One step of a session.
 #[derive(Clone)]
-enum Step {
+pub enum Step {
     /// Opens one: company, number, request, end of its time.
     Open(&'static str, u64, u8, Timestamp),
     /// Gives it another token.
     Replace(u64, u8),
     /// Writes where it stands.
     Write(u64, Session, Option<&'static [u8]>),
+    /// Writes that it is verified, with the message about it.
+    End(u64),
     /// Looks it up, locked.
     Find(Key),
     /// Looks up the pending one of a company's request, locked.
@@ -70,7 +73,7 @@ enum Step {
 }
 
 /// Steps in one transaction; what they did, and what they found.
-struct Act(Vec<Step>);
+pub struct Act(pub Vec<Step>);
 
 impl Unit for Act {
     type Output = (Vec<bool>, Vec<Found>);
@@ -100,6 +103,7 @@ impl Unit for Act {
                     };
                     done.push(verification_sessions::update(tx, &progress).await?);
                 }
+                Step::End(number) => done.push(end(tx, *number).await?),
                 Step::Find(key) => {
                     let company = key.company.as_ref().map_or("", CompanyId::as_str);
                     let one = verification_sessions::find_for_update(tx, company, &key.id);
@@ -179,6 +183,26 @@ async fn open(
     verification_sessions::insert(tx, &session, &data_key).await
 }
 
+async fn end(tx: &mut Tx<'_>, number: u64) -> Result<bool> {
+    let progress = Progress {
+        verification_id: &id(number),
+        session: standing(Status::Verified, 0),
+        app_user_id: None,
+        at: seconds(7),
+    };
+    let message = NewDelivery {
+        id: Uuid::from_u64_pair(3, number),
+        company_id: "default",
+        topic: "verification.verified",
+        receiver: "default",
+        stream: &number.to_be_bytes(),
+        data_key: Uuid::from_u64_pair(1, number),
+        payload: b"sealed message",
+        at: seconds(7),
+    };
+    verification_sessions::end(tx, &progress, &message).await
+}
+
 async fn done(store: &Store, step: Step) -> bool {
     store.write(Act(vec![step])).await.unwrap().0[0]
 }
@@ -194,7 +218,7 @@ fn numbers(found: &[Found]) -> Vec<SessionId> {
         .collect()
 }
 
-fn standing(status: Status, mismatches: u32) -> Session {
+pub fn standing(status: Status, mismatches: u32) -> Session {
     Session {
         status,
         mismatches,

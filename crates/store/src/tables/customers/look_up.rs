@@ -101,21 +101,27 @@ pub(crate) mod postgres {
     use crate::{Error, Row};
 
     pub const BY_EMAIL: &str = concat!(
-        "SELECT ",
-        standing_columns!(),
-        ", c.updated_at, c.age_verified_until, asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
-         AS asked(company_id, email_index, row) JOIN customer_verification c \
-         ON c.company_id = asked.company_id AND c.email_index = asked.email_index"
+        "SELECT c.*, asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
+         AS asked(company_id, email_index, row) ",
+        each!(
+            concat!(standing_columns!(), ", c.updated_at, c.age_verified_until"),
+            "customer_verification c",
+            "c.company_id = asked.company_id AND c.email_index = asked.email_index"
+        ),
+        "c"
     );
 
     /// Of several customers with one phone, the one that changed last.
     pub const BY_PHONE: &str = concat!(
-        "SELECT ",
-        standing_columns!(),
-        ", c.updated_at, c.age_verified_until, asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
-         AS asked(company_id, phone_index, row) CROSS JOIN LATERAL (\
-         SELECT * FROM customer_verification sharing WHERE sharing.company_id = asked.company_id \
-         AND sharing.phone_index = asked.phone_index ORDER BY sharing.updated_at DESC LIMIT 1) c"
+        "SELECT c.*, asked.row FROM UNNEST($1::text[], $2::bytea[]) WITH ORDINALITY \
+         AS asked(company_id, phone_index, row) ",
+        each!(
+            concat!(standing_columns!(), ", c.updated_at, c.age_verified_until"),
+            "customer_verification c",
+            "c.company_id = asked.company_id AND c.phone_index = asked.phone_index \
+             ORDER BY c.updated_at DESC LIMIT 1"
+        ),
+        "c"
     );
 
     pub async fn by_emails(connection: &Connection, keys: &[Key]) -> Result<Vec<Option<Found>>> {
