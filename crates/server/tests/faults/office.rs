@@ -108,6 +108,13 @@ impl Office {
         self.make_key(CompanyId::default(), scopes, limits).await
     }
 
+    /// A key that reads the audit log and the orders, with limits off.
+    pub async fn create_auditor(&self) -> Key {
+        let scopes = Scopes::NONE.with(Scope::AuditRead).with(Scope::OrdersRead);
+        let limits = KeyLimits::from([(LimitName::Customers, Limit::Off)]);
+        self.make_key(CompanyId::default(), scopes, limits).await
+    }
+
     /// A company whose webhooks go to `url`, and what a receiver knows their senders by.
     pub async fn create_company(&self, id: &str, url: &str) -> WebhookSecret {
         let new = NewCompany {

@@ -34,7 +34,7 @@ const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '5s'";
 const BEGIN: &str = "BEGIN";
 
 /// A statement is planned once, not for each batch anew, which would be a seventh of what a check costs
-/// when batches are small: its values make no difference to how rows are found.
+/// when batches are small. No value in one is so special that it had better be sought another way.
 const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan";
 
 /// What was answered must survive the loss of power, whatever the role or the database says.

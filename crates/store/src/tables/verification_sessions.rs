@@ -396,8 +396,8 @@ pub async fn update(tx: &mut Tx<'_>, progress: &Progress<'_>) -> Result<bool> {
     Ok(updated == 1)
 }
 
-/// Writes the end of a pending session, and enqueues the message about it, if the company has a
-/// webhook; `false`, and nothing is written, when it is pending no longer.
+/// Writes the end of a pending session that this transaction has locked, and enqueues the message
+/// about it, if the company has a webhook; `false`, and nothing is written, when it is pending no longer.
 ///
 /// # Errors
 /// Those of the database.
@@ -473,6 +473,15 @@ pub(crate) mod postgres {
     //! Set-based: many sessions, one statement.
 
     use super::super::deliveries;
+
+    /// The data key of each session, sought as [`each!`] seeks.
+    macro_rules! its_key {
+        () => {
+            "LEFT JOIN LATERAL (SELECT k.id, k.master_key, k.wrapped FROM data_keys k \
+             WHERE k.id = s.data_key OFFSET 0) k ON TRUE"
+        };
+    }
+
     /// Sessions with their data keys.
     pub const INSERT: &str = concat!(
         "WITH new AS MATERIALIZED (SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::text[], \
@@ -503,7 +512,8 @@ pub(crate) mod postgres {
             "s.verification_id = asked.verification_id \
              AND (s.company_id = asked.company_id) IS TRUE FOR UPDATE"
         ),
-        "s LEFT JOIN data_keys k ON k.id = s.data_key"
+        "s ",
+        its_key!()
     );
 
     /// Ends of sessions, with the messages about them. Each row is found by its name, and then changed
@@ -540,6 +550,7 @@ pub(crate) mod postgres {
             "verification_sessions s",
             "s.verification_id = asked.verification_id"
         ),
-        "s LEFT JOIN data_keys k ON k.id = s.data_key"
+        "s ",
+        its_key!()
     );
 }

@@ -1,7 +1,9 @@
 //! A shop begins with nobody, and its tables grow under the plans that PostgreSQL made while they were
 //! small: whoever is looked for is found by name all the same.
 
-use bonafide_store::{Connections, Store};
+use std::time::Instant;
+
+use bonafide_store::{Connections, PATIENCE, Store};
 use domain::number::Status;
 
 use crate::ground::{Ground, now, record, run};
@@ -21,8 +23,9 @@ const GROW: [&str; 3] = [
      'id', gen_random_uuid(), 'verification_id', 'nv_' || md5(s.verification_id || n), \
      'request_index', '\\x' || md5(s.verification_id || n), 'status', 'pending'))).* \
      FROM verification_sessions s, generate_series(1, 1000) n",
+    // Before the tests' own, so that who reads them in their order comes to those last.
     "INSERT INTO data_keys SELECT (jsonb_populate_record(k, jsonb_build_object(\
-     'id', gen_random_uuid()))).* FROM data_keys k, generate_series(1, 1000) n WHERE k.label IS NULL",
+     'id', '00000000-0000-0000' || substr(gen_random_uuid()::text, 19)))).* FROM data_keys k, generate_series(1, 1000) n WHERE k.label IS NULL",
 ];
 
 /// Nobody counts the rows anew in the course of the test.
@@ -91,7 +94,10 @@ async fn read_when_grown(name: &str, counted_after: Option<u64>) -> i64 {
     let before = ground.number(READ).await;
     whole_way(&store, 9).await;
     drop(store);
-    while ground.number(CONNECTED).await > 0 {}
+    let end = Instant::now() + PATIENCE;
+    while ground.number(CONNECTED).await > 0 {
+        assert!(Instant::now() < end, "a connection is open still");
+    }
     ground.number(READ).await - before
 }
 

@@ -188,8 +188,8 @@ fn time(text: &str) -> Result<Timestamp, &'static str> {
 
 fn text(query: &Query, name: &str, fields: &mut Fields) -> Option<String> {
     parsed(query, name, fields, |text| match text.len() {
-        1..=LONGEST => Ok(text.to_owned()),
-        _ => Err(format!("must be 1 to {LONGEST} characters long")),
+        1..=LONGEST if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        _ => Err(format!("must be 1 to {LONGEST} printable characters")),
     })
 }
 

@@ -92,10 +92,10 @@ impl Search {
         };
         Ok(Filter {
             company_id: Some(company.to_owned()),
-            action: text(&self.action),
-            outcome: text(&self.outcome),
+            action: name("action", &self.action)?,
+            outcome: name("outcome", &self.outcome)?,
             subject: text(&self.subject).map(|text| subject(&text)).transpose()?,
-            request_id: text(&self.request_id),
+            request_id: name("request_id", &self.request_id)?,
             from: text(&self.from)
                 .map(|day| begin_of("from", &day))
                 .transpose()?,
@@ -104,6 +104,14 @@ impl Search {
                 .transpose()?,
         })
     }
+}
+
+/// What a record may be called, if it is asked for.
+fn name(field: &str, text: &str) -> Result<Option<String>, Failure> {
+    if text.chars().any(char::is_control) {
+        return Err(refused(field, "must have printable characters only"));
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
 fn refused(field: &str, message: &str) -> Failure {

@@ -20,6 +20,7 @@ use crate::http::Shared;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::fields::LONGEST;
 use crate::http::conventions::page::{Query, unknown_cursor};
+use crate::http::orders::known_id;
 
 /// How many orders a page shows.
 const PAGE: u16 = 25;
@@ -127,7 +128,7 @@ async fn show(
     staff: Staff<Show>,
     Path(order_id): Path<String>,
 ) -> Result<Response, Failure> {
-    let story = orders::show(&server.app, &staff.ctx, &order_id).await?;
+    let story = orders::show(&server.app, &staff.ctx, known_id(&order_id)?).await?;
     page(&server, &staff, &story, "", "")
 }
 
@@ -193,7 +194,7 @@ async fn release(
     Path(order_id): Path<String>,
     act: Act<Release>,
 ) -> Result<Response, Failure> {
-    settle(&server, &act, &order_id, Decision::Release).await
+    settle(&server, &act, known_id(&order_id)?, Decision::Release).await
 }
 
 struct Cancel;
@@ -206,7 +207,7 @@ async fn cancel(
     Path(order_id): Path<String>,
     act: Act<Cancel>,
 ) -> Result<Response, Failure> {
-    settle(&server, &act, &order_id, Decision::Cancel).await
+    settle(&server, &act, known_id(&order_id)?, Decision::Cancel).await
 }
 
 async fn settle<T: Task>(

@@ -8,4 +8,4 @@ mod wire;
 
 pub use page::routes as pages;
 pub use routes::routes;
-pub use wire::{CustomerEventMessage, OrderEventMessage, event};
+pub use wire::{CustomerEventMessage, OrderEventMessage, event, known_id};

@@ -1,8 +1,8 @@
 //! The paths of the surface.
 
+use app::Code;
 use app::limits::LimitName;
 use app::orders::{self, Decision, Settlement};
-use app::{Code, Error};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::access::Scope;
@@ -122,7 +122,7 @@ async fn show(
     permit: Permit<Show>,
     Path(order_id): Path<String>,
 ) -> Result<Response, Failure> {
-    let order_id = known_form(&order_id)?;
+    let order_id = wire::known_id(&order_id)?;
     let story = orders::show(&server.app, &permit.ctx, order_id).await?;
     Ok(answer(200, wire::story(&story)))
 }
@@ -216,19 +216,11 @@ async fn settle<O: Operation>(
     decision: Decision,
 ) -> Result<Response, Failure> {
     let reason = body.read(wire::ReasonRequest::validate)?;
-    let order_id = known_form(order_id)?;
+    let order_id = wire::known_id(order_id)?;
     let key = once::key_about(headers, O::ACTION, order_id, body.bytes())?;
     let settlement = Settlement { decision, reason };
     once(server, &permit.ctx, key, wire::settled, async |reply| {
         orders::settle(&server.app, &permit.ctx, order_id, settlement, reply).await
     })
     .await
-}
-
-/// A text that cannot name an order names none.
-fn known_form(text: &str) -> Result<&str, Failure> {
-    match wire::order_id(text) {
-        Ok(_) => Ok(text),
-        Err(_) => Err(Error::new(Code::NotFound, "There is no order of that order_id.").into()),
-    }
 }

@@ -1,9 +1,9 @@
 //! The bodies of the surface and of its webhooks, exactly as clients know them.
 
-use app::FieldProblem;
 use app::orders::{
     Cursor, CustomerVerified, Event, Listed, OrderMoved, Placed, Request, Shown, Story,
 };
+use app::{Code, Error, FieldProblem};
 use domain::order::{Missing, Status};
 use domain::standing::Proof;
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::http::conventions::customer::CheckAnswer;
+use crate::http::conventions::failure::Failure;
 use crate::http::conventions::fields::{Fields, Raw};
 use crate::http::conventions::json::{Seconds, render};
 use crate::http::conventions::page::{Page, Query};
@@ -80,6 +81,17 @@ pub fn order_id(text: &str) -> Result<String, &'static str> {
         Err("must be 1 to 200 printable characters")
     } else {
         Ok(text.to_owned())
+    }
+}
+
+/// The order id that a path names; a text that cannot name an order names none.
+///
+/// # Errors
+/// That there is no such order.
+pub fn known_id(text: &str) -> Result<&str, Failure> {
+    match order_id(text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(Error::new(Code::NotFound, "There is no order of that order_id.").into()),
     }
 }
 

@@ -24,12 +24,14 @@ pub struct Person {
 /// What the requests carry that no answer and no log line may.
 pub struct Sent {
     pub key: String,
+    /// A key that reads the audit log and the orders.
+    pub auditor: String,
     marks: Vec<String>,
 }
 
 impl Sent {
-    pub fn new(key: &str) -> Self {
-        let secret = key.rsplit('_').next().unwrap_or(key);
+    pub fn new(key: &str, auditor: &str) -> Self {
+        let [secret, other] = [key, auditor].map(|key| key.rsplit('_').next().unwrap_or(key));
         let marks = [
             "zq-person",
             "zq-mail.example",
@@ -37,9 +39,11 @@ impl Sent {
             "203.0.113.",
             "zqbrowser",
             secret,
+            other,
         ];
         Self {
             key: key.to_owned(),
+            auditor: auditor.to_owned(),
             marks: marks.map(str::to_lowercase).to_vec(),
         }
     }

@@ -79,9 +79,21 @@ const INTERNAL: [&str; 30] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_malformed_requests_get_one_shape_of_failure() {
-    let scene = Scene::start(Engine::Sqlite, "malformed").await;
-    let sent = Arc::new(Sent::new(&scene.key.text));
+async fn ten_thousand_malformed_requests_get_one_shape_of_failure_on_sqlite() {
+    ten_thousand_get_one_shape_of_failure(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_malformed_requests_get_one_shape_of_failure_on_postgres() {
+    ten_thousand_get_one_shape_of_failure(Engine::Postgres).await;
+}
+
+async fn ten_thousand_get_one_shape_of_failure(engine: Engine) {
+    let scene = Scene::start(engine, "malformed").await;
+    let office = scene.office().await;
+    let auditor = office.create_auditor().await;
+    office.close().await;
+    let sent = Arc::new(Sent::new(&scene.key.text, &auditor.text));
     let seen = Arc::new(Mutex::new(Table::default()));
     let mut clients = tokio::task::JoinSet::new();
     for client in 0..CLIENTS {

@@ -11,7 +11,7 @@ type Make = fn(&Sent, &mut Chance) -> Case;
 pub const TOKEN: &str = "token";
 
 /// Every kind of request, by name.
-pub const KINDS: [(&str, Make); 32] = [
+pub const KINDS: [(&str, Make); 33] = [
     ("method", wrong_method),
     ("path", wrong_path),
     ("content type", wrong_content_type),
@@ -68,6 +68,7 @@ pub const KINDS: [(&str, Make); 32] = [
     ("expect", framing::expectation),
     (TOKEN, token),
     ("administration", administration),
+    ("query", wrong_query),
 ];
 
 /// The paths of the customers surface.
@@ -308,4 +309,39 @@ fn administration(sent: &Sent, chance: &mut Chance) -> Case {
     let head = head.with("X-API-Key", &sent.key).json();
     head.with_person(&person)
         .body(bodies::wrong_type(&person, chance))
+}
+
+/// A list that is asked for what nothing can be called.
+fn wrong_query(sent: &Sent, chance: &mut Chance) -> Case {
+    let person = sent.person(chance);
+    let path = chance.one_of(&[
+        "/api/v1/audit",
+        "/api/v1/audit/export",
+        "/api/v1/orders",
+        "/api/v1/orders/%00",
+        "/api/v1/admin/keys",
+    ]);
+    let name = chance.one_of(&[
+        "action",
+        "outcome",
+        "request_id",
+        "customer_id",
+        "subject",
+        "status",
+        "company",
+        "from",
+        "limit",
+        "cursor",
+    ]);
+    let value = match chance.below(6) {
+        0 => "%00".into(),
+        1 => "a%00b".into(),
+        2 => "%ff%fe".into(),
+        3 => "'%22;--%5C".into(),
+        4 => "9".repeat(1 + chance.below(3_000)),
+        _ => format!("x&{name}=y"),
+    };
+    let head = Head::new("GET", &format!("{path}?{name}={value}"));
+    let head = head.with("X-API-Key", &sent.auditor);
+    head.with_person(&person).body(Vec::new())
 }

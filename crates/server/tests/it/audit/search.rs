@@ -245,6 +245,10 @@ async fn what_cannot_be_meant_is_refused(app: TestApp) {
         "phone=12",
         "subject=12",
         "action=",
+        "action=%00",
+        "outcome=a%00",
+        "request_id=%00",
+        "customer_id=%00",
         "email=ann%40example.com",
         "company=default&email=ann%40example.com&customer_id=c1",
     ] {

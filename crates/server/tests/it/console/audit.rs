@@ -64,6 +64,9 @@ async fn records_are_found_by_what_was_asked(app: TestApp) {
         "subject=x",
         "whose=x",
         "action=a&action=b",
+        "action=%00",
+        "outcome=%00x",
+        "request_id=x%00",
     ] {
         admin
             .get(&format!("/console/audit?{query}"))

@@ -148,12 +148,15 @@ async fn another_companys_orders_are_not_there(app: TestApp) {
     let key = app.key("acme", ALL).await;
     placed(&app, &key, "1001", ANN).await;
     let admin = Admin::new(&app).await;
-    admin.get("/console/orders/1001").expect(404).await;
     let reason = [("reason", "x")];
-    admin
-        .send("/console/orders/1001/release", &reason)
-        .expect(404)
-        .await;
+    for id in ["1001", "%00", "a%0Ab"] {
+        let page = format!("/console/orders/{id}");
+        admin.get(&page).expect(404).await;
+        for decision in ["release", "cancel"] {
+            let decide = format!("{page}/{decision}");
+            admin.send(&decide, &reason).expect(404).await;
+        }
+    }
     let list = admin.get("/console/orders?status=all").expect(200).await;
     assert!(!list.text().contains("1001"));
     app.leaves_deliveries();
