@@ -122,9 +122,9 @@ codes! {
     RateLimited = "rate_limited", 429;
     #[doc = "A fault of this server. It has been logged under the request id."]
     Internal = "internal", 500;
-    #[doc = "The answer took too long; it is safe to try again."]
+    #[doc = "The answer took too long. What only reads may be tried again, what changes something with the same `Idempotency-Key`."]
     Timeout = "timeout", 503;
-    #[doc = "A part that the answer needs is away; it is safe to try again after `Retry-After`."]
+    #[doc = "A part that the answer needs is away. After `Retry-After`, what only reads may be tried again, what changes something with the same `Idempotency-Key`."]
     Unavailable = "unavailable", 503;
 }
 
