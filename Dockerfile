@@ -4,6 +4,10 @@
 #   docker run -p 3000:3000 -v bonafide:/data bonafide
 
 FROM rust:1.95-slim-trixie AS build
+# The allocator is built with make, which the slim image leaves out.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends make \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
 RUN cargo build --locked --config dist.toml --profile dist --package bonafide \

@@ -31,7 +31,7 @@ use clap::{Parser, Subcommand};
 
 // The server's allocator: the bare handler of the bench runs in this program.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The tasks of this project.
 #[derive(Parser)]

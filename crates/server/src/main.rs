@@ -6,7 +6,7 @@ use bonafide::cli::failure::Failure;
 use bonafide::cli::{self, Asked, output};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     match run() {
