@@ -372,7 +372,7 @@ impl Change {
         };
         match until {
             Some(until) => {
-                webhook_secrets::expire_all(tx, &self.company_id, *until).await?;
+                webhook_secrets::expire_all(tx, &self.company_id, *until, self.now).await?;
             }
             None => {
                 let present = webhook_secrets::list_valid(tx, &self.company_id, self.now).await?;

@@ -88,6 +88,12 @@ impl Span {
         Self(Length::Years(years))
     }
 
+    /// Whether it ends where it starts.
+    #[must_use]
+    pub const fn is_nothing(self) -> bool {
+        matches!(self.0, Length::Seconds(0) | Length::Years(0))
+    }
+
     /// The moment this long after `start`; years are counted on the calendar in UTC. Stops at the
     /// end of the year 9999, where timestamps end.
     #[must_use]

@@ -11,7 +11,7 @@ mod update;
 pub use bulk::{BulkChecked, bulk_check};
 pub use check::{Checked, Question, check};
 pub use keys_fit::{Fit, keys_fit};
-pub(crate) use newcomer::Piece;
+pub(crate) use newcomer::{Newcomer, Piece};
 pub use person::{Person, Piece as Evidence, Reveal, address_of, find, see};
 pub(crate) use proving::{Proving, assurance, place};
 pub use update::{Metadata, Update, Updated, update};

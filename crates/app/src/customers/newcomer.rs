@@ -14,6 +14,14 @@ use uuid::Uuid;
 use super::place;
 use crate::people::{self, sealing};
 
+/// A customer who was not known until now.
+pub(crate) struct Newcomer {
+    /// The customer's data key.
+    pub key: DataKey,
+    /// Until when an age proves the customer.
+    pub age_verified_until: Option<Timestamp>,
+}
+
 /// A piece of evidence that changes no proof of the customer's standing by itself.
 pub(crate) struct Piece<'a> {
     /// Whose customer.
@@ -72,7 +80,8 @@ impl Piece<'_> {
         Ok(id)
     }
 
-    /// Makes a customer of whom nothing is proven, with this as the first evidence.
+    /// Makes a customer of whom nothing is proven but an age that was linked to the address before, with
+    /// this as the first evidence.
     pub async fn make_customer(
         &self,
         tx: &mut Tx<'_>,
@@ -80,7 +89,7 @@ impl Piece<'_> {
         random: &dyn Random,
         email: &Email,
         phone: Option<(BlindIndex, &E164)>,
-    ) -> store::Result<DataKey> {
+    ) -> store::Result<Newcomer> {
         let key = people::insert_key(tx, ring, random, self.company, self.now).await?;
         let evidence = self.keep(tx, random, &key, None).await?;
         let seal = |column, text: &str| {
@@ -104,9 +113,12 @@ impl Piece<'_> {
             created_at: self.now,
             updated_at: self.now,
         };
-        if customers::insert(tx, &customer).await? {
-            return Ok(key);
-        }
-        Err(store::Error::Conflict("customer created elsewhere".into()))
+        let inserted = customers::insert(tx, &customer).await?;
+        let inserted =
+            inserted.ok_or_else(|| store::Error::Conflict("customer created elsewhere".into()))?;
+        Ok(Newcomer {
+            key,
+            age_verified_until: inserted.age_verified_until,
+        })
     }
 }

@@ -67,7 +67,7 @@ impl Proving {
             phone,
             ..self.customer(&key, evidence, &standing)
         };
-        if customers::insert(tx, &customer).await? {
+        if customers::insert(tx, &customer).await?.is_some() {
             self.notice(tx, None, &standing).await?;
             return Ok(applied);
         }

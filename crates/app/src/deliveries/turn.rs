@@ -15,8 +15,8 @@ use super::channel::{Fared, Fate, Line, Parcel, Sent, Tried};
 use super::dispatch::Shared;
 use super::settle::Settle;
 
-/// How much of a lease is kept for noting how the attempt went.
-const NOTING: SignedDuration = SignedDuration::from_secs(1);
+/// How much of a lease is kept for noting how the attempt went, of one that was waited for longer, too.
+const NOTING: SignedDuration = SignedDuration::from_secs(3);
 /// How much longer than an attempt may take a channel is waited for.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long it waits before it tries again to note how something went.

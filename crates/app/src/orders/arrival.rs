@@ -23,7 +23,7 @@ use super::pen::Pen;
 use super::place::{Placed, Request};
 use super::shown::Shown;
 use crate::App;
-use crate::customers::{Piece, email_index, phone_index, place as place_of};
+use crate::customers::{Newcomer, Piece, email_index, phone_index, place as place_of};
 use crate::people::sealing;
 
 /// Where an order comes from when nobody says.
@@ -211,8 +211,9 @@ impl Arrival {
         let company = self.company.as_str();
         let known = customers::find_for_update(tx, company, self.email_index).await?;
         let Some(known) = known else {
-            let key = self.make_customer(tx).await?;
-            return Ok((key, self.found(Standing::default(), None)));
+            let newcomer = self.make_customer(tx).await?;
+            let found = self.found(Standing::default(), newcomer.age_verified_until);
+            return Ok((newcomer.key, found));
         };
         let key = self.pen.ring.unwrap(&known.data_key).map_err(sealing)?;
         self.change_phone(tx, &key, &known).await?;
@@ -265,7 +266,7 @@ impl Arrival {
         }
     }
 
-    async fn make_customer(&self, tx: &mut Tx<'_>) -> store::Result<DataKey> {
+    async fn make_customer(&self, tx: &mut Tx<'_>) -> store::Result<Newcomer> {
         let metadata = serde_json::to_vec(&Metadata {
             order_id: &self.request.order_id,
             order_source: self.source(),

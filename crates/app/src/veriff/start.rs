@@ -197,9 +197,10 @@ impl Intend {
             metadata: b"{}".to_vec(),
         };
         let (ring, random) = (&*self.pen.ring, &*self.pen.random);
-        piece
+        let newcomer = piece
             .make_customer(tx, ring, random, &self.email, None)
-            .await
+            .await?;
+        Ok(newcomer.key)
     }
 
     async fn go_on(

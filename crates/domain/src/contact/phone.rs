@@ -2,9 +2,11 @@
 //!
 //! A number is accepted when it is written internationally and the numbering plan of its country
 //! has room for it: *possible*, not *assigned*, because plans open new ranges faster than anyone
-//! updates. Spaces, dots, dashes, slashes and brackets are only for the eye; letters and extensions
-//! are refused, since they would be lost.
+//! updates. Spaces, dots, dashes, slashes and brackets are only for the eye, in whichever way Unicode
+//! writes them, and so are marks of direction, which phones copy along; digits may be those of another
+//! script. Letters and extensions are refused, since they would be lost.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use rlibphonenumber::{NumberLengthType, PhoneNumber, PhoneNumberFormat};
@@ -32,6 +34,7 @@ impl E164 {
 
     /// The same, with what the numbering plans can be asked about: reading a number is dear.
     pub(crate) fn read(text: &str) -> Result<(Self, PhoneNumber), ContactError> {
+        let text = plainly(text);
         let text = text.trim();
         let digits = text
             .strip_prefix('+')
@@ -88,11 +91,32 @@ fn is_plain_north_american(text: &str) -> bool {
 }
 
 fn is_dialled_or_spacing(sign: char) -> bool {
-    sign.is_ascii_digit()
-        || matches!(
-            sign,
-            ' ' | '\u{a0}' | '.' | '-' | '\u{2011}' | '/' | '(' | ')'
-        )
+    sign.is_ascii_digit() || matches!(sign, ' ' | '.' | '-' | '/' | '(' | ')')
+}
+
+/// The same number in ASCII, as far as it is one.
+fn plainly(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter_map(plain_sign).collect())
+}
+
+/// What a sign of a number stands for; `None` for what shows nothing. Others stay as they are.
+fn plain_sign(sign: char) -> Option<char> {
+    /// The zeros of decimal digits that phones write: Arabic, Persian, Devanagari, Bengali, full-width.
+    const ZEROS: [u32; 5] = [0x660, 0x6F0, 0x966, 0x9E6, 0xFF10];
+    let digit = |zero| char::from_digit(u32::from(sign).checked_sub(zero)?, 10);
+    Some(match sign {
+        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' => return None,
+        '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' => return None,
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FF0D}' => '-',
+        '\u{FF0B}' => '+',
+        '\u{FF08}' => '(',
+        '\u{FF09}' => ')',
+        _ if sign.is_whitespace() && !sign.is_ascii() => ' ',
+        _ => ZEROS.into_iter().find_map(digit).unwrap_or(sign),
+    })
 }
 
 #[cfg(test)]
@@ -115,6 +139,15 @@ mod tests {
             ("+49 (0) 30 901820", "+4930901820"),
             ("+44 20 7946 0018", "+442079460018"),
             ("+39 06 6982", "+39066982"),
+            ("+1 415 555\u{2013}0123", "+14155550123"),
+            ("+1 415 555\u{2212}0123", "+14155550123"),
+            ("\u{202A}+1 415-555-0123\u{202C}", "+14155550123"),
+            (
+                "+33\u{202F}6\u{202F}12\u{202F}34\u{202F}56\u{202F}78",
+                "+33612345678",
+            ),
+            ("+966 ٥٥ ١٢٣ ٤٥٦٧", "+966551234567"),
+            ("＋８１ ９０（１２３４）５６７８", "+819012345678"),
         ] {
             assert_eq!(parsed(given).as_deref(), Ok(expected), "{given}");
         }
@@ -132,6 +165,10 @@ mod tests {
             ("+14155550123 ext. 7", PhoneCharacters),
             ("+14155550123;ext=7", PhoneCharacters),
             ("++14155550123", PhoneCharacters),
+            ("+1415555\u{0}0123", PhoneCharacters),
+            ("+1415555\n0123", PhoneCharacters),
+            ("+141555501②③", PhoneCharacters),
+            ("+1\u{2B0}4155550123", PhoneCharacters),
             ("+", PhoneImpossible),
             ("+1", PhoneImpossible),
             ("+1415555", PhoneImpossible),

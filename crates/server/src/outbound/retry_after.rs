@@ -22,8 +22,15 @@ fn seconds(text: &str) -> Option<Duration> {
 fn until(text: &str, now: Timestamp) -> Option<Duration> {
     // A weekday that does not fit the date is a receiver's slip, not a reason to hurry.
     const DATES: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
-    let date = DATES.parse_timestamp(text).ok()?;
+    let date = DATES.parse_timestamp(text).ok();
+    let date = date.or_else(|| obsolete(text))?;
     Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
+}
+
+/// The two forms that nobody writes any more and everybody reads (RFC 9110 §5.6.7).
+fn obsolete(text: &str) -> Option<Timestamp> {
+    let date = httpdate::parse_http_date(text).ok()?;
+    Timestamp::try_from(date).ok()
 }
 
 #[cfg(test)]
@@ -54,6 +61,8 @@ mod tests {
             ("Fri, 31 Dec 9998 23:59:59 GMT", Some(252_586_653_022)),
             ("Sun, 06 Nov 1994 08:49:36 GMT", Some(0)),
             ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+            ("Sunday, 06-Nov-94 08:51:37 GMT", Some(120)),
+            ("Sun Nov  6 08:51:37 1994", Some(120)),
             ("", None),
             ("-5", None),
             ("1.5", None),

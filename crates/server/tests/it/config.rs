@@ -396,6 +396,8 @@ fn malformed_values_are_refused_with_words() {
         ("AGE_MINIMUM", "0", "from 1 to 120"),
         ("MAX_CONNECTIONS", "0", "from 1"),
         ("AGE_VALIDITY", "1 year", "duration"),
+        ("AGE_VALIDITY", "0y", "longer than nothing"),
+        ("AGE_ATTEMPT_WINDOW", "0", "longer than nothing"),
         ("REMINDERS", "0h,soon", "duration"),
         ("REMINDERS", "24h,0h", "after the one before it"),
         ("REMINDERS", "0h,72h", "before the deadline"),

@@ -222,11 +222,20 @@ pub async fn find_for_update(
     .transpose()
 }
 
-/// Inserts a customer; `false` when another transaction was first.
+/// A customer who has just been inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inserted {
+    /// Until when an age proves the customer, which was linked to the address before anybody knew whose
+    /// it is.
+    pub age_verified_until: Option<Timestamp>,
+}
+
+/// Inserts a customer; `None` when another transaction was first. An age that was linked to the address
+/// before counts at once.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
+pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<Option<Inserted>> {
     let Standing {
         veriff,
         membership,
@@ -264,7 +273,30 @@ pub async fn insert(tx: &mut Tx<'_>, customer: &Customer<'_>) -> Result<bool> {
             ],
         )
         .await?;
-    Ok(inserted == 1)
+    if inserted == 0 {
+        return Ok(None);
+    }
+    let (company_id, email_index) = (customer.company_id, customer.email_index);
+    let age_verified_until = match has_linked_age(tx, company_id, email_index).await? {
+        true => refresh_age(tx, company_id, email_index).await?,
+        false => None,
+    };
+    Ok(Some(Inserted { age_verified_until }))
+}
+
+async fn has_linked_age(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    email_index: BlindIndex,
+) -> Result<bool> {
+    let row = tx
+        .find(
+            "SELECT 1 FROM age_customers WHERE company_id = $1 AND email_index = $2 \
+             AND verification_id IS NOT NULL LIMIT 1",
+            &[company_id.into(), email_index.as_bytes().into()],
+        )
+        .await?;
+    Ok(row.is_some())
 }
 
 /// Writes a customer's standing and newest evidence. The row was locked by

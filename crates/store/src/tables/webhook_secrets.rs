@@ -44,14 +44,21 @@ pub async fn insert(tx: &mut Tx<'_>, secret: &WebhookSecret) -> Result<()> {
     .map(drop)
 }
 
-/// Lets every secret of a company that has no end yet end at `at`.
+/// Lets the secret of a company that has no end yet end at `at`, and those before it now: beside the next
+/// one only the last signs.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn expire_all(tx: &mut Tx<'_>, company_id: &str, at: Timestamp) -> Result<u64> {
+pub async fn expire_all(
+    tx: &mut Tx<'_>,
+    company_id: &str,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<u64> {
     tx.execute(
-        "UPDATE webhook_secrets SET expires_at = $2 WHERE company_id = $1 AND expires_at IS NULL",
-        &[company_id.into(), at.into()],
+        "UPDATE webhook_secrets SET expires_at = CASE WHEN expires_at IS NULL THEN $2 ELSE $3 END \
+         WHERE company_id = $1 AND (expires_at IS NULL OR expires_at > $3)",
+        &[company_id.into(), at.into(), now.into()],
     )
     .await
 }

@@ -65,7 +65,7 @@ impl Unit for Create {
             updated_at: self.updated_at,
         };
         Ok(Written {
-            output: customers::insert(tx, &customer).await?,
+            output: customers::insert(tx, &customer).await?.is_some(),
             records: Vec::new(),
         })
     }

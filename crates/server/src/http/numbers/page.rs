@@ -70,10 +70,13 @@ async fn answer(
     answered.or_else(|failure| visitor.turn_away(failure))
 }
 
-/// The token as it was handed over, be it with the whole link before it.
+/// The token as it was handed over, be it with the whole link before it: ours, which ends with it, or one
+/// to a company's app, which names it.
 fn token(form: &Parameters) -> &str {
     let code = form.get("token").unwrap_or_default();
-    code.rsplit('#').next().unwrap_or_default().trim()
+    let named = code.rsplit_once("token=").map(|(_, token)| token);
+    let token = named.or_else(|| code.rsplit('#').next());
+    token.unwrap_or_default().trim()
 }
 
 /// Somebody who hands a token over.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{DAY, adult, minor, pass, resubmit, use_up, verify};
 use crate::customers::{BOTH, prove, standing};
 use crate::harness::{Settings, TestApp, flows};
+use crate::orders::placed;
 
 flows!(
     a_linked_verification_proves_identity,
@@ -16,6 +17,7 @@ flows!(
     a_passed_resubmission_renews_it,
     a_remembered_answer_links_to_another_address,
     a_refused_attempt_links_nobody,
+    an_address_linked_before_its_customer_is_known_counts_later,
     a_link_makes_the_customer_and_keeps_evidence,
     companies_link_their_own_customers,
     any_linked_verification_that_holds_proves,
@@ -25,7 +27,7 @@ const ANN: &str = "ann@example.com";
 const BOB: &str = "bob@example.com";
 
 fn scopes() -> String {
-    format!("{BOTH} ages:read ages:write")
+    format!("{BOTH} ages:read ages:write orders:read orders:write")
 }
 
 /// An instance to which an age verification is proof of identity.
@@ -185,6 +187,25 @@ async fn a_refused_attempt_links_nobody(app: TestApp) {
         .expect(429)
         .await;
     assert_eq!(standing(&app, &key, ANN).await["customer_found"], false);
+}
+
+async fn an_address_linked_before_its_customer_is_known_counts_later(app: TestApp) {
+    let app = believing(&app).await;
+    let key = app.key("default", &scopes()).await;
+    for (id, email) in [("a", ANN), ("b", BOB)] {
+        verify(&app, &key, &with_email(minor(id), email))
+            .expect(400)
+            .await;
+        pass(&app, &key, id).await;
+    }
+    // Told by an update, or by an order.
+    for proof in ["membership", "email_optin"] {
+        prove(&app, &key, ANN, proof, true).await;
+    }
+    assert_eq!(all_verified(&app, &key, ANN).await, true);
+    let placed = placed(&app, &key, "1", BOB).await;
+    let missing = serde_json::json!(["membership", "email_optin"]);
+    assert_eq!(placed.json["missing"], missing);
 }
 
 async fn a_link_makes_the_customer_and_keeps_evidence(app: TestApp) {

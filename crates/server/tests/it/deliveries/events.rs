@@ -13,6 +13,7 @@ flows!(
     an_expired_session_is_told_once,
     nobody_is_told_who_did_not_ask_for_it,
     both_secrets_sign_while_one_replaces_the_other,
+    two_secrets_sign_at_most,
     an_erased_person_is_not_told_of,
 );
 
@@ -120,6 +121,27 @@ async fn both_secrets_sign_while_one_replaces_the_other(app: TestApp) {
     verify(&app, &key, "after").await;
     app.deliver(&receivers).await;
     assert!(receivers.take()[0].is_signed_with(&[new]));
+}
+
+async fn two_secrets_sign_at_most(app: TestApp) {
+    let (receivers, key) = (Receivers::new(), app.key("default", numbers::ALL).await);
+    let mut secrets = vec![app.webhook("default", URL).await];
+    for _ in 0..3 {
+        app.advance(SECOND);
+        let change = app::companies::CompanyChange {
+            rotate_secret: Some(3600 * SECOND),
+            ..Default::default()
+        };
+        let changed = app.change_company("default", change).await;
+        secrets.insert(
+            0,
+            WebhookSecret::parse(&changed.webhook_secret.unwrap()).unwrap(),
+        );
+    }
+    app.advance(SECOND);
+    verify(&app, &key, "during").await;
+    app.deliver(&receivers).await;
+    assert!(receivers.take()[0].is_signed_with(&secrets[..2]));
 }
 
 async fn an_erased_person_is_not_told_of(app: TestApp) {

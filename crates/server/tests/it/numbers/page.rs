@@ -116,8 +116,11 @@ async fn following_the_link_shows_who_asks_and_changes_nothing(app: TestApp) {
     assert_eq!(standing(&app, &key, &session).await, "pending");
     app.advance(Duration::from_secs(9 * 60 + 1));
     let pasted = format!("  {BASE_URL}{}#{} ", path(&session), session.token);
-    let answer = send(&app, &path(&session), &[("token", &pasted)]);
-    assert_shows(&answer.expect(200).await, "less than a minute</time>");
+    let to_the_app = format!("acme://verify?id={}&token={}", session.id, session.token);
+    for pasted in [&pasted, &to_the_app] {
+        let answer = send(&app, &path(&session), &[("token", pasted)]);
+        assert_shows(&answer.expect(200).await, "less than a minute</time>");
+    }
 }
 
 async fn every_token_but_the_right_one_gets_one_and_the_same_page(app: TestApp) {
