@@ -51,8 +51,8 @@ sum(rate(bonafide_age_verifications_total{method!~\"cache|rate_limit\",outcome=\
   / sum(rate(bonafide_age_verifications_total{method!~\"cache|rate_limit\"}[5m]))
 ```
 
-Share of age verifications that an earlier one answers, of those for which one was looked up (cache hit
-rate):
+Share of age verifications that an earlier one answers (cache hit rate); those submitted again are among
+all, and are never answered like that:
 
 ```promql
 sum(rate(bonafide_age_verifications_total{method=\"cache\"}[5m]))

@@ -198,6 +198,7 @@ async fn an_address_linked_before_its_customer_is_known_counts_later(app: TestAp
             .await;
         pass(&app, &key, id).await;
     }
+    app.leaves_deliveries();
     // Told by an update, or by an order.
     for proof in ["membership", "email_optin"] {
         prove(&app, &key, ANN, proof, true).await;
