@@ -48,7 +48,7 @@ impl Link<'_> {
             (None, Some(email)) => {
                 piece.make_customer(tx, ring, random, email, None).await?;
             }
-            // Whoever was linked before is no longer known.
+            // Whom a refused attempt named is not known yet: it counts when the customer is made.
             (None, None) => return Ok(News::default()),
         }
         let (company, request_id) = (self.company, self.request_id);

@@ -127,7 +127,7 @@ mod tests {
     proptest! {
         #[test]
         fn letters_around_white_space_are_a_name(
-            name in "[\\p{Lu}\\p{Ll}][\\p{Mark}'’ʼ.-]{0,3}\\p{White_Space}{1,3}[.'’-]?[\\p{Lu}\\p{Ll}]\\PC*"
+            name in "[[\\p{Lu}\\p{Ll}\\p{Lo}]--[\u{115F}\u{1160}\u{3164}\u{FFA0}]][\\p{Mark}'’ʼ.-]{0,3}\\p{White_Space}{1,3}[.'’-]?[[\\p{Lu}\\p{Ll}\\p{Lo}]--[\u{115F}\u{1160}\u{3164}\u{FFA0}]]\\PC*"
         ) {
             let parsed = FullName::parse(&name).unwrap();
             prop_assert_eq!(parsed.as_str(), &name);
