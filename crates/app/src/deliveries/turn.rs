@@ -19,6 +19,7 @@ use super::settle::Settle;
 const NOTING: SignedDuration = SignedDuration::from_secs(3);
 /// How much longer than an attempt may take a channel is waited for.
 const GRACE: Duration = Duration::from_secs(2);
+const _: () = assert!(NOTING.as_secs().cast_unsigned() > GRACE.as_secs());
 /// How long it waits before it tries again to note how something went.
 const AGAIN: Duration = Duration::from_millis(500);
 

@@ -171,14 +171,6 @@ impl Ages {
         let max_attempts = read.value(&settings::AGE_MAX_ATTEMPTS);
         let attempt_window = read.value(&settings::AGE_ATTEMPT_WINDOW);
         let validity = read.value(&settings::AGE_VALIDITY);
-        for (name, span) in [
-            (settings::AGE_ATTEMPT_WINDOW.about.name, attempt_window),
-            (settings::AGE_VALIDITY.about.name, validity),
-        ] {
-            if span.is_some_and(Span::is_nothing) {
-                read.problems.add(name, "must be longer than nothing");
-            }
-        }
         Some(Self {
             minimum: minimum?,
             max_attempts: max_attempts?,

@@ -75,6 +75,11 @@ pub const COUNT: Kind<u32> = open("number", |text| {
 });
 /// A length of time.
 pub const SPAN: Kind<Span> = open("duration such as `90s`, `10m`, `24h`, `7d`, `1y`", span);
+/// A length of time in which something can happen.
+pub const PERIOD: Kind<Span> = open(SPAN.form, |text| {
+    let period = Some(span(text)?).filter(|period| !period.is_nothing());
+    period.ok_or_else(|| "must be longer than nothing".to_owned())
+});
 /// Lengths of time.
 pub const SPANS: Kind<Vec<Span>> = open("durations such as `0h,24h,48h`", |text| {
     items(text).map(span).collect()

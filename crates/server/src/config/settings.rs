@@ -239,9 +239,9 @@ settings! {
         /// Refused age verifications of a customer before a pause.
         AGE_MAX_ATTEMPTS: u32 = kinds::COUNT, Default("3");
         /// The time that refused age verifications are counted in, from the first of them.
-        AGE_ATTEMPT_WINDOW: Span = kinds::SPAN, Default("24h");
+        AGE_ATTEMPT_WINDOW: Span = kinds::PERIOD, Default("24h");
         /// How long an age verification holds.
-        AGE_VALIDITY: Span = kinds::SPAN, Default("1y");
+        AGE_VALIDITY: Span = kinds::PERIOD, Default("1y");
         /// How long a number verification stays open.
         SESSION_TTL: Span = kinds::SPAN, Default("10m");
         /// How long an order is held for what is missing.
