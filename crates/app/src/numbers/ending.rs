@@ -96,7 +96,8 @@ impl Pen {
             channel: WEBHOOK,
             company: &found.company_id,
             topic,
-            stream: Some(found.verification_id.as_str().as_bytes()),
+            // A session tells one thing, its end: there is nothing that it could overtake.
+            stream: None,
             key,
             body: &(self.policy.render_event)(&event),
             at,

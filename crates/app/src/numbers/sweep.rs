@@ -13,6 +13,8 @@ use crate::{App, Result};
 
 /// How many sessions one transaction ends.
 const BATCH: i64 = 200;
+/// How many deadlines one transaction forgets, for they are met: a few milliseconds of a writer's time.
+const MET: i64 = 1_000;
 
 /// Ends every session whose time is over; returns how many there were. Any number of instances may
 /// sweep at once.
@@ -26,17 +28,25 @@ pub async fn sweep(app: &App) -> Result<u64> {
             pen: Pen::of(app),
             now: app.clock.now(),
         };
-        let (batch, spoilt) = app.store.write(unit).await?;
-        app.store.note_spoilt(&spoilt);
-        ended += batch;
-        if batch > 0 {
-            (app.numbers.count)(Status::Expired, batch);
+        let swept = app.store.write(unit).await?;
+        app.store.note_spoilt(&swept.spoilt);
+        ended += swept.ended;
+        if swept.ended > 0 {
+            (app.numbers.count)(Status::Expired, swept.ended);
             app.outbox.wake();
         }
-        if batch < BATCH.unsigned_abs() {
+        if !swept.is_more {
             return Ok(ended);
         }
     }
+}
+
+/// What one transaction came to.
+struct Swept {
+    ended: u64,
+    spoilt: Vec<Spoilt>,
+    /// Whether there may be more to do.
+    is_more: bool,
 }
 
 struct Sweep {
@@ -45,7 +55,7 @@ struct Sweep {
 }
 
 impl Unit for Sweep {
-    type Output = (u64, Vec<Spoilt>);
+    type Output = Swept;
 
     // It meets sessions of any lane: only a transaction of its own keeps others out.
     const ALONE: bool = true;
@@ -55,6 +65,18 @@ impl Unit for Sweep {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
+        let met = verification_sessions::forget_deadlines(tx, self.now, MET).await?;
+        if met == MET.unsigned_abs() {
+            // Whoever looks for sessions that go on would step over all that have ended.
+            return Ok(Written {
+                output: Swept {
+                    ended: 0,
+                    spoilt: Vec::new(),
+                    is_more: true,
+                },
+                records: Vec::new(),
+            });
+        }
         let due = verification_sessions::list_due_for_update(tx, self.now, BATCH).await?;
         let count = due.rows.len() + due.spoilt.len();
         let mut records = Vec::with_capacity(count);
@@ -64,9 +86,11 @@ impl Unit for Sweep {
         for row in &due.spoilt {
             verification_sessions::end_spoilt(tx, row.id, self.now).await?;
         }
-        Ok(Written {
-            output: (count as u64, due.spoilt),
-            records,
-        })
+        let output = Swept {
+            ended: count as u64,
+            spoilt: due.spoilt,
+            is_more: count as u64 == BATCH.unsigned_abs(),
+        };
+        Ok(Written { output, records })
     }
 }

@@ -23,7 +23,7 @@ const MANY: u64 = 10_000_000;
 const FEW: u64 = 1_000;
 
 /// Tables that hold what is set up or under way, by how their names begin.
-const SMALL: [&str; 12] = [
+const SMALL: [&str; 13] = [
     "agreements",
     "api_keys",
     "archive_",
@@ -35,6 +35,7 @@ const SMALL: [&str; 12] = [
     "signing_keys",
     "square_carries",
     "sync_positions",
+    "verification_deadlines",
     "webhook_",
 ];
 

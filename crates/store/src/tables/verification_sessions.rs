@@ -129,8 +129,8 @@ fn found(row: &Row) -> Result<Found> {
     })
 }
 
-/// Inserts a session with its data key; `false`, and nothing is written, when a pending session
-/// of the company has that request id.
+/// Inserts a session with its deadline and its data key; `false`, and nothing is written, when a
+/// pending session of the company has that request id.
 ///
 /// # Errors
 /// Those of the database.
@@ -145,6 +145,11 @@ pub async fn insert(
             if tx.execute(sqlite::INSERT, &values).await? == 0 {
                 return Ok(false);
             }
+            let deadline = [
+                session.expires_at.into(),
+                session.verification_id.as_str().into(),
+            ];
+            tx.execute(sqlite::INSERT_DEADLINE, &deadline).await?;
             let (company, at) = (session.company_id, session.created_at);
             data_keys::insert(tx, company, Purpose::Person, None, data_key, at).await
         }
@@ -159,6 +164,21 @@ pub async fn insert(
             Ok(shared.together(postgres::INSERT, &all).await?.is_some())
         }
     }
+}
+
+/// Which session of its request a new one is, counted from zero: one more than the last, or, while
+/// that is pending, as much, which the index of requests refuses.
+macro_rules! occasion {
+    ($company_id:literal, $request_index:literal) => {
+        concat!(
+            "COALESCE((SELECT l.occasion + CASE l.status WHEN 'pending' THEN 0 ELSE 1 END \
+             FROM verification_sessions l WHERE l.company_id = ",
+            $company_id,
+            " AND l.request_index = ",
+            $request_index,
+            " ORDER BY l.occasion DESC LIMIT 1), 0)"
+        )
+    };
 }
 
 macro_rules! new_columns {
@@ -227,24 +247,16 @@ macro_rules! of_number {
 }
 pub(super) use of_number;
 
-/// Both databases lock the session alone: what is joined to it may be missing.
-macro_rules! locked {
-    ($tx:expr, $condition:literal) => {
-        match $tx {
-            Tx::Sqlite(_) => concat!(
-                "SELECT ",
-                columns!(),
-                " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key WHERE ",
-                $condition
-            ),
-            Tx::Postgres(_) => concat!(
-                "SELECT ",
-                columns!(),
-                " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key WHERE ",
-                $condition,
-                " FOR UPDATE OF s"
-            ),
-        }
+/// Only the last session of a request may be pending. It alone is locked: what is joined to it may be
+/// missing.
+macro_rules! last_of_request {
+    () => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key \
+             WHERE s.company_id = $1 AND s.request_index = $2 ORDER BY s.occasion DESC LIMIT 1"
+        )
     };
 }
 
@@ -257,12 +269,14 @@ pub async fn find_pending_for_update(
     company_id: &str,
     request_index: BlindIndex,
 ) -> Result<Option<Found>> {
-    let sql = locked!(
-        tx,
-        "s.company_id = $1 AND s.request_index = $2 AND s.status = 'pending'"
-    );
+    let sql = match tx {
+        Tx::Sqlite(_) => last_of_request!(),
+        Tx::Postgres(_) => concat!(last_of_request!(), " FOR UPDATE OF s"),
+    };
     let values = [company_id.into(), request_index.as_bytes().into()];
-    tx.find(sql, &values).await?.as_ref().map(found).transpose()
+    let last = tx.find(sql, &values).await?;
+    let last = last.as_ref().map(found).transpose()?;
+    Ok(last.filter(|last| last.session.status == Status::Pending))
 }
 
 /// Finds a session of a company and locks it; another's is not even waited for.
@@ -322,8 +336,10 @@ macro_rules! due {
         concat!(
             "SELECT ",
             columns!(),
-            ", s.id FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key \
-             WHERE s.status = 'pending' AND s.expires_at <= $1 ORDER BY s.expires_at"
+            ", s.id FROM verification_deadlines d \
+             JOIN verification_sessions s ON s.verification_id = d.verification_id \
+             LEFT JOIN data_keys k ON k.id = s.data_key \
+             WHERE d.expires_at <= $1 AND (s.status = 'pending') IS TRUE ORDER BY d.expires_at"
         )
     };
 }
@@ -347,6 +363,33 @@ pub async fn list_due_for_update(
     Readable::read_by(FOUND, &rows, "verification_sessions", found)
 }
 
+macro_rules! forget_deadlines {
+    ($share:literal) => {
+        concat!(
+            "DELETE FROM verification_deadlines WHERE (expires_at, verification_id) IN \
+             (SELECT d.expires_at, d.verification_id FROM verification_deadlines d \
+             WHERE d.expires_at <= $1 AND NOT EXISTS (SELECT 1 FROM verification_sessions s \
+             WHERE s.verification_id = d.verification_id AND (s.status = 'pending') IS TRUE) \
+             ORDER BY d.expires_at",
+            $share,
+            ")"
+        )
+    };
+}
+
+/// Forgets up to `count` deadlines that have come, of sessions that have ended, however they did, or are
+/// there no longer; the oldest first. Returns how many there were.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget_deadlines(tx: &mut Tx<'_>, now: Timestamp, count: i64) -> Result<u64> {
+    let sql = match tx {
+        Tx::Sqlite(_) => forget_deadlines!(" LIMIT $2"),
+        Tx::Postgres(_) => forget_deadlines!(" LIMIT $2 FOR UPDATE OF d SKIP LOCKED"),
+    };
+    tx.execute(sql, &[now.into(), count.into()]).await
+}
+
 /// Writes down that the time of a session is over whose row cannot be read, whatever it says.
 ///
 /// # Errors
@@ -354,7 +397,8 @@ pub async fn list_due_for_update(
 pub async fn end_spoilt(tx: &mut Tx<'_>, id: Uuid, now: Timestamp) -> Result<()> {
     tx.execute(
         "UPDATE verification_sessions SET status = 'expired', ended_at = $2 \
-         WHERE status = 'pending' AND expires_at <= $2 AND id = $1",
+         WHERE (status = 'pending') IS TRUE AND id = $1 AND verification_id IN \
+         (SELECT verification_id FROM verification_deadlines WHERE expires_at <= $2)",
         &[id.into(), now.into()],
     )
     .await
@@ -450,9 +494,14 @@ pub(crate) mod sqlite {
     pub const INSERT: &str = concat!(
         "INSERT INTO verification_sessions (",
         new_columns!(),
-        ", status, mismatches) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', 0) \
-         ON CONFLICT DO NOTHING"
+        ", status, mismatches, occasion) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', 0, ",
+        occasion!("$3", "$6"),
+        ") ON CONFLICT DO NOTHING"
     );
+
+    pub const INSERT_DEADLINE: &str =
+        "INSERT INTO verification_deadlines (expires_at, verification_id) VALUES ($1, $2)";
 
     macro_rules! find {
         () => {
@@ -482,7 +531,7 @@ pub(crate) mod postgres {
         };
     }
 
-    /// Sessions with their data keys.
+    /// Sessions with their deadlines and their data keys.
     pub const INSERT: &str = concat!(
         "WITH new AS MATERIALIZED (SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::text[], \
          $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[], $9::uuid[], \
@@ -491,9 +540,13 @@ pub(crate) mod postgres {
         new_columns!(),
         ", purpose, master_key, wrapped, row)), opened AS (INSERT INTO verification_sessions (",
         new_columns!(),
-        ", status, mismatches) SELECT ",
+        ", status, mismatches, occasion) SELECT ",
         new_columns!(),
-        ", 'pending', 0 FROM new ON CONFLICT DO NOTHING RETURNING data_key), \
+        ", 'pending', 0, ",
+        occasion!("new.company_id", "new.request_index"),
+        " FROM new ON CONFLICT DO NOTHING RETURNING data_key, expires_at, verification_id), \
+         deadlines AS (INSERT INTO verification_deadlines (expires_at, verification_id) \
+         SELECT expires_at, verification_id FROM opened), \
          keys AS (INSERT INTO data_keys (id, company_id, purpose, master_key, wrapped, created_at) \
          SELECT data_key, company_id, purpose, master_key, wrapped, created_at FROM new WHERE ",
         among!("data_key", "opened"),
@@ -517,7 +570,7 @@ pub(crate) mod postgres {
     );
 
     /// Ends of sessions, with the messages about them. Each row is found by its name, and then changed
-    /// where it lies: joined by name it could be sought among all.
+    /// where it lies: joined by name it could be sought among all. It lies still, for it is locked.
     pub const END: &str = concat!(
         "WITH new AS MATERIALIZED (SELECT * FROM UNNEST($1::text[], $2::text[], $3::bigint[], \
          $4::bytea[], $5::bigint[], $6::bigint[], $7::uuid[], $8::text[], $9::text[], $10::text[], \
@@ -527,7 +580,7 @@ pub(crate) mod postgres {
         each!(
             "s.ctid AS place",
             "verification_sessions s",
-            "s.verification_id = asked.verification_id FOR UPDATE"
+            "s.verification_id = asked.verification_id"
         ),
         "s), ended AS (UPDATE verification_sessions s SET status = new.status, \
          mismatches = new.mismatches, app_user_id = new.app_user_id, \

@@ -128,6 +128,34 @@ fn who_is_looked_for_is_not_looked_for_among_all_customers_of_a_company() {
 }
 
 #[test]
+fn deadlines_lead_to_their_sessions_one_by_one() {
+    let (_ground, database) = fresh();
+    for question in [
+        "SELECT s.id FROM verification_deadlines d \
+         JOIN verification_sessions s ON s.verification_id = d.verification_id \
+         LEFT JOIN data_keys k ON k.id = s.data_key \
+         WHERE d.expires_at <= ? AND (s.status = 'pending') IS TRUE ORDER BY d.expires_at LIMIT ?",
+        "DELETE FROM verification_deadlines WHERE (expires_at, verification_id) IN \
+         (SELECT d.expires_at, d.verification_id FROM verification_deadlines d \
+         WHERE d.expires_at <= ? AND NOT EXISTS (SELECT 1 FROM verification_sessions s \
+         WHERE s.verification_id = d.verification_id AND (s.status = 'pending') IS TRUE) \
+         ORDER BY d.expires_at LIMIT ?)",
+    ] {
+        let plan = plan(&database, question);
+        assert!(
+            plan.contains("SEARCH d USING PRIMARY KEY (expires_at<?)"),
+            "{plan}"
+        );
+        assert!(
+            plan.contains("SEARCH s USING PRIMARY KEY (verification_id=?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("SCAN"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}
+
+#[test]
 fn a_line_of_merges_is_followed_from_one_to_the_next() {
     let (_ground, database) = fresh();
     let plan = plan(

@@ -20,6 +20,9 @@ use crate::ground::{Ground, contract, now, record};
 contract!(
     a_session_reads_back_as_it_was_inserted,
     a_request_has_one_pending_session,
+    a_request_has_one_pending_session_whatever_the_clocks_say,
+    what_a_session_comes_to_stands_in_no_index,
+    a_deadline_is_forgotten_when_its_session_has_ended,
     only_a_pending_session_gets_another_token,
     only_a_pending_session_goes_on,
     the_due_are_those_whose_time_is_over,
@@ -68,6 +71,8 @@ pub enum Step {
     Pending(&'static str, u8),
     /// Lists those that are due, locked.
     Due(Timestamp, i64),
+    /// Forgets the deadlines of those that have ended; whether there were so many.
+    Forget(Timestamp, i64, u64),
     /// Waits, with all locks held.
     Meet(Arc<Barrier>),
 }
@@ -118,6 +123,10 @@ impl Unit for Act {
                 Step::Due(at, count) => {
                     let due = verification_sessions::list_due_for_update(tx, *at, *count);
                     found.extend(due.await?.rows);
+                }
+                Step::Forget(at, most, expected) => {
+                    let forgotten = verification_sessions::forget_deadlines(tx, *at, *most);
+                    done.push(forgotten.await? == *expected);
                 }
                 Step::Meet(barrier) => {
                     barrier.wait().await;
@@ -283,6 +292,88 @@ async fn a_request_has_one_pending_session(ground: Ground) {
         assert!(found(&store, Step::Pending("default", 1)).await.is_empty());
         assert!(done(&store, Step::Open("default", 10 + at as u64, 1, end)).await);
     }
+}
+
+async fn a_request_has_one_pending_session_whatever_the_clocks_say(ground: Ground) {
+    let store = ground.open().await;
+    let end = seconds(600);
+    assert!(done(&store, Step::Open("default", 9, 1, end)).await);
+    assert!(done(&store, Step::Write(9, standing(Status::Verified, 0), None)).await);
+    // A session's id begins with the time: this one began before the one that has ended.
+    assert!(done(&store, Step::Open("default", 3, 1, end)).await);
+    for number in [2, 5, 10] {
+        assert!(!done(&store, Step::Open("default", number, 1, end)).await);
+    }
+    let pending = found(&store, Step::Pending("default", 1)).await;
+    assert_eq!(numbers(&pending), [id(3)]);
+    // Nor is it another's turn when the first of a request is kept no longer.
+    let retired = "DELETE FROM verification_sessions WHERE status = 'verified'";
+    ground.sql(retired).await;
+    assert!(!done(&store, Step::Open("default", 5, 1, end)).await);
+    assert!(done(&store, Step::Write(3, standing(Status::Expired, 0), None)).await);
+    assert!(done(&store, Step::Open("default", 5, 1, end)).await);
+}
+
+async fn what_a_session_comes_to_stands_in_no_index(ground: Ground) {
+    let indexes = if ground.is_postgres() {
+        "SELECT indexdef FROM pg_indexes WHERE tablename = 'verification_sessions'"
+    } else {
+        "SELECT sql FROM sqlite_schema WHERE tbl_name = 'verification_sessions' \
+         AND type = 'index' AND sql IS NOT NULL"
+    };
+    let indexes = ground.sql(indexes).await.concat();
+    assert!(indexes.len() > 1, "{indexes:?}");
+    for column in [
+        "status",
+        "mismatches",
+        "app_user_id",
+        "verified_at",
+        "ended_at",
+        "token_hash",
+    ] {
+        assert!(!indexes.iter().any(|index| index.contains(column)));
+    }
+}
+
+const DEADLINES: &str = "SELECT COUNT(*) FROM verification_deadlines";
+
+async fn a_deadline_is_forgotten_when_its_session_has_ended(ground: Ground) {
+    let store = ground.open().await;
+    for number in 1..=6 {
+        let end = seconds(number as i64 * 10);
+        assert!(done(&store, Step::Open("default", number, number as u8, end)).await);
+    }
+    assert!(!done(&store, Step::Open("default", 7, 1, seconds(10))).await);
+    assert_eq!(
+        ground.number(DEADLINES).await,
+        6,
+        "a deadline of no session"
+    );
+    for (number, status) in [(2, Status::Verified), (3, Status::Failed)] {
+        assert!(done(&store, Step::Write(number, standing(status, 0), None)).await);
+    }
+    let erased = format!(
+        "DELETE FROM verification_sessions WHERE verification_id = '{}'",
+        id(4).as_str()
+    );
+    ground.sql(&erased).await;
+    assert!(done(&store, Step::Write(6, standing(Status::Verified, 0), None)).await);
+    for (at, most, forgotten, left) in [
+        (19, 10, 0, 6),
+        (20, 10, 1, 5),
+        (59, 1, 1, 4),
+        (59, 10, 1, 3),
+        (59, 10, 0, 3),
+        (60, 10, 1, 2),
+    ] {
+        assert!(
+            done(&store, Step::Forget(seconds(at), most, forgotten)).await,
+            "at {at}"
+        );
+        assert_eq!(ground.number(DEADLINES).await, left, "at {at}");
+    }
+    let due = found(&store, Step::Due(seconds(60), 10)).await;
+    assert_eq!(numbers(&due), [id(1), id(5)]);
 }
 
 async fn only_a_pending_session_gets_another_token(ground: Ground) {

@@ -21,27 +21,54 @@ mod postgres_migrations {
 /// Before numbers had groups, and ages row ids.
 const WITHOUT_GROUPS: Target = Target::Version(17);
 
+/// Before sessions were counted, and had deadlines.
+const UNCOUNTED: Target = Target::Version(19);
+
 #[test]
 fn numbers_and_ages_are_found_after_an_upgrade_of_sqlite() {
     run(async {
-        let ground = Ground::older_sqlite(|connection| {
-            let runner = sqlite_migrations::migrations::runner();
-            runner.set_target(WITHOUT_GROUPS).run(connection).unwrap();
-        });
-        numbers_and_ages_are_found_after_an_upgrade(ground).await;
+        numbers_and_ages_are_found_after_an_upgrade(sqlite(WITHOUT_GROUPS)).await;
     });
 }
 
 #[test]
 fn numbers_and_ages_are_found_after_an_upgrade_of_postgres() {
     run(async {
-        let ground = Ground::older_postgres("upgrade", async |client| {
-            let runner = postgres_migrations::migrations::runner();
-            let runner = runner.set_target(WITHOUT_GROUPS);
-            runner.run_async(client).await.unwrap();
-        });
-        numbers_and_ages_are_found_after_an_upgrade(ground.await).await;
+        let ground = postgres("upgrade", WITHOUT_GROUPS).await;
+        numbers_and_ages_are_found_after_an_upgrade(ground).await;
     });
+}
+
+#[test]
+fn requests_have_one_pending_session_after_an_upgrade_of_sqlite() {
+    run(async {
+        requests_have_one_pending_session_after_an_upgrade(sqlite(UNCOUNTED)).await;
+    });
+}
+
+#[test]
+fn requests_have_one_pending_session_after_an_upgrade_of_postgres() {
+    run(async {
+        let ground = postgres("upgrade_requests", UNCOUNTED).await;
+        requests_have_one_pending_session_after_an_upgrade(ground).await;
+    });
+}
+
+/// An older SQLite file.
+fn sqlite(version: Target) -> Ground {
+    Ground::older_sqlite(|connection| {
+        let runner = sqlite_migrations::migrations::runner();
+        runner.set_target(version).run(connection).unwrap();
+    })
+}
+
+/// An older PostgreSQL database.
+async fn postgres(name: &str, version: Target) -> Ground {
+    Ground::older_postgres(name, async |client| {
+        let runner = postgres_migrations::migrations::runner();
+        runner.set_target(version).run_async(client).await.unwrap();
+    })
+    .await
 }
 
 async fn numbers_and_ages_are_found_after_an_upgrade(ground: Ground) {
@@ -63,14 +90,66 @@ async fn numbers_and_ages_are_found_after_an_upgrade(ground: Ground) {
     assert_eq!(customer.email_index, Some(index(8)));
 }
 
+async fn requests_have_one_pending_session_after_an_upgrade(ground: Ground) {
+    // The clock went back before the last of request 1 began.
+    for (byte, request, status) in [
+        (5, 1, "verified"),
+        (6, 1, "expired"),
+        (4, 1, "pending"),
+        (7, 2, "pending"),
+        (8, 3, "failed"),
+    ] {
+        let session = session_of(&ground, byte, request, status);
+        ground.sql(&session).await;
+    }
+    assert!(ground.location().migrate().await.unwrap() > 0);
+    let counted = "SELECT verification_id, occasion FROM verification_sessions \
+         ORDER BY request_index, occasion";
+    let named = |byte: u8| format!("nv_{byte:036}");
+    let counted: Vec<_> = ground.sql(counted).await;
+    assert_eq!(
+        counted.concat(),
+        [(5, "0"), (6, "1"), (4, "2"), (7, "0"), (8, "0")]
+            .map(|(byte, occasion)| [named(byte), occasion.to_owned()])
+            .concat()
+    );
+    let deadlines = "SELECT verification_id FROM verification_deadlines ORDER BY 1";
+    assert_eq!(ground.sql(deadlines).await.concat(), [4, 7].map(named));
+
+    // The program before goes on beside this one, where there may be two.
+    for (byte, request) in [(10, 1), (11, 2), (12, 4)] {
+        let session = session_of(&ground, byte, request, "pending") + " ON CONFLICT DO NOTHING";
+        ground.sql(&session).await;
+    }
+    let of =
+        "SELECT verification_id FROM verification_sessions WHERE status = 'pending' ORDER BY 1";
+    assert_eq!(ground.sql(of).await.concat(), [4, 7, 12].map(named));
+    if ground.is_postgres() {
+        let again = session_of(&ground, 13, 3, "pending");
+        ground.sql(&again).await;
+        let occasion = "SELECT MAX(occasion) FROM verification_sessions WHERE status = 'pending' \
+             AND verification_id LIKE '%13'";
+        assert_eq!(ground.number(occasion).await, 1);
+        let due = "SELECT COUNT(*) FROM verification_deadlines d JOIN verification_sessions s \
+             ON s.verification_id = d.verification_id AND s.expires_at = d.expires_at";
+        assert_eq!(ground.number(due).await, 4);
+    }
+}
+
 fn session(ground: &Ground, byte: u8) -> String {
+    session_of(ground, byte, byte, "pending")
+}
+
+/// As the version before inserts one.
+fn session_of(ground: &Ground, byte: u8, request: u8, status: &str) -> String {
     format!(
         "INSERT INTO verification_sessions (verification_id, id, company_id, number_index, \
          mobile_number, request_index, request_id, token_hash, status, mismatches, data_key, \
-         created_at, expires_at) VALUES ('nv_{byte:036}', {1}, 'default', {0}, {0}, {0}, {0}, {0}, \
-         'pending', 0, {1}, 1, 2)",
+         created_at, expires_at) VALUES ('nv_{byte:036}', {1}, 'default', {0}, {0}, {2}, {0}, {0}, \
+         '{status}', 0, {1}, 1, 2)",
         ground.blob(index(byte).as_bytes()),
         ground.uuid(key(byte)),
+        ground.blob(index(request).as_bytes()),
     )
 }
 
