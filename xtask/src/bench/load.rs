@@ -24,6 +24,8 @@ const THREADS: usize = 2;
 const SAMPLE: u64 = 32;
 /// How long after the end an answer may be missing before its connection counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long connections have to be opened before each customer is asked about once.
+const OPENING: Duration = Duration::from_millis(500);
 /// Failures after which one connection gives up.
 const MOST_FAILURES: u64 = 20;
 
@@ -59,7 +61,7 @@ pub enum Extent {
         /// Counted
         measured: Duration,
     },
-    /// Each customer once, all of it counted
+    /// Each customer once, all of it counted, from when all connections should be open
     EachOnce,
 }
 
@@ -160,7 +162,7 @@ async fn drive(
             let begin = part.start + warm_up;
             (begin, Some(begin + measured))
         }
-        Extent::EachOnce => (part.start, None),
+        Extent::EachOnce => (part.start + OPENING, None),
     };
     let shared = Rc::new(Shared {
         numbers: RefCell::new(Numbers::new(plan, part)),
@@ -350,6 +352,9 @@ impl Connection {
     async fn converse(&mut self) -> Result<()> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.target.port)).await?;
         stream.set_nodelay(true)?;
+        if self.shared.end.is_none() {
+            tokio::time::sleep_until(self.shared.begin.into()).await;
+        }
         while !self.shared.is_over() {
             let Some(number) = self.shared.numbers.borrow_mut().next() else {
                 return Ok(());

@@ -209,12 +209,10 @@ async fn answer(
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let listener = TcpListener::bind(config.http.listen)
-        .await
-        .map_err(|error| {
-            Failure::failed(format!("cannot listen on {}: {error}", config.http.listen))
-                .with_hint("PORT and BIND choose another address")
-        })?;
+    let listener = listener::listen(config.http.listen).map_err(|error| {
+        Failure::failed(format!("cannot listen on {}: {error}", config.http.listen))
+            .with_hint("PORT and BIND choose another address")
+    })?;
     let tls = match &config.http.tls {
         None => None,
         Some(files) => Some(

@@ -3,7 +3,7 @@
 //!
 //! Guarantees: a client that dawdles (at the TLS handshake, at its first request, inside a header)
 //! is cut off; no more than the configured number of connections is served at once, the others wait
-//! in the backlog; at shutdown every request that reached the server on an established connection
+//! in the [backlog](BACKLOG); at shutdown every request that reached the server on an established connection
 //! is answered, within the time given. It knows nothing about routes, and per request it takes no
 //! lock and allocates nothing of its own beyond the extension [`Peer`].
 
@@ -27,7 +27,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
@@ -96,6 +96,26 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{0} connections were still busy when the time for shutting down ran out")]
 pub struct Abandoned(pub usize);
+
+/// How many connections may wait to be taken. What a burst opens beyond that is left unanswered by the
+/// kernel, and knocks again a second later at the earliest; Linux itself allows no more than
+/// `net.core.somaxconn`, which is as much by default.
+pub const BACKLOG: u32 = 4_096;
+
+/// Listens at an address, with a [backlog](BACKLOG) that takes bursts.
+///
+/// # Errors
+/// When the address is taken, or is not this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A server that starts again need not wait for connections of the one before to fade away.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves `router` on `listener` until `shutdown`, then finishes what has begun.
 ///

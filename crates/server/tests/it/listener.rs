@@ -1,6 +1,6 @@
 //! The accept loop: what it serves, whom it cuts off, and that a shutdown loses nothing.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,15 +8,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Extension;
 use axum::routing::{get, post};
-use bonafide::http::listener::{Abandoned, Options, Peer, serve};
+use bonafide::http::listener::{Abandoned, Options, Peer, listen, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 const REQUEST: &[u8] = b"POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nhello";
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server under test, on a free port.
@@ -28,7 +29,7 @@ struct Server {
 
 impl Server {
     async fn start(router: Router, options: Options) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen(ANY_PORT).unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let ended = tokio::spawn(serve(listener, None, router, options, shutdown.clone()));
@@ -194,7 +195,7 @@ async fn a_shutdown_under_load_answers_every_request_that_was_sent() {
 
 #[tokio::test]
 async fn the_backlog_is_served_before_the_listener_closes() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = listen(ANY_PORT).unwrap();
     let address = listener.local_addr().unwrap();
     let mut clients = Vec::new();
     for _ in 0..20 {
@@ -309,6 +310,46 @@ async fn connections_beyond_the_limit_wait_for_a_free_place() {
     assert_eq!(first.answer().await.unwrap().body, b"done");
     assert_eq!(second.answer().await.unwrap().body, b"done");
     assert_eq!(server.end().await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_burst_of_connections_is_let_in_at_once() {
+    let (router, gate, begun) = gated();
+    let options = Options {
+        max_connections: 1,
+        ..Options::default()
+    };
+    let server = Server::start(router, options).await;
+    let mut first = server.connect().await;
+    let request = b"GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    first.send(request).await.unwrap();
+    until(|| begun.load(Ordering::SeqCst) == 1).await;
+    // Nobody takes them meanwhile: what does not fit into the backlog is never connected.
+    let burst = (0..500).map(|_| server.connect());
+    let burst = timeout(PATIENCE, futures_util::future::join_all(burst));
+    let mut waiting = burst.await.expect("all are connected");
+    gate.add_permits(waiting.len() + 1);
+    assert_eq!(first.answer().await.unwrap().body, b"done");
+    for client in &mut waiting {
+        client.send(request).await.unwrap();
+        assert_eq!(client.answer().await.expect("an answer").body, b"done");
+    }
+    assert_eq!(server.end().await, Ok(()));
+}
+
+#[tokio::test]
+async fn it_listens_at_addresses_of_either_kind_and_says_when_one_is_taken() {
+    let taken = listen(ANY_PORT).unwrap();
+    let error = listen(taken.local_addr().unwrap()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    let sixth = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 0);
+    if std::net::TcpListener::bind(sixth).is_err() {
+        return; // Not every machine has such addresses.
+    }
+    let listener = listen(sixth).unwrap();
+    let address = listener.local_addr().unwrap();
+    assert!(address.is_ipv6());
+    TcpStream::connect(address).await.unwrap();
 }
 
 #[tokio::test]

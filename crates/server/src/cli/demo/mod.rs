@@ -18,7 +18,6 @@ use app::App;
 use clap::Args;
 use store::Connections;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -78,7 +77,7 @@ impl Stage {
             Failure::failed(format!("cannot listen on port {}: {error}", address.1))
                 .with_hint("--port chooses another one; without it, any free one is taken")
         };
-        let listener = TcpListener::bind(address).await.map_err(unable)?;
+        let listener = listener::listen(address.into()).map_err(unable)?;
         let port = listener.local_addr().map_err(unable)?.port();
         let config = configuration(directory.path(), port)?;
         let log = session::quiet_log(&config)?;
