@@ -13,8 +13,9 @@ use crate::{App, Result};
 
 /// How many sessions one transaction ends.
 const BATCH: i64 = 200;
-/// How many deadlines one transaction forgets, for they are met: a few milliseconds of a writer's time.
-const MET: i64 = 1_000;
+/// How many of the deadlines that have come one transaction looks at: most of them are of sessions that
+/// have ended by themselves.
+const WINDOW: i64 = 500;
 
 /// Ends every session whose time is over; returns how many there were. Any number of instances may
 /// sweep at once.
@@ -65,31 +66,21 @@ impl Unit for Sweep {
     }
 
     async fn run(&mut self, tx: &mut Tx<'_>) -> store::Result<Written<Self::Output>> {
-        let met = verification_sessions::forget_deadlines(tx, self.now, MET).await?;
-        if met == MET.unsigned_abs() {
-            // Whoever looks for sessions that go on would step over all that have ended.
-            return Ok(Written {
-                output: Swept {
-                    ended: 0,
-                    spoilt: Vec::new(),
-                    is_more: true,
-                },
-                records: Vec::new(),
-            });
-        }
-        let due = verification_sessions::list_due_for_update(tx, self.now, BATCH).await?;
+        let due = verification_sessions::list_due_for_update(tx, self.now, WINDOW, BATCH).await?;
         let count = due.rows.len() + due.spoilt.len();
         let mut records = Vec::with_capacity(count);
         for found in &due.rows {
             records.extend(self.pen.expire(tx, found, self.now).await?);
         }
         for row in &due.spoilt {
-            verification_sessions::end_spoilt(tx, row.id, self.now).await?;
+            verification_sessions::end_spoilt(tx, row.id, self.now, WINDOW).await?;
         }
+        let forgotten = verification_sessions::forget_deadlines(tx, self.now, WINDOW).await?;
+        let ended = count as u64;
         let output = Swept {
-            ended: count as u64,
+            ended,
             spoilt: due.spoilt,
-            is_more: count as u64 == BATCH.unsigned_abs(),
+            is_more: ended == BATCH.unsigned_abs() || forgotten == WINDOW.unsigned_abs(),
         };
         Ok(Written { output, records })
     }

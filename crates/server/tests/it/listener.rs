@@ -328,10 +328,12 @@ async fn a_burst_of_connections_is_let_in_at_once() {
     let burst = (0..500).map(|_| server.connect());
     let burst = timeout(PATIENCE, futures_util::future::join_all(burst));
     let mut waiting = burst.await.expect("all are connected");
+    for client in &mut waiting {
+        client.send(request).await.unwrap();
+    }
     gate.add_permits(waiting.len() + 1);
     assert_eq!(first.answer().await.unwrap().body, b"done");
     for client in &mut waiting {
-        client.send(request).await.unwrap();
         assert_eq!(client.answer().await.expect("an answer").body, b"done");
     }
     assert_eq!(server.end().await, Ok(()));

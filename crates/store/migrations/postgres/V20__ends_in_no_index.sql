@@ -1,10 +1,10 @@
--- The end of a session stands in no index: the row's new version lies on its page, and no index learns
--- of it. Three tenths of each page are kept free for that.
+-- The end of a session stands in no index: where its page has room the row's new version lies beside the
+-- old one, and no index learns of it. Three tenths of each page are kept free for that.
 --
 -- A request has one pending session at most, and it is the last of its request. Each is counted, from
 -- zero; a new one counts one more than the last if that has ended, and else as much as the last, which
 -- the index refuses.
-ALTER TABLE verification_sessions ADD COLUMN occasion BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE verification_sessions ADD COLUMN occasion BIGINT DEFAULT 0;
 ALTER TABLE verification_sessions ALTER COLUMN occasion DROP DEFAULT;
 UPDATE verification_sessions s SET occasion = counted.before
     FROM (SELECT verification_id, row_number() OVER (PARTITION BY company_id, request_index
@@ -19,7 +19,7 @@ ALTER TABLE verification_sessions SET (fillfactor = 70);
 -- ended, however it did.
 CREATE TABLE verification_deadlines (
     expires_at BIGINT NOT NULL,
-    verification_id TEXT NOT NULL,
+    verification_id TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (expires_at, verification_id)
 );
 INSERT INTO verification_deadlines (expires_at, verification_id)
@@ -33,10 +33,10 @@ BEGIN
     SELECT occasion + CASE status WHEN 'pending' THEN 0 ELSE 1 END INTO NEW.occasion
         FROM verification_sessions
         WHERE company_id = NEW.company_id AND request_index = NEW.request_index
-        ORDER BY occasion DESC LIMIT 1;
+        ORDER BY occasion DESC LIMIT 1 FOR KEY SHARE;
     NEW.occasion := COALESCE(NEW.occasion, 0);
     INSERT INTO verification_deadlines (expires_at, verification_id)
-        VALUES (NEW.expires_at, NEW.verification_id);
+        VALUES (NEW.expires_at, NEW.verification_id) ON CONFLICT DO NOTHING;
     RETURN NEW;
 END;
 $$;

@@ -2,12 +2,12 @@
 --
 -- A request has one pending session at most, and it is the last of its request. Each is counted, from
 -- zero; a new one counts one more than the last if that has ended, and else as much as the last, which
--- the index refuses.
-ALTER TABLE verification_sessions ADD COLUMN occasion INTEGER NOT NULL DEFAULT 0;
+-- the index refuses. The program before, put back, does not count.
+ALTER TABLE verification_sessions ADD COLUMN occasion INTEGER;
 UPDATE verification_sessions SET occasion = counted.before
     FROM (SELECT verification_id, row_number() OVER (PARTITION BY company_id, request_index
         ORDER BY status = 'pending', verification_id) - 1 AS before FROM verification_sessions) counted
-    WHERE counted.verification_id = verification_sessions.verification_id AND counted.before > 0;
+    WHERE counted.verification_id = verification_sessions.verification_id;
 CREATE UNIQUE INDEX verification_sessions_of_request
     ON verification_sessions (company_id, request_index, occasion);
 DROP INDEX verification_sessions_pending;

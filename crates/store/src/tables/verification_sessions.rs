@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::data_keys::{self, Purpose};
 use super::deliveries::{self, NewDelivery};
-use crate::{Error, Readable, Result, Row, Tx, Value};
+use crate::{Error, Result, Row, Tx, Value};
 
 /// A session as it is stored.
 #[derive(Debug, Clone)]
@@ -95,8 +95,20 @@ macro_rules! columns {
     };
 }
 
+/// On PostgreSQL, the data key of each session `s`, sought as `each!` seeks.
+macro_rules! its_key {
+    () => {
+        "LEFT JOIN LATERAL (SELECT k.id, k.master_key, k.wrapped FROM data_keys k \
+         WHERE k.id = s.data_key OFFSET 0) k ON TRUE"
+    };
+}
+
 /// How many columns a look-up has.
 const FOUND: usize = 15;
+
+mod due;
+
+pub use due::{end_spoilt, forget_deadlines, list_due_for_update};
 
 fn found(row: &Row) -> Result<Found> {
     const ID: &str = "verification_sessions.verification_id";
@@ -167,16 +179,19 @@ pub async fn insert(
 }
 
 /// Which session of its request a new one is, counted from zero: one more than the last, or, while
-/// that is pending, as much, which the index of requests refuses.
+/// that is pending, as much, which the index of requests refuses. Where others write meanwhile the last
+/// is held with `$hold`: were it erased before the next is committed, counting would begin anew.
 macro_rules! occasion {
-    ($company_id:literal, $request_index:literal) => {
+    ($company_id:literal, $request_index:literal, $hold:literal) => {
         concat!(
             "COALESCE((SELECT l.occasion + CASE l.status WHEN 'pending' THEN 0 ELSE 1 END \
              FROM verification_sessions l WHERE l.company_id = ",
             $company_id,
             " AND l.request_index = ",
             $request_index,
-            " ORDER BY l.occasion DESC LIMIT 1), 0)"
+            " ORDER BY l.occasion DESC LIMIT 1",
+            $hold,
+            "), 0)"
         )
     };
 }
@@ -331,80 +346,6 @@ pub async fn list_of_company(
     rows.iter().map(found).collect()
 }
 
-macro_rules! due {
-    () => {
-        concat!(
-            "SELECT ",
-            columns!(),
-            ", s.id FROM verification_deadlines d \
-             JOIN verification_sessions s ON s.verification_id = d.verification_id \
-             LEFT JOIN data_keys k ON k.id = s.data_key \
-             WHERE d.expires_at <= $1 AND (s.status = 'pending') IS TRUE ORDER BY d.expires_at"
-        )
-    };
-}
-
-/// Up to `count` pending sessions whose time is over, the oldest first, locked; those that another
-/// transaction has locked are left to it, and those that cannot be read are to be
-/// [ended untold](end_spoilt).
-///
-/// # Errors
-/// Those of the database.
-pub async fn list_due_for_update(
-    tx: &mut Tx<'_>,
-    now: Timestamp,
-    count: i64,
-) -> Result<Readable<Found>> {
-    let sql = match tx {
-        Tx::Sqlite(_) => concat!(due!(), " LIMIT $2"),
-        Tx::Postgres(_) => concat!(due!(), " LIMIT $2 FOR UPDATE OF s SKIP LOCKED"),
-    };
-    let rows = tx.query(sql, &[now.into(), count.into()]).await?;
-    Readable::read_by(FOUND, &rows, "verification_sessions", found)
-}
-
-macro_rules! forget_deadlines {
-    ($share:literal) => {
-        concat!(
-            "DELETE FROM verification_deadlines WHERE (expires_at, verification_id) IN \
-             (SELECT d.expires_at, d.verification_id FROM verification_deadlines d \
-             WHERE d.expires_at <= $1 AND NOT EXISTS (SELECT 1 FROM verification_sessions s \
-             WHERE s.verification_id = d.verification_id AND (s.status = 'pending') IS TRUE) \
-             ORDER BY d.expires_at",
-            $share,
-            ")"
-        )
-    };
-}
-
-/// Forgets up to `count` deadlines that have come, of sessions that have ended, however they did, or are
-/// there no longer; the oldest first. Returns how many there were.
-///
-/// # Errors
-/// Those of the database.
-pub async fn forget_deadlines(tx: &mut Tx<'_>, now: Timestamp, count: i64) -> Result<u64> {
-    let sql = match tx {
-        Tx::Sqlite(_) => forget_deadlines!(" LIMIT $2"),
-        Tx::Postgres(_) => forget_deadlines!(" LIMIT $2 FOR UPDATE OF d SKIP LOCKED"),
-    };
-    tx.execute(sql, &[now.into(), count.into()]).await
-}
-
-/// Writes down that the time of a session is over whose row cannot be read, whatever it says.
-///
-/// # Errors
-/// Those of the database.
-pub async fn end_spoilt(tx: &mut Tx<'_>, id: Uuid, now: Timestamp) -> Result<()> {
-    tx.execute(
-        "UPDATE verification_sessions SET status = 'expired', ended_at = $2 \
-         WHERE (status = 'pending') IS TRUE AND id = $1 AND verification_id IN \
-         (SELECT verification_id FROM verification_deadlines WHERE expires_at <= $2)",
-        &[id.into(), now.into()],
-    )
-    .await
-    .map(drop)
-}
-
 /// Gives a pending session another token; the one before opens it no longer. `false` when it is
 /// not pending.
 ///
@@ -414,20 +355,18 @@ pub async fn replace_token(tx: &mut Tx<'_>, id: &SessionId, token: SecretHash) -
     let replaced = tx
         .execute(
             "UPDATE verification_sessions SET token_hash = $2 \
-             WHERE verification_id = $1 AND (status = 'pending') IS TRUE",
+             WHERE verification_id = $1 AND status = 'pending'",
             &[id.as_str().into(), token.as_bytes().into()],
         )
         .await?;
     Ok(replaced == 1)
 }
 
-/// That it is pending is asked of the row: asked plainly, it would be a reason to go through the index of
-/// all that are pending, as long as PostgreSQL takes them to be few.
 macro_rules! progress {
     () => {
         "UPDATE verification_sessions SET status = $2, mismatches = $3, app_user_id = $4, \
          verified_at = $5, ended_at = $6 \
-         WHERE verification_id = $1 AND (status = 'pending') IS TRUE"
+         WHERE verification_id = $1 AND status = 'pending'"
     };
 }
 
@@ -496,7 +435,7 @@ pub(crate) mod sqlite {
         new_columns!(),
         ", status, mismatches, occasion) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', 0, ",
-        occasion!("$3", "$6"),
+        occasion!("$3", "$6", ""),
         ") ON CONFLICT DO NOTHING"
     );
 
@@ -523,14 +462,6 @@ pub(crate) mod postgres {
 
     use super::super::deliveries;
 
-    /// The data key of each session, sought as [`each!`] seeks.
-    macro_rules! its_key {
-        () => {
-            "LEFT JOIN LATERAL (SELECT k.id, k.master_key, k.wrapped FROM data_keys k \
-             WHERE k.id = s.data_key OFFSET 0) k ON TRUE"
-        };
-    }
-
     /// Sessions with their deadlines and their data keys.
     pub const INSERT: &str = concat!(
         "WITH new AS MATERIALIZED (SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::text[], \
@@ -543,7 +474,7 @@ pub(crate) mod postgres {
         ", status, mismatches, occasion) SELECT ",
         new_columns!(),
         ", 'pending', 0, ",
-        occasion!("new.company_id", "new.request_index"),
+        occasion!("new.company_id", "new.request_index", " FOR KEY SHARE"),
         " FROM new ON CONFLICT DO NOTHING RETURNING data_key, expires_at, verification_id), \
          deadlines AS (INSERT INTO verification_deadlines (expires_at, verification_id) \
          SELECT expires_at, verification_id FROM opened), \
@@ -585,7 +516,7 @@ pub(crate) mod postgres {
         "s), ended AS (UPDATE verification_sessions s SET status = new.status, \
          mismatches = new.mismatches, app_user_id = new.app_user_id, \
          verified_at = new.verified_at, ended_at = new.ended_at FROM new \
-         WHERE s.ctid = new.place AND (s.status = 'pending') IS TRUE \
+         WHERE s.ctid = new.place AND s.status = 'pending' \
          RETURNING new.*), told AS (",
         deliveries::insert_delivery!(),
         "SELECT delivery, e.company_id, 'webhook', topic, receiver, stream, data_key, payload, \

@@ -14,7 +14,7 @@ use crate::sessions::{self, Act, Step, seconds, standing};
 const MANY: i64 = 1_000;
 
 /// Every row there is, so many times more, by other names.
-const GROW: [&str; 3] = [
+const GROW: [&str; 4] = [
     "INSERT INTO customer_verification SELECT (jsonb_populate_record(c, jsonb_build_object(\
      'email_index', '\\x' || md5(c.email_index::text || n), \
      'phone_index', '\\x' || md5(c.phone_index::text || n)))).* \
@@ -23,6 +23,8 @@ const GROW: [&str; 3] = [
      'id', gen_random_uuid(), 'verification_id', 'nv_' || md5(s.verification_id || n), \
      'request_index', '\\x' || md5(s.verification_id || n), 'status', 'pending'))).* \
      FROM verification_sessions s, generate_series(1, 1000) n",
+    "INSERT INTO verification_deadlines SELECT d.expires_at + n, d.verification_id || n \
+     FROM verification_deadlines d, generate_series(1, 1000) n",
     // Before the tests' own, so that who reads them in their order comes to those last.
     "INSERT INTO data_keys SELECT (jsonb_populate_record(k, jsonb_build_object(\
      'id', '00000000-0000-0000' || substr(gen_random_uuid()::text, 19)))).* \
@@ -32,12 +34,18 @@ const GROW: [&str; 3] = [
 /// Nobody counts the rows anew in the course of the test.
 const LEAVE_ALONE: &str = "ALTER TABLE customer_verification SET (autovacuum_enabled = off); \
      ALTER TABLE verification_sessions SET (autovacuum_enabled = off); \
+     ALTER TABLE verification_deadlines SET (autovacuum_enabled = off); \
      ALTER TABLE data_keys SET (autovacuum_enabled = off)";
 
 /// Rows and entries of indexes that were read, by connections that have ended.
 const READ: &str = "SELECT SUM(seq_tup_read + idx_read) FROM pg_stat_user_tables t JOIN (\
      SELECT relid, SUM(idx_tup_read) AS idx_read FROM pg_stat_user_indexes GROUP BY relid) i \
-     ON i.relid = t.relid WHERE relname IN ('customer_verification', 'verification_sessions', 'data_keys')";
+     ON i.relid = t.relid WHERE relname IN ('customer_verification', 'verification_sessions', \
+     'verification_deadlines', 'data_keys')";
+
+/// Changes of sessions that wrote no index, and all of them, by connections that have ended.
+const CHANGED: &str = "SELECT n_tup_hot_upd || ' of ' || n_tup_upd FROM pg_stat_user_tables \
+     WHERE relname = 'verification_sessions'";
 
 const CONNECTED: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
      AND application_name = 'bonafide'";
@@ -70,6 +78,20 @@ async fn whole_way(store: &Store, number: u64) {
     let mismatch = standing(Status::Pending, 1);
     assert!(act(Step::Write(number, mismatch, None)).await);
     assert!(act(Step::End(number)).await);
+
+    let (late, request) = (100 + number, 100 + request);
+    assert!(act(Step::Open("default", late, request, seconds(1))).await);
+    assert!(act(Step::Due(seconds(2), 10)).await);
+    assert!(act(Step::End(late)).await);
+    assert!(act(Step::Forget(seconds(2), 10, 1)).await);
+}
+
+/// Waits until what the store's connections did is counted.
+async fn all_are_gone(ground: &Ground) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while ground.number(CONNECTED).await > 0 {
+        assert!(Instant::now() < end, "a connection is open still");
+    }
 }
 
 /// What a customer and a session read when tables have grown, under the plans of eight ways before, the
@@ -95,10 +117,7 @@ async fn read_when_grown(name: &str, counted_after: Option<u64>) -> i64 {
     let before = ground.number(READ).await;
     whole_way(&store, 9).await;
     drop(store);
-    let end = Instant::now() + Duration::from_secs(30);
-    while ground.number(CONNECTED).await > 0 {
-        assert!(Instant::now() < end, "a connection is open still");
-    }
+    all_are_gone(&ground).await;
     ground.number(READ).await - before
 }
 
@@ -115,5 +134,30 @@ fn what_was_planned_for_a_few_does_not_read_all_of_many() {
     run(async {
         let read = read_when_grown("growth_few", Some(2)).await;
         assert!(read < MANY, "{read}");
+    });
+}
+
+#[test]
+fn the_end_of_a_session_writes_no_index() {
+    run(async {
+        let ground = Ground::postgres("growth_ends").await;
+        let store = ground.open().await;
+        let sessions = 1..=100;
+        for number in sessions.clone() {
+            let open = Step::Open(
+                "default",
+                number,
+                u8::try_from(number).unwrap(),
+                seconds(600),
+            );
+            assert!(store.write(Act(vec![open])).await.unwrap().0[0]);
+        }
+        for number in sessions {
+            let end = Act(vec![Step::End(number)]);
+            assert!(store.write(end).await.unwrap().0[0]);
+        }
+        drop(store);
+        all_are_gone(&ground).await;
+        assert_eq!(ground.sql(CHANGED).await, [["100 of 100"]]);
     });
 }

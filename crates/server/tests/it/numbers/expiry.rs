@@ -17,6 +17,7 @@ flows!(
     what_has_ended_otherwise_does_not_expire,
     the_same_request_after_the_end_is_another_session,
     a_sweep_takes_more_than_one_batch,
+    a_sweep_gets_past_the_deadlines_of_what_has_ended,
     sweeps_of_two_instances_share_the_work,
     the_operator_sets_the_lifetime,
     a_session_that_cannot_be_opened_keeps_no_other_from_being_swept,
@@ -142,6 +143,24 @@ async fn a_sweep_takes_more_than_one_batch(app: TestApp) {
     app.advance(LIFETIME);
     assert_eq!(sweep(&app.app).await.unwrap(), 450);
     assert_eq!(app.recorded().await["number.expire"], 450);
+}
+
+async fn a_sweep_gets_past_the_deadlines_of_what_has_ended(app: TestApp) {
+    let key = app.key("default", ALL).await;
+    let verified = open(&app, &key, "order-81").await;
+    submit(&app, &verified, NUMBER).expect(200).await;
+    open(&app, &key, "order-82").await;
+    app.database()
+        .sql(
+            "INSERT INTO verification_deadlines (expires_at, verification_id) \
+             WITH RECURSIVE gone (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM gone WHERE n < 1200) \
+             SELECT n, 'nv_' || n FROM gone",
+        )
+        .await;
+    app.advance(LIFETIME);
+    assert_eq!(sweep(&app.app).await.unwrap(), 1);
+    let left = app.database().sql("SELECT * FROM verification_deadlines");
+    assert!(left.await.is_empty());
 }
 
 async fn sweeps_of_two_instances_share_the_work(app: TestApp) {
