@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use futures_util::TryFutureExt as _;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
@@ -322,15 +323,14 @@ impl Front {
         let version = request.version();
         request.extensions_mut().insert(peer);
         let answering = self.router.clone().call(request);
-        async move {
-            let mut response = answering.await?;
+        answering.map_ok(move |mut response| {
             if version < Version::HTTP_2 && self.draining.is_given() {
                 response
                     .headers_mut()
                     .insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(response)
-        }
+            response
+        })
     }
 }
 

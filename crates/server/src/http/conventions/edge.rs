@@ -6,7 +6,9 @@
 //! headers are added further out; preflights are answered here (see `cors`).
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -18,7 +20,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse as _, Response};
 use domain::random::uuid_v7;
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use ipnet::IpNet;
 use tower::{Layer, Service};
@@ -97,12 +99,16 @@ where
         let arrived = Arrived::of(&self.server, &mut request);
         // What is refused here is never begun.
         let handler = match arrived.turn {
-            Turn::Served => Ok(self.inner.call(request)),
-            Turn::Preflight => Err(StatusCode::OK.into_response()),
-            Turn::Refused => Err(https_required()),
+            Turn::Served => Either::Left(self.inner.call(request)),
+            Turn::Preflight => Either::Right(ready(Ok(StatusCode::OK.into_response()))),
+            Turn::Refused => Either::Right(ready(Ok(https_required()))),
         };
         let server = self.server.clone();
-        Box::pin(async move { Ok(arrived.answer(&server, handler).await) })
+        Box::pin(async move {
+            // Lent to whoever waits for it: handed on, it would be copied at each step, and kept.
+            let handler = pin!(handler);
+            Ok(arrived.answer(&server, handler).await)
+        })
     }
 }
 
@@ -163,7 +169,7 @@ impl Arrived {
     async fn answer(
         self,
         server: &Shared,
-        handler: Result<impl Future<Output = Result<Response, Infallible>>, Response>,
+        handler: Pin<&mut impl Future<Output = Result<Response, Infallible>>>,
     ) -> Response {
         let Self {
             visit,
@@ -177,10 +183,7 @@ impl Arrived {
             armed: true,
         };
         let answered = async {
-            let answer = match handler {
-                Ok(handler) => guarded(&server.edge, handler).await,
-                Err(answer) => answer,
-            };
+            let answer = guarded(&server.edge, handler).await;
             let (answer, code) = finish(server, &visit, answer).await;
             end_trace(&visit, route.as_ref(), answer.status(), code);
             answer
