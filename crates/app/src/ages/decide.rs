@@ -4,8 +4,9 @@
 //! looked before; then the checks decide. The decision with its evidence, the attempt, the link to the
 //! customer, the counts, the audit record and the stored answer are committed together or not at all.
 
+use std::sync::Arc;
+
 use domain::age::{Assurance, Decision, Validity, VerificationId};
-use domain::contact::Email;
 use domain::random::uuid_v7;
 use domain::seal::{BlindIndex, DataKey, Place};
 use store::tables::age_customers::{self, AgeCustomer, ForUpdate, Found, Verification};
@@ -20,16 +21,13 @@ use crate::audit::Draft;
 use crate::idempotency::Reply;
 use crate::orders::{News, Pen};
 use crate::people::sealing;
-use crate::{App, Ctx, Error, Result};
+use crate::{App, Ctx};
 
 pub(super) struct Decide {
     question: Question,
-    claimed: Claimed,
-    email: Option<Email>,
-    /// What is kept of the claim, to be sealed.
-    evidence: Vec<u8>,
-    source: String,
-    request_id: String,
+    request: Request,
+    source: Arc<str>,
+    request_id: Arc<str>,
     pen: Pen,
     draft: Draft,
     reply: Reply<Answer>,
@@ -57,25 +55,19 @@ impl Decide {
         draft: Draft,
         reply: Reply<Answer>,
         looked: Option<Looked>,
-    ) -> Result<Self> {
-        let evidence = Evidence {
-            customer_id: &request.customer_id,
-            claimed: &request.claimed,
-        };
-        Ok(Self {
-            evidence: serde_json::to_vec(&evidence).map_err(Error::internal)?,
+    ) -> Self {
+        Self {
             question,
-            claimed: request.claimed,
-            email: request.email,
-            source: ctx.caller.credential().to_owned(),
-            request_id: ctx.exchange.request_id.to_string(),
+            request,
+            source: ctx.caller.shared_credential(),
+            request_id: ctx.exchange.request_id.clone(),
             pen: Pen::of(app),
             draft,
             reply,
             tally: None,
             news: News::default(),
             looked,
-        })
+        }
     }
 }
 
@@ -277,7 +269,7 @@ impl Decide {
         let Question {
             policy, now, anew, ..
         } = self.question;
-        let decision = policy.age.decide(&self.claimed.as_claim(), now);
+        let decision = policy.age.decide(&self.request.claimed.as_claim(), now);
         let id = VerificationId::generate(now, self.pen.random.as_ref());
         let place = Place {
             table: "age_decisions",
@@ -285,7 +277,7 @@ impl Decide {
             row: id.as_str().as_bytes(),
         };
         let claim = key
-            .seal(place, &self.evidence, self.pen.random.as_ref())
+            .seal(place, &self.evidence()?, self.pen.random.as_ref())
             .map_err(sealing)?;
         let attempts = earlier.map(|found| found.attempts).unwrap_or_default();
         let linked = earlier.and_then(|found| found.email_index);
@@ -330,6 +322,15 @@ impl Decide {
             found,
             claim,
         })
+    }
+
+    /// What is kept of the claim, to be sealed.
+    fn evidence(&self) -> store::Result<Vec<u8>> {
+        let evidence = Evidence {
+            customer_id: &self.request.customer_id,
+            claimed: &self.request.claimed,
+        };
+        serde_json::to_vec(&evidence).map_err(|error| store::Error::Refused(error.to_string()))
     }
 
     fn row<'a>(
@@ -415,7 +416,7 @@ impl Decide {
             pen: &self.pen,
             company: self.question.key.company.as_str(),
             email_index,
-            email: self.email.as_ref(),
+            email: self.request.email.as_ref(),
             verification,
             source: &self.source,
             request_id: &self.request_id,

@@ -178,7 +178,7 @@ pub async fn verify(
             Look::Open(open) => looked = Some(open),
         }
     }
-    let unit = Decide::new(app, ctx, question, request, draft, reply, looked)?;
+    let unit = Decide::new(app, ctx, question, request, draft, reply, looked);
     let (answer, news) = app.store.write(unit).await?;
     ctx.exchange.mark_recorded();
     news.announce(app);

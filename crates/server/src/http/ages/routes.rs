@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::access::Scope;
 use domain::age::UsedUp;
-use http::{HeaderMap, header};
+use http::header;
 use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,7 +17,7 @@ use super::{examples, health, wire};
 use crate::http::Shared;
 use crate::http::conventions::body::Body;
 use crate::http::conventions::failure::{Failure, finished};
-use crate::http::conventions::once::{self, once};
+use crate::http::conventions::once::{self, SentKeys, once};
 use crate::http::conventions::page::Query;
 use crate::http::conventions::permit::{Operation, Permit};
 use crate::http::openapi::{documented, documented_as};
@@ -77,10 +77,10 @@ impl Operation for Verify {
 async fn verify(
     State(server): State<Shared>,
     permit: Permit<Verify>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
-    let key = once::key(&headers, Verify::ACTION, body.bytes())?;
+    let key = once::key(&sent, Verify::ACTION, body.bytes())?;
     answered(&server, permit, &body, key, false).await
 }
 
@@ -120,10 +120,10 @@ impl Operation for Resubmit {
 async fn resubmit(
     State(server): State<Shared>,
     permit: Permit<Resubmit>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
-    let key = once::key(&headers, Resubmit::ACTION, body.bytes())?;
+    let key = once::key(&sent, Resubmit::ACTION, body.bytes())?;
     answered(&server, permit, &body, key, true).await
 }
 

@@ -22,7 +22,6 @@ use super::sign_in;
 use crate::http::Shared;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::form::{Form, Parameters};
-use crate::http::conventions::origin::Origin;
 use crate::http::conventions::visit::Visit;
 
 /// What a page or a form of the console is for.
@@ -88,10 +87,9 @@ impl Visitor {
     fn of(parts: &Parts, server: &Shared) -> Result<Self, Failure> {
         let outside = || Error::internal("a route stands outside the edge");
         let visit = parts.extensions.get::<Visit>().ok_or_else(outside)?;
-        let origin = parts.extensions.get::<Origin>().ok_or_else(outside)?;
         Ok(Self {
             visit: visit.clone(),
-            transport: Transport::of(server, origin),
+            transport: Transport::of(server, visit.origin()),
         })
     }
 }

@@ -25,10 +25,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use ipnet::IpNet;
 use tower::{Layer, Service};
 
+use super::cors;
 use super::failure::{Carried, Failure, Finished, of_status};
+use super::origin::{self, Origin};
 use super::surface::Surface;
 use super::visit::{self, Unrecorded, Visit};
-use super::{cors, origin};
 use crate::http::listener::Peer;
 use crate::http::{Shared, pages};
 use crate::metrics;
@@ -133,14 +134,11 @@ struct Arrived {
 impl Arrived {
     fn of(server: &Shared, request: &mut Request) -> Self {
         let settings = &server.edge;
-        let origin = origin::of(
-            request.extensions().get::<Peer>(),
-            request.headers(),
-            &settings.trusted_proxies,
-        );
+        let peer = request.extensions_mut().remove::<Peer>();
+        let origin = origin::of(peer, request.headers(), &settings.trusted_proxies);
         // Where no other site's pages may call, a preflight is only a wrong method.
         let preflight = !settings.cors_origins.is_empty() && cors::is_preflight(request);
-        let mut visit = open(server, request, &origin);
+        let mut visit = open(server, request, origin);
         if preflight {
             visit = visit.unaudited();
             visit.exchange().note_action("request.preflight");
@@ -149,7 +147,6 @@ impl Arrived {
             .trace()
             .and_then(|_| request.extensions().get::<MatchedPath>().cloned());
         request.extensions_mut().insert(visit.clone());
-        request.extensions_mut().insert(origin);
         let plain = settings.require_https && !origin.encrypted;
         let turn = if plain && !is_probe(request.uri().path()) {
             Turn::Refused
@@ -200,7 +197,7 @@ impl Arrived {
     }
 }
 
-fn open(server: &Shared, request: &Request, origin: &origin::Origin) -> Visit {
+fn open(server: &Shared, request: &Request, origin: Origin) -> Visit {
     let at = server.app.clock.now();
     let id = request_id(request.headers())
         .unwrap_or_else(|| uuid_v7(at, server.app.random.as_ref()).to_string());
@@ -216,7 +213,7 @@ fn open(server: &Shared, request: &Request, origin: &origin::Origin) -> Visit {
     let method = metrics::requests::method(request.method());
     let tracer = server.tracer.as_ref();
     let trace = tracer.and_then(|tracer| tracer.begin(request.headers(), at));
-    Visit::new(exchange, path, method, trace)
+    Visit::new(exchange, origin, path, method, trace)
 }
 
 /// A well-formed incoming request id.

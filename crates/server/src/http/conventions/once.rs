@@ -1,12 +1,15 @@
 //! `Idempotency-Key`: a request that is sent again is answered again, not done
 //! again.
 
+use std::convert::Infallible;
+
 use app::idempotency::{self, Begun, IdempotencyKey, Reply, Ticket};
 use app::{Code, Ctx, Error};
 use aws_lc_rs::digest::{Context, SHA256};
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderName, StatusCode, header};
-
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use utoipa::IntoParams;
 
 use super::failure::Failure;
@@ -88,17 +91,29 @@ pub fn answer(status: u16, body: Vec<u8>) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
+/// What stands in a request's `Idempotency-Key` headers.
+pub struct SentKeys(Vec<HeaderValue>);
+
+impl<S: Sync> FromRequestParts<S> for SentKeys {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let sent = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        Ok(Self(sent.cloned().collect()))
+    }
+}
+
 /// The key of a request, quoted (as the draft has it) or bare (as most clients
 /// send it), with what it was sent with.
 ///
 /// # Errors
 /// When it is empty, too long or not printable ASCII, or there are two.
 pub fn key(
-    headers: &HeaderMap,
+    sent: &SentKeys,
     route: &'static str,
     body: &[u8],
 ) -> Result<Option<IdempotencyKey>, Failure> {
-    key_about(headers, route, "", body)
+    key_about(sent, route, "", body)
 }
 
 /// The same for a path that names what it is about: the key used for another is
@@ -107,16 +122,15 @@ pub fn key(
 /// # Errors
 /// When it is empty, too long or not printable ASCII, or there are two.
 pub fn key_about(
-    headers: &HeaderMap,
+    sent: &SentKeys,
     route: &'static str,
     about: &str,
     body: &[u8],
 ) -> Result<Option<IdempotencyKey>, Failure> {
-    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(value) = values.next() else {
+    let Some((value, others)) = sent.0.split_first() else {
         return Ok(None);
     };
-    if values.any(|other| other != value) {
+    if others.iter().any(|other| other != value) {
         let problem = "must be one key, and was sent with several";
         return Err(Error::invalid_field("Idempotency-Key", problem).into());
     }

@@ -22,7 +22,7 @@ pub struct Origin {
 }
 
 /// The origin of a request.
-pub fn of(peer: Option<&Peer>, headers: &HeaderMap, proxies: &[IpNet]) -> Origin {
+pub fn of(peer: Option<Peer>, headers: &HeaderMap, proxies: &[IpNet]) -> Origin {
     let Some(peer) = peer else {
         return Origin {
             address: None,
@@ -111,7 +111,7 @@ mod tests {
             .iter()
             .map(|network| network.parse().unwrap())
             .collect();
-        of(Some(&peer), &headers, &proxies)
+        of(Some(peer), &headers, &proxies)
     }
 
     fn address(text: &str) -> Option<IpAddr> {

@@ -7,6 +7,7 @@ use app::exchange::Exchange;
 use app::limits::LimitName;
 use app::quota::Verdict;
 
+use super::origin::Origin;
 use super::surface::Surface;
 use crate::http::pages;
 use crate::telemetry::traces::Trace;
@@ -39,6 +40,7 @@ pub struct Visit {
 
 struct Inner {
     exchange: Arc<Exchange>,
+    origin: Origin,
     surface: Surface,
     method: &'static str,
     depth: usize,
@@ -47,13 +49,20 @@ struct Inner {
 }
 
 impl Visit {
-    /// A request that has arrived for a path, with its method as the metrics call it, and its trace if
-    /// it is traced.
-    pub fn new(exchange: Exchange, path: &str, method: &'static str, trace: Option<Trace>) -> Self {
+    /// A request that has arrived from somewhere for a path, with its method as the metrics call it,
+    /// and its trace if it is traced.
+    pub fn new(
+        exchange: Exchange,
+        origin: Origin,
+        path: &str,
+        method: &'static str,
+        trace: Option<Trace>,
+    ) -> Self {
         let surface = Surface::of(path);
         Self {
             inner: Arc::new(Inner {
                 exchange: Arc::new(exchange),
+                origin,
                 surface,
                 method,
                 depth: pages::depth(path),
@@ -67,6 +76,11 @@ impl Visit {
     /// What the audit log will say.
     pub fn exchange(&self) -> &Arc<Exchange> {
         &self.inner.exchange
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> &Origin {
+        &self.inner.origin
     }
 
     /// The same request, of which no audit record is kept. It has to be said before

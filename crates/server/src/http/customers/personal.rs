@@ -6,7 +6,6 @@ use app::{Code, Error};
 use axum::extract::State;
 use axum::response::Response;
 use domain::access::Scope;
-use http::HeaderMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -20,7 +19,7 @@ use crate::http::conventions::body::Body;
 use crate::http::conventions::failure::Failure;
 use crate::http::conventions::fields::{Fields, Raw};
 use crate::http::conventions::json::{Milliseconds, render};
-use crate::http::conventions::once::{self, answer, once};
+use crate::http::conventions::once::{self, SentKeys, answer, once};
 use crate::http::conventions::permit::{Operation, Permit};
 use crate::http::openapi::documented;
 
@@ -124,11 +123,11 @@ impl Operation for Erase {
 async fn erase(
     State(server): State<Shared>,
     permit: Permit<Erase>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let whom = body.read(PersonRequest::validate)?;
-    let key = once::key(&headers, Erase::ACTION, body.bytes())?;
+    let key = once::key(&sent, Erase::ACTION, body.bytes())?;
     let (exchange, company) = (&permit.ctx.exchange, permit.ctx.caller.company_id());
     once(&server, &permit.ctx, key, receipt, async |reply| {
         let erased = forget::erase(&server.app, exchange, company, &whom, reply).await?;
@@ -230,11 +229,11 @@ impl From<&Held> for LegalHoldAnswer {
 async fn legal_hold(
     State(server): State<Shared>,
     permit: Permit<LegalHold>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let (whom, reason) = body.read(LegalHoldRequest::validate)?;
-    let key = once::key(&headers, LegalHold::ACTION, body.bytes())?;
+    let key = once::key(&sent, LegalHold::ACTION, body.bytes())?;
     let (exchange, company) = (&permit.ctx.exchange, permit.ctx.caller.company_id());
     once(&server, &permit.ctx, key, held, async |reply| {
         forget::hold(&server.app, exchange, company, &whom, reason, reply).await

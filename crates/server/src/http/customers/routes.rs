@@ -5,7 +5,6 @@ use app::{Code, customers, veriff};
 use axum::extract::State;
 use axum::response::Response;
 use domain::access::Scope;
-use http::HeaderMap;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -14,7 +13,7 @@ use crate::http::Shared;
 use crate::http::conventions::body::{Body, LARGE};
 use crate::http::conventions::customer::CheckAnswer;
 use crate::http::conventions::failure::Failure;
-use crate::http::conventions::once::{self, answer, once};
+use crate::http::conventions::once::{self, SentKeys, answer, once};
 use crate::http::conventions::permit::{Operation, Permit};
 use crate::http::openapi::documented;
 
@@ -81,13 +80,13 @@ impl Operation for Update {
 async fn update(
     State(server): State<Shared>,
     permit: Permit<Update>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let now = server.app.clock.now();
     let update =
         body.read(|request: wire::UpdateRequest<'_>, fields| request.validate(fields, now))?;
-    let key = once::key(&headers, Update::ACTION, body.bytes())?;
+    let key = once::key(&sent, Update::ACTION, body.bytes())?;
     once(&server, &permit.ctx, key, wire::updated, async |reply| {
         customers::update(&server.app, &permit.ctx, update, reply).await
     })
@@ -144,11 +143,11 @@ impl Operation for StartVeriff {
 async fn start_veriff(
     State(server): State<Shared>,
     permit: Permit<StartVeriff>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let email = body.read(wire::StartVeriffRequest::validate)?;
-    let key = once::key(&headers, StartVeriff::ACTION, body.bytes())?;
+    let key = once::key(&sent, StartVeriff::ACTION, body.bytes())?;
     once(&server, &permit.ctx, key, wire::started, async |reply| {
         let veriff = server.veriff.as_ref();
         veriff::start(&server.app, veriff, &permit.ctx, email, None, reply).await

@@ -6,14 +6,13 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::access::Scope;
 use domain::number::SessionId;
-use http::HeaderMap;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::wire;
 use crate::http::conventions::body::Body;
 use crate::http::conventions::failure::Failure;
-use crate::http::conventions::once::{self, answer, once};
+use crate::http::conventions::once::{self, SentKeys, answer, once};
 use crate::http::conventions::permit::{Offered, Operation, Permit};
 use crate::http::openapi::{documented, documented_offered};
 use crate::http::{Server, Shared};
@@ -64,11 +63,11 @@ impl Operation for Initiate {
 async fn initiate(
     State(server): State<Shared>,
     permit: Permit<Initiate>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let request = body.read(wire::InitiateRequest::validate)?;
-    let key = once::key(&headers, Initiate::ACTION, body.bytes())?;
+    let key = once::key(&sent, Initiate::ACTION, body.bytes())?;
     once(&server, &permit.ctx, key, wire::initiated, async |reply| {
         numbers::initiate(&server.app, &permit.ctx, request, reply).await
     })
@@ -98,7 +97,7 @@ impl Operation for Submit {
 async fn submit(
     State(server): State<Shared>,
     offered: Offered<Submit>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let named = wire::Named::of(body.bytes());
@@ -112,7 +111,7 @@ async fn submit(
     // After that: a stranger who has learnt an id must not use up what its holder may submit.
     limit(&server, &offered, &ctx, &named).await?;
     let mut submission = body.read(wire::SubmitRequest::validate)?;
-    let key = once::key(&headers, Submit::ACTION, body.bytes())?;
+    let key = once::key(&sent, Submit::ACTION, body.bytes())?;
     let key = match offered.permit {
         Some(_) => key,
         None => {

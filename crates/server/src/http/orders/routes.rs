@@ -6,7 +6,6 @@ use app::orders::{self, Decision, Settlement};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::access::Scope;
-use http::HeaderMap;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -14,7 +13,7 @@ use super::wire;
 use crate::http::Shared;
 use crate::http::conventions::body::Body;
 use crate::http::conventions::failure::Failure;
-use crate::http::conventions::once::{self, answer, once};
+use crate::http::conventions::once::{self, SentKeys, answer, once};
 use crate::http::conventions::page::{PageParameters, Query};
 use crate::http::conventions::permit::{Operation, Permit};
 use crate::http::openapi::documented;
@@ -55,13 +54,13 @@ impl Operation for Place {
 async fn place(
     State(server): State<Shared>,
     permit: Permit<Place>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let now = server.app.clock.now();
     let request =
         body.read(|request: wire::PlaceRequest<'_>, fields| request.validate(fields, now))?;
-    let key = once::key(&headers, Place::ACTION, body.bytes())?;
+    let key = once::key(&sent, Place::ACTION, body.bytes())?;
     once(&server, &permit.ctx, key, wire::placed, async |reply| {
         orders::place(&server.app, &permit.ctx, request, reply).await
     })
@@ -153,18 +152,10 @@ async fn release(
     State(server): State<Shared>,
     permit: Permit<Release>,
     Path(order_id): Path<String>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
-    settle(
-        &server,
-        &permit,
-        &order_id,
-        &headers,
-        &body,
-        Decision::Release,
-    )
-    .await
+    settle(&server, &permit, &order_id, &sent, &body, Decision::Release).await
 }
 
 struct Cancel;
@@ -193,31 +184,23 @@ async fn cancel(
     State(server): State<Shared>,
     permit: Permit<Cancel>,
     Path(order_id): Path<String>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
-    settle(
-        &server,
-        &permit,
-        &order_id,
-        &headers,
-        &body,
-        Decision::Cancel,
-    )
-    .await
+    settle(&server, &permit, &order_id, &sent, &body, Decision::Cancel).await
 }
 
 async fn settle<O: Operation>(
     server: &Shared,
     permit: &Permit<O>,
     order_id: &str,
-    headers: &HeaderMap,
+    sent: &SentKeys,
     body: &Body,
     decision: Decision,
 ) -> Result<Response, Failure> {
     let reason = body.read(wire::ReasonRequest::validate)?;
     let order_id = wire::known_id(order_id)?;
-    let key = once::key_about(headers, O::ACTION, order_id, body.bytes())?;
+    let key = once::key_about(sent, O::ACTION, order_id, body.bytes())?;
     let settlement = Settlement { decision, reason };
     once(server, &permit.ctx, key, wire::settled, async |reply| {
         orders::settle(&server.app, &permit.ctx, order_id, settlement, reply).await

@@ -5,7 +5,6 @@ use app::{Code, Error, companies};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::access::{CompanyId, Scope};
-use http::HeaderMap;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -13,7 +12,7 @@ use super::wire;
 use crate::http::Shared;
 use crate::http::conventions::body::Body;
 use crate::http::conventions::failure::Failure;
-use crate::http::conventions::once::{self, answer, once};
+use crate::http::conventions::once::{self, SentKeys, answer, once};
 use crate::http::conventions::page::{PageParameters, Query, unknown_cursor};
 use crate::http::conventions::permit::{Operation, Permit};
 use crate::http::openapi::documented;
@@ -48,11 +47,11 @@ impl Operation for Create {
 async fn create(
     State(server): State<Shared>,
     permit: Permit<Create>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let company = body.read(wire::CompanyRequest::validate)?;
-    let key = once::key(&headers, Create::ACTION, body.bytes())?;
+    let key = once::key(&sent, Create::ACTION, body.bytes())?;
     once(&server, &permit.ctx, key, wire::created, async |reply| {
         companies::create(&server.app, &permit.ctx.exchange, company, reply).await
     })
@@ -147,14 +146,14 @@ async fn change(
     State(server): State<Shared>,
     permit: Permit<Change>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let now = server.app.clock.now();
     let change =
         body.read(|request: wire::CompanyChangeRequest<'_>, fields| request.validate(fields, now))?;
     let id = company_id(&id)?;
-    let key = once::key_about(&headers, Change::ACTION, id.as_str(), body.bytes())?;
+    let key = once::key_about(&sent, Change::ACTION, id.as_str(), body.bytes())?;
     once(&server, &permit.ctx, key, wire::changed, async |reply| {
         companies::change(
             &server.app,

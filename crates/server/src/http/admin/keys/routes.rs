@@ -5,7 +5,6 @@ use app::{Code, Error, keys};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::access::{KeyId, Scope};
-use http::HeaderMap;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -13,7 +12,7 @@ use super::wire;
 use crate::http::Shared;
 use crate::http::conventions::body::Body;
 use crate::http::conventions::failure::Failure;
-use crate::http::conventions::once::{self, answer, once};
+use crate::http::conventions::once::{self, SentKeys, answer, once};
 use crate::http::conventions::page::{PageParameters, Query, unknown_cursor};
 use crate::http::conventions::permit::{Operation, Permit};
 use crate::http::openapi::documented;
@@ -50,11 +49,11 @@ impl Operation for Create {
 async fn create(
     State(server): State<Shared>,
     permit: Permit<Create>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let (app, exchange) = (&server.app, &permit.ctx.exchange);
-    let key = once::key(&headers, Create::ACTION, body.bytes())?;
+    let key = once::key(&sent, Create::ACTION, body.bytes())?;
     once(&server, &permit.ctx, key, wire::created, async |reply| {
         let now = app.clock.now();
         let new =
@@ -164,12 +163,12 @@ async fn change(
     State(server): State<Shared>,
     permit: Permit<Change>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let (app, exchange) = (&server.app, &permit.ctx.exchange);
     let id = key_id(&id)?;
-    let key = once::key_about(&headers, Change::ACTION, id.as_str(), body.bytes())?;
+    let key = once::key_about(&sent, Change::ACTION, id.as_str(), body.bytes())?;
     once(&server, &permit.ctx, key, wire::shown, async |reply| {
         let now = app.clock.now();
         let change =
@@ -205,14 +204,14 @@ async fn rotate(
     State(server): State<Shared>,
     permit: Permit<Rotate>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     let now = server.app.clock.now();
     let grace =
         body.read_if_any(|request: wire::RotateRequest<'_>, fields| request.validate(fields, now))?;
     let id = key_id(&id)?;
-    let key = once::key_about(&headers, Rotate::ACTION, id.as_str(), body.bytes())?;
+    let key = once::key_about(&sent, Rotate::ACTION, id.as_str(), body.bytes())?;
     once(&server, &permit.ctx, key, wire::created, async |reply| {
         keys::rotate(&server.app, &permit.ctx.exchange, id.as_str(), grace, reply).await
     })
@@ -245,13 +244,13 @@ async fn revoke(
     State(server): State<Shared>,
     permit: Permit<Revoke>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    sent: SentKeys,
     body: Body,
 ) -> Result<Response, Failure> {
     // Nothing is asked for, but what comes is looked at like any other body.
     body.read_if_any(|_: wire::RevokeRequest, _| Some(()))?;
     let id = key_id(&id)?;
-    let key = once::key_about(&headers, Revoke::ACTION, id.as_str(), body.bytes())?;
+    let key = once::key_about(&sent, Revoke::ACTION, id.as_str(), body.bytes())?;
     once(&server, &permit.ctx, key, wire::shown, async |reply| {
         keys::revoke(&server.app, &permit.ctx.exchange, id.as_str(), reply).await
     })
