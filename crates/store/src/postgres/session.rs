@@ -1,7 +1,9 @@
 //! A connection that has claimed an audit log, and the transactions of batches on it.
 //!
 //! A batch is one transaction: its units run side by side in *waves* (no two units of a wave share a
-//! lane), then its records are written and the transaction is committed.
+//! lane), then its records are written and the transaction is committed. A batch that only looks needs
+//! none around it: reading what is committed, each of its two statements sees what it would see alone,
+//! and the records are one statement, which stands or falls as a whole.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -103,41 +105,39 @@ impl Session {
         self.connection.is_closed()
     }
 
-    /// Runs the units, if there are any, and leaves their transaction open. A failure
-    /// undoes them and leaves the session as it was, unless the database is away.
+    /// Runs the units, if there are any, and leaves their transaction open, if they need one. A
+    /// failure undoes them and leaves the session as it was, unless the database is away.
     pub async fn run(&self, works: &mut [Work]) -> Result<()> {
-        if has_units(works)
-            && let Err(error) = self.run_units(works).await
-        {
+        let run = self.run_units(works).await;
+        if run.is_err() && changes(works) {
             self.connection.control("ROLLBACK").await?;
-            return Err(error);
         }
-        Ok(())
+        run
     }
 
-    /// Runs all units in one transaction, wave by wave. The first wave's statements
-    /// travel with the `BEGIN`.
+    /// Runs all units wave by wave, in one transaction if any of them changes something. The first
+    /// wave's statements travel with the `BEGIN`.
     async fn run_units(&self, works: &mut [Work]) -> Result<()> {
         let connection = &self.connection;
-        let begin = match works {
+        let mut begin = changes(works).then_some(match works {
             [_] => self.begin_alone.as_str(),
             _ => BEGIN,
-        };
-        let mut begun = false;
+        });
         for mut wave in waves(works) {
             let units = wave.iter_mut().filter_map(|work| work.unit());
             let run = wave::run(connection, units);
-            if begun {
-                run.await?;
-            } else {
-                begun = true;
-                tokio::try_join!(biased; connection.control(begin), run)?;
+            match begin.take() {
+                Some(begin) => {
+                    tokio::try_join!(biased; connection.control(begin), run).map(drop)?
+                }
+                None => run.await?,
             }
         }
         Ok(())
     }
 
-    /// Writes the records and commits.
+    /// Writes the records and commits. Without a transaction there is nothing to commit but the
+    /// records, which the statement does that writes them.
     pub async fn close(
         &mut self,
         works: &mut [Work],
@@ -148,7 +148,10 @@ impl Session {
         let records: Vec<_> = works.iter().flat_map(Work::records).collect();
         if records.is_empty() {
             age_statistics::postgres::add(&self.connection, self.log, &tallies).await?;
-            return self.connection.control("COMMIT").await;
+            return match changes(works) {
+                true => self.connection.control("COMMIT").await,
+                false => Ok(()),
+            };
         }
         let batch = ledger::close(self.log, self.head, &records, clock.now());
         *doubt = Some(batch.as_head());
@@ -156,7 +159,7 @@ impl Session {
         let counted = age_statistics::postgres::add(connection, self.log, &tallies);
         let inserted = ledger::postgres::insert(connection, &batch, &records);
         let insert = async { tokio::try_join!(biased; counted, inserted).map(drop) };
-        let committed = if has_units(works) {
+        let committed = if changes(works) {
             let commit = connection.control("COMMIT");
             let (inserted, committed) = tokio::join!(biased; insert, commit);
             inserted.and(committed)
@@ -179,8 +182,9 @@ fn lock_timeout(log: i64) -> Duration {
     LOCK_TIMEOUT + LATER * place
 }
 
-fn has_units(works: &[Work]) -> bool {
-    works.iter().any(|work| matches!(work, Work::Unit { .. }))
+/// Whether any of them may change something: what stands in no lane looks, or is a record.
+fn changes(works: &[Work]) -> bool {
+    works.iter().any(|work| !work.lanes().is_empty())
 }
 
 /// Splits works so that no two units of a wave share a lane and units of one lane
