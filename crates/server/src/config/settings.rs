@@ -243,9 +243,9 @@ settings! {
         /// How long an age verification holds.
         AGE_VALIDITY: Span = kinds::PERIOD, Default("1y");
         /// How long a number verification stays open.
-        SESSION_TTL: Span = kinds::SPAN, Default("10m");
+        SESSION_TTL: Span = kinds::PERIOD, Default("10m");
         /// How long an order is held for what is missing.
-        HOLD_DEADLINE: Span = kinds::SPAN, Default("72h");
+        HOLD_DEADLINE: Span = kinds::PERIOD, Default("72h");
         /// When the customer of a held order is reminded, counted from the order: ascending, and all before
         /// the deadline.
         REMINDERS: Vec<Span> = kinds::SPANS, Default("0h,24h,48h,68h");

@@ -398,6 +398,8 @@ fn malformed_values_are_refused_with_words() {
         ("AGE_VALIDITY", "1 year", "duration"),
         ("AGE_VALIDITY", "0y", "longer than nothing"),
         ("AGE_ATTEMPT_WINDOW", "0", "longer than nothing"),
+        ("SESSION_TTL", "0", "longer than nothing"),
+        ("HOLD_DEADLINE", "0h", "longer than nothing"),
         ("REMINDERS", "0h,soon", "duration"),
         ("REMINDERS", "24h,0h", "after the one before it"),
         ("REMINDERS", "0h,72h", "before the deadline"),
