@@ -1,7 +1,9 @@
 //! A copy of the database, and the log, show nobody.
 //!
 //! Everything personal that was sent is looked for as it was sent, in other cases, as hex, as base64
-//! (wherever it may begin in a longer text) and as a hash without a key.
+//! (wherever it may begin in a longer text) and as a hash without a key. The last digits of an ID are
+//! too short for that: they are looked for as a column, and as a hash by themselves and together with
+//! all else that was said with them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,7 +11,7 @@ use std::process::Command;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
-use serde_json::json;
+use serde_json::{Value, json};
 use test_support::Server;
 use test_support::programs::postgres_directory;
 
@@ -22,7 +24,7 @@ const PEOPLE: usize = 12;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_files_of_sqlite_and_the_log_show_nobody() {
     let mut scene = start(Engine::Sqlite).await;
-    let people = tell_about_everybody(&scene.server, &scene.key).await;
+    let told = tell_about_everybody(&scene.server, &scene.key).await;
     // Once with what still stands in the write-ahead log, once with everything in its place.
     let files = scene.database.files();
     let name = |file: &Path| file.file_name().unwrap().to_string_lossy().into_owned();
@@ -44,22 +46,51 @@ async fn the_files_of_sqlite_and_the_log_show_nobody() {
             .iter()
             .any(|(_, bytes)| contains(bytes, b"customer_verification"))
     );
-    expect_nobody(&people, contents);
-    expect_nobody(&people, log(&scene.server));
+    expect_nobody(&told, contents);
+    expect_nobody(&told, log(&scene.server));
+    let files = scene.database.files().into_iter();
+    let mut database = files.filter(|file| name(file) == "bonafide.db");
+    let database = database.next_back().unwrap();
+    assert!(!columns_that_hold(&database, "default").is_empty());
+    assert_eq!(columns_that_hold(&database, LAST_DIGITS), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dump_of_postgres_and_the_log_show_nobody() {
     let scene = start(Engine::Postgres).await;
-    let people = tell_about_everybody(&scene.server, &scene.key).await;
+    let told = tell_about_everybody(&scene.server, &scene.key).await;
     let dump = Command::new(postgres_directory().unwrap().join("pg_dump"))
         .arg(scene.database.url())
         .output()
         .unwrap();
     assert!(dump.status.success());
     assert!(contains(&dump.stdout, b"COPY public.customer_verification"));
-    expect_nobody(&people, [("pg_dump".to_owned(), dump.stdout)]);
-    expect_nobody(&people, log(&scene.server));
+    assert!(contains(&dump.stdout, b"\tdefault\t"));
+    let column = format!("\t{LAST_DIGITS}\t");
+    assert!(!contains(&dump.stdout, column.as_bytes()));
+    expect_nobody(&told, [("pg_dump".to_owned(), dump.stdout)]);
+    expect_nobody(&told, log(&scene.server));
+}
+
+/// The columns of a SQLite database that hold exactly this text: in its file the neighbours of a
+/// column stand right beside it.
+fn columns_that_hold(file: &Path, text: &str) -> Vec<String> {
+    const COLUMNS: &str = "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c \
+                           WHERE t.type = 'table'";
+    let database = rusqlite::Connection::open(file).unwrap();
+    let mut columns = database.prepare(COLUMNS).unwrap();
+    let columns = columns.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    let holds = |(table, column): &(String, String)| -> bool {
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM \"{table}\" WHERE typeof(\"{column}\") <> 'integer' \
+             AND CAST(\"{column}\" AS TEXT) = ?1)"
+        );
+        database.query_row(&sql, [text], |row| row.get(0)).unwrap()
+    };
+    let columns = columns.unwrap().map(Result::unwrap).filter(holds);
+    columns
+        .map(|(table, column)| format!("{table}.{column}"))
+        .collect()
 }
 
 /// A server that logs everything it can, behind a proxy that tells whose request it is.
@@ -79,10 +110,19 @@ fn log(server: &Server) -> [(String, Vec<u8>); 2] {
     ]
 }
 
-/// Sends data of many people on every path, well-formed and not; returns every piece of it.
-async fn tell_about_everybody(server: &Server, key: &Key) -> Vec<String> {
+/// What the server was told.
+#[derive(Default)]
+struct Told {
+    /// Every piece of it that is long enough to be no accident.
+    pieces: Vec<String>,
+    /// Texts with the last digits of an ID in them, of which somebody might keep the hash.
+    with_digits: Vec<String>,
+}
+
+/// Sends data of many people on every path, well-formed and not.
+async fn tell_about_everybody(server: &Server, key: &Key) -> Told {
     let mut connection = Connection::open(server.port()).await.unwrap();
-    let mut pieces = Vec::new();
+    let mut told = Told::default();
     for number in 10..10 + PEOPLE {
         let email = format!("Jane.Doe{number}@Secret-Mail.example");
         let phone = format!("+141555502{number}");
@@ -139,11 +179,13 @@ async fn tell_about_everybody(server: &Server, key: &Key) -> Vec<String> {
             assert_eq!(answer.status, status, "{}", answer.text());
         }
         let holder = Holder::new(number);
+        told.with_digits.extend(shopper.with_digits());
+        let pieces = &mut told.pieces;
         pieces.extend(holder.hold(&mut connection, key, &once).await);
         pieces.extend([email, phone, customer, caller, browser, agent, proof]);
         pieces.extend([shopper.customer, shopper.name, shopper.born]);
     }
-    pieces
+    told
 }
 
 /// Somebody whose mobile number is asked.
@@ -225,8 +267,9 @@ struct Shopper {
     email: String,
 }
 
-/// The last digits of everybody's ID number, which are too short to be looked for as they are.
-const LAST_DIGITS: &str = "7391";
+/// The last digits of everybody's ID number, which are too short to be looked for as they are. No
+/// number is written with a zero in front.
+const LAST_DIGITS: &str = "0739";
 
 impl Shopper {
     fn new(number: usize, email: &str) -> Self {
@@ -238,11 +281,28 @@ impl Shopper {
         }
     }
 
+    fn claim(&self) -> Value {
+        json!({"customerId": self.customer, "fullName": self.name,
+            "dateOfBirth": self.born, "idNumberLast4": LAST_DIGITS, "state": "TX",
+            "email": self.email})
+    }
+
+    /// The last digits beside what else is known of a shopper, and the claim as it is sent: whoever
+    /// keeps the hash of one lets ten thousand be tried.
+    fn with_digits(&self) -> Vec<String> {
+        let mut texts = vec![self.claim().to_string()];
+        for about in [&self.customer, &self.name, &self.born, &self.email] {
+            for between in ["", " ", ":", "|", "-", "_", "\0", "\n"] {
+                texts.push(format!("{about}{between}{LAST_DIGITS}"));
+                texts.push(format!("{LAST_DIGITS}{between}{about}"));
+            }
+        }
+        texts
+    }
+
     /// Claims that pass, are remembered, are refused and cannot be read.
     fn requests(&self, key: &Key, headers: &[(&str, &str)]) -> Vec<(Vec<u8>, u16)> {
-        let claim = json!({"customerId": self.customer, "fullName": self.name,
-            "dateOfBirth": self.born, "idNumberLast4": LAST_DIGITS, "state": "TX",
-            "email": self.email});
+        let claim = self.claim();
         let mut refused = claim.clone();
         refused["customerId"] = format!("{}-too", self.customer).into();
         refused["idNumberLast4"] = format!("{LAST_DIGITS}{LAST_DIGITS}").into();
@@ -267,12 +327,12 @@ impl Shopper {
     }
 }
 
-/// All ten thousand last digits, as hashes without a key.
-fn digits_by_hash() -> Needles {
+/// All ten thousand last digits, and texts with the true ones, as hashes without a key.
+fn digits_by_hash(with_digits: &[String]) -> Needles {
     let mut needles = Needles(HashMap::new());
-    for digits in 0..10_000 {
-        let digits = format!("{digits:04}");
-        let hash = digest(&SHA256, digits.as_bytes());
+    let digits = (0..10_000).map(|digits| format!("{digits:04}"));
+    for text in digits.chain(with_digits.iter().cloned()) {
+        let hash = digest(&SHA256, text.as_bytes());
         let hash = hash.as_ref();
         let forms = [
             hash.to_vec(),
@@ -281,10 +341,10 @@ fn digits_by_hash() -> Needles {
             BASE64_NOPAD.encode(hash).into_bytes(),
         ];
         for bytes in forms {
-            needles.add(bytes, format!("{digits} as a hash"));
+            needles.add(bytes, format!("{text} as a hash"));
         }
     }
-    // As a column of its own, and as they were sent.
+    // As they were sent.
     needles.add(
         format!("Last4\":\"{LAST_DIGITS}").into_bytes(),
         "digits as sent".into(),
@@ -300,13 +360,12 @@ fn digits_by_hash() -> Needles {
     needles
 }
 
-fn expect_nobody(people: &[String], contents: impl IntoIterator<Item = (String, Vec<u8>)>) {
-    let (needles, digits) = (Needles::new(people), digits_by_hash());
+fn expect_nobody(told: &Told, contents: impl IntoIterator<Item = (String, Vec<u8>)>) {
+    let needles = Needles::new(&told.pieces);
+    let digits = digits_by_hash(&told.with_digits);
     for (name, bytes) in contents {
         assert_eq!(needles.find(&bytes), None, "in {name}");
         assert_eq!(digits.find(&bytes), None, "in {name}");
-        let column = format!("\t{LAST_DIGITS}\t");
-        assert!(!contains(&bytes, column.as_bytes()), "in {name}");
     }
 }
 
@@ -403,4 +462,10 @@ fn every_form_is_found() {
         );
     }
     assert_eq!(needles.find(b"Jane.Doe11@Secret-Mail.example"), None);
+    let texts = Shopper::new(10, &piece).with_digits();
+    let digits = digits_by_hash(&texts);
+    for text in ["4321", "shopper-number-10:0739", texts[0].as_str()] {
+        let hash = HEXLOWER.encode(digest(&SHA256, text.as_bytes()).as_ref());
+        assert!(digits.find(hash.as_bytes()).is_some(), "{text}");
+    }
 }

@@ -128,7 +128,7 @@ impl Session {
             let run = wave::run(connection, units);
             match begin.take() {
                 Some(begin) => {
-                    tokio::try_join!(biased; connection.control(begin), run).map(drop)?
+                    tokio::try_join!(biased; connection.control(begin), run)?;
                 }
                 None => run.await?,
             }

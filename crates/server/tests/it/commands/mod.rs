@@ -1,5 +1,6 @@
 //! The commands of the program, run as an operator runs them, on both databases.
 
+mod ages;
 mod archive;
 mod audit;
 mod credentials;

@@ -8,7 +8,7 @@ use app::mail::Mailer as _;
 use axum::Router;
 use axum::routing::get;
 use bonafide::mail::PrintedMail;
-use bonafide::metrics::ages;
+use bonafide::metrics;
 use bonafide::metrics::deliveries::Counted;
 use domain::age::Method;
 use domain::delivery::Outcome;
@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Since, scrape};
+use crate::ages::{adult, adult_with, minor, verify};
 use crate::customers::{BOTH, CHECK, UPDATE, check, prove};
 use crate::harness::{Receivers, Settings, TestApp, flows, logged};
 use crate::{deliveries, numbers};
@@ -29,6 +30,7 @@ flows!(
     refused_credentials_are_counted_by_reason,
     audit_records_and_batches_are_counted,
     audit_records_that_fail_are_counted,
+    ages_are_counted_as_they_were_answered,
     connections_tell_how_long_they_are_busy,
     attempts_at_deliveries_are_counted_by_outcome,
     sessions_are_counted_when_they_end,
@@ -246,13 +248,42 @@ async fn audit_records_that_fail_are_counted(app: TestApp) {
     }
 }
 
+async fn ages_are_counted_as_they_were_answered(app: TestApp) {
+    let key = app.key("default", "ages:write").await;
+    let since = Since::now();
+    for (claim, status, times) in [
+        (adult("ada"), 200, 3),
+        (minor("bob"), 400, 3),
+        (adult("bob"), 429, 2),
+        (adult_with("eve", "fullName", "Eve"), 400, 1),
+        (adult_with("eve", "idNumberLast4", "x"), 400, 1),
+    ] {
+        for _ in 0..times {
+            verify(&app, &key, &claim).expect(status).await;
+        }
+    }
+    for (method, outcome, times) in [
+        ("full_verification", "passed", 1.0),
+        ("cache", "passed", 2.0),
+        ("age_check", "refused", 3.0),
+        ("rate_limit", "refused", 2.0),
+        ("input_validation", "refused", 1.0),
+        ("id_validation", "refused", 1.0),
+    ] {
+        let labels = [("method", method), ("outcome", outcome)];
+        let rise = since.rise("bonafide_age_verifications_total", &labels);
+        assert!((rise - times).abs() < f64::EPSILON, "{method}: {rise}");
+    }
+    since.assert_rise("bonafide_age_processing_seconds_count", &[], 10.0);
+}
+
 #[test]
 fn age_verifications_are_counted_by_method_and_outcome() {
     let since = Since::now();
     let took = Duration::from_millis(45);
     for method in Method::ALL {
         let passed = matches!(method, Method::FullVerification | Method::Cache);
-        ages::decided(method, passed, took);
+        metrics::ages::decided(method, passed, took);
     }
     for method in Method::ALL {
         let passed = matches!(method, Method::FullVerification | Method::Cache);
