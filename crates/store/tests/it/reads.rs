@@ -19,6 +19,7 @@ contract!(
     statements_that_stand_one_in_another_are_told_apart,
     every_caller_gets_its_own_answer,
     a_row_that_cannot_be_read_fails_only_who_asks_for_it,
+    look_ups_that_fail_leave_no_record_and_harm_nobody_after_them,
     a_look_up_sees_what_was_just_written,
     a_bulk_look_up_keeps_the_order_with_repeats,
 );
@@ -150,6 +151,41 @@ async fn a_row_that_cannot_be_read_fails_only_who_asks_for_it(ground: Ground) {
     assert_eq!(answered.iter().filter(|answered| **answered).count(), 297);
     let records = "SELECT COUNT(*) FROM audit_records WHERE request_id = 'asked'";
     assert_eq!(ground.number(records).await, 297);
+}
+
+/// Where look-ups alone have no transaction around them, nothing undoes what they leave behind.
+async fn look_ups_that_fail_leave_no_record_and_harm_nobody_after_them(ground: Ground) {
+    const RECORDS: &str = "SELECT COUNT(*) FROM audit_records WHERE request_id = 'asked'";
+    let store = &ground.open().await;
+    fill(store).await;
+    let ask = async |number: u64| {
+        let wanted = by_email(key("acme", number));
+        store.find_customer(wanted, |_| record("asked")).await
+    };
+    for turn in 1..=3 {
+        ground
+            .sql("ALTER TABLE customer_verification RENAME TO hidden")
+            .await;
+        let failed = join_all((0..40).map(&ask)).await;
+        assert!(failed.iter().all(|found| found.is_err()), "{failed:?}");
+        ground
+            .sql("ALTER TABLE hidden RENAME TO customer_verification")
+            .await;
+        for (number, found) in (0..).zip(join_all((0..40).map(&ask)).await) {
+            assert_eq!(time(found.unwrap()), Some(changed_at("acme", number)));
+        }
+        let created = Create {
+            company: "acme",
+            number: 100 + turn,
+            updated_at: now(),
+        };
+        assert!(store.write(created).await.unwrap());
+        assert!(ask(100 + turn).await.unwrap().is_some());
+        assert_eq!(
+            ground.number(RECORDS).await,
+            i64::try_from(turn * 41).unwrap()
+        );
+    }
 }
 
 async fn every_caller_gets_its_own_answer(ground: Ground) {
