@@ -47,7 +47,7 @@ const UNDER_WAY: [&str; 5] = ["status ", "state ", "next_at ", "next_key ", "pol
 const REPEATED: [(&str, u64); 16] = [
     ("company_id", 4),
     ("log", 16),
-    ("expression", 16),
+    ("expression", 4),
     ("source", 16),
     ("status", 8),
     ("kind", 4),

@@ -107,8 +107,11 @@ macro_rules! its_key {
 const FOUND: usize = 15;
 
 mod due;
+mod groups;
 
 pub use due::{end_spoilt, forget_deadlines, list_due_for_update};
+pub use groups::list_of_company;
+pub(super) use groups::{group, of_number};
 
 fn found(row: &Row) -> Result<Found> {
     const ID: &str = "verification_sessions.verification_id";
@@ -232,36 +235,6 @@ pub async fn find(tx: &mut Tx<'_>, key: &Key) -> Result<Option<Found>> {
     Ok(found.filter(|found| key.finds(found)))
 }
 
-/// A statement about the sessions of company `$1` whose number is `$2`, between what stands before
-/// and after the condition. The index of numbers leads to a group, one of sixteen, and tells which
-/// of it are of the number; only their rows are read.
-macro_rules! of_number {
-    ($tx:expr, $before:literal, $after:literal) => {
-        match $tx {
-            Tx::Sqlite(_) => of_number!("hex(number_index)", "hex($2)", $before, $after),
-            Tx::Postgres(_) => of_number!(
-                "encode(number_index, 'hex')",
-                "encode($2, 'hex')",
-                $before,
-                $after
-            ),
-        }
-    };
-    ($kept:literal, $asked:literal, $before:literal, $after:literal) => {
-        concat!(
-            $before,
-            " WHERE verification_id IN (SELECT verification_id FROM verification_sessions \
-             WHERE company_id = $1 AND number_index = $2 AND substr(",
-            $kept,
-            ", 1, 1) = substr(",
-            $asked,
-            ", 1, 1)) ",
-            $after
-        )
-    };
-}
-pub(super) use of_number;
-
 /// Only the last session of a request may be pending. It alone is locked: what is joined to it may be
 /// missing.
 macro_rules! last_of_request {
@@ -307,43 +280,6 @@ pub async fn find_for_update(
     let (one, many) = (sqlite::FIND_OF_COMPANY, postgres::FIND_FOR_UPDATE);
     let row = tx.find_together(one, many, &values).await?;
     row.as_ref().map(found).transpose()
-}
-
-macro_rules! of_company {
-    ($condition:literal, $count:literal) => {
-        concat!(
-            "SELECT ",
-            columns!(),
-            " FROM verification_sessions s LEFT JOIN data_keys k ON k.id = s.data_key \
-             WHERE s.company_id = $1 ",
-            $condition,
-            "ORDER BY s.verification_id DESC LIMIT ",
-            $count
-        )
-    };
-}
-
-/// At most `count` sessions of a company that began before one, the newest first.
-///
-/// # Errors
-/// Those of the database.
-pub async fn list_of_company(
-    tx: &mut Tx<'_>,
-    company_id: &str,
-    before: Option<&SessionId>,
-    count: i64,
-) -> Result<Vec<Found>> {
-    // Two texts, so that both walk the index.
-    const FIRST: &str = of_company!("", "$2");
-    const OLDER: &str = of_company!("AND s.verification_id < $2 ", "$3");
-    let rows = match before {
-        None => tx.query(FIRST, &[company_id.into(), count.into()]).await?,
-        Some(before) => {
-            let values = [company_id.into(), before.as_str().into(), count.into()];
-            tx.query(OLDER, &values).await?
-        }
-    };
-    rows.iter().map(found).collect()
 }
 
 /// Gives a pending session another token; the one before opens it no longer. `false` when it is

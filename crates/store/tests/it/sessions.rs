@@ -28,6 +28,7 @@ contract!(
     the_due_are_those_whose_time_is_over,
     what_somebody_sweeps_is_left_to_them,
     a_session_is_found_for_its_company_only,
+    a_company_lists_its_sessions_page_by_page,
     units_side_by_side_get_what_is_theirs,
 );
 
@@ -54,6 +55,11 @@ fn token(byte: u8) -> SecretHash {
     SecretHash::from_bytes([byte; 32])
 }
 
+/// The keyed hash of the number that a session is about.
+fn index_of(number: u64) -> BlindIndex {
+    index((number * 25 % 256) as u8)
+}
+
 /// One step of a session.
 #[derive(Clone)]
 pub enum Step {
@@ -71,6 +77,8 @@ pub enum Step {
     Pending(&'static str, u8),
     /// Lists those that are due, locked.
     Due(Timestamp, i64),
+    /// Lists a company's, before one of them.
+    List(&'static str, Option<u64>, i64),
     /// Forgets the deadlines of those of a window that have ended; whether there were so many.
     Forget(Timestamp, i64, u64),
     /// Waits, with all locks held.
@@ -123,6 +131,16 @@ impl Unit for Act {
                 Step::Due(at, count) => {
                     let due = verification_sessions::list_due_for_update(tx, *at, 1_000, *count);
                     found.extend(due.await?.rows);
+                }
+                Step::List(company, before, count) => {
+                    let before = before.map(id);
+                    let listed = verification_sessions::list_of_company(
+                        tx,
+                        company,
+                        before.as_ref(),
+                        *count,
+                    );
+                    found.extend(listed.await?);
                 }
                 Step::Forget(at, window, expected) => {
                     let forgotten = verification_sessions::forget_deadlines(tx, *at, *window);
@@ -181,7 +199,7 @@ async fn open(
         verification_id: &id(number),
         id: Uuid::from_u64_pair(2, number),
         company_id: company,
-        number_index: index(9),
+        number_index: index_of(number),
         mobile_number: b"sealed number",
         request_index: index(request),
         request_id: b"sealed request",
@@ -248,7 +266,7 @@ async fn a_session_reads_back_as_it_was_inserted(ground: Ground) {
             (&found.verification_id, &*found.company_id),
             (&id(1), "default")
         );
-        assert_eq!(found.number_index, index(9));
+        assert_eq!(found.number_index, index_of(1));
         assert_eq!(found.mobile_number, b"sealed number");
         assert_eq!(found.request_id, b"sealed request");
         assert!(found.token_hash.as_bytes() == token(1).as_bytes());
@@ -373,6 +391,39 @@ async fn a_deadline_is_forgotten_when_its_session_has_ended(ground: Ground) {
     }
     let due = found(&store, Step::Due(seconds(60), 10)).await;
     assert_eq!(numbers(&due), [id(1), id(5)]);
+}
+
+async fn a_company_lists_its_sessions_page_by_page(ground: Ground) {
+    let store = ground.open().await;
+    let end = seconds(600);
+    let mut own: Vec<u64> = (1..=40).collect();
+    own.retain(|number| number % 5 != 0);
+    for number in 1..=40 {
+        let company = if own.contains(&number) {
+            "default"
+        } else {
+            "acme"
+        };
+        assert!(done(&store, Step::Open(company, number, number as u8, end)).await);
+    }
+    own.reverse();
+    for count in [1, 7, 100] {
+        let (mut listed, mut before) = (Vec::new(), None);
+        loop {
+            let page = found(&store, Step::List("default", before, count)).await;
+            assert!(page.len() as i64 <= count);
+            assert!(page.iter().all(|found| found.data_key.is_some()));
+            if page.is_empty() {
+                break;
+            }
+            listed.extend(numbers(&page));
+            before = own.get(listed.len() - 1).copied();
+        }
+        let expected: Vec<_> = own.iter().map(|number| id(*number)).collect();
+        assert_eq!(listed, expected, "{count} a page");
+    }
+    let others = found(&store, Step::List("acme", Some(20), 2)).await;
+    assert_eq!(numbers(&others), [15, 10].map(id));
 }
 
 async fn only_a_pending_session_gets_another_token(ground: Ground) {

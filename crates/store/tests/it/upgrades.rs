@@ -1,10 +1,11 @@
 //! What an older version wrote is found by this one.
 
 use bonafide_store::tables::customers::Key;
+use bonafide_store::tables::data_keys::{self, Purpose};
 use bonafide_store::tables::{age_customers, erasure};
 use bonafide_store::{Lane, Result, Tx, Unit, Written};
 use domain::access::CompanyId;
-use domain::seal::BlindIndex;
+use domain::seal::{BlindIndex, WrappedKey};
 use refinery::Target;
 use uuid::Uuid;
 
@@ -23,6 +24,9 @@ const WITHOUT_GROUPS: Target = Target::Version(17);
 
 /// Before sessions were counted, and had deadlines.
 const UNCOUNTED: Target = Target::Version(19);
+
+/// Before only keys with a label had an index beside their names'.
+const ALL_LABELLED: Target = Target::Version(20);
 
 #[test]
 fn numbers_and_ages_are_found_after_an_upgrade_of_sqlite() {
@@ -51,6 +55,21 @@ fn requests_have_one_pending_session_after_an_upgrade_of_postgres() {
     run(async {
         let ground = postgres("upgrade_requests", UNCOUNTED).await;
         requests_have_one_pending_session_after_an_upgrade(ground).await;
+    });
+}
+
+#[test]
+fn keys_are_found_after_an_upgrade_of_sqlite() {
+    run(async {
+        keys_are_found_after_an_upgrade(sqlite(ALL_LABELLED)).await;
+    });
+}
+
+#[test]
+fn keys_are_found_after_an_upgrade_of_postgres() {
+    run(async {
+        let ground = postgres("upgrade_keys", ALL_LABELLED).await;
+        keys_are_found_after_an_upgrade(ground).await;
     });
 }
 
@@ -146,6 +165,46 @@ async fn requests_have_one_pending_session_after_an_upgrade(ground: Ground) {
     assert_eq!(ground.number(due).await, 3);
 }
 
+async fn keys_are_found_after_an_upgrade(ground: Ground) {
+    let insert = |byte: u8, purpose: &str, label: &str| {
+        format!(
+            "INSERT INTO data_keys (id, company_id, purpose, label, master_key, wrapped, created_at) \
+             VALUES ({}, 'default', '{purpose}', {label}, 'k{byte}', {}, 1) ON CONFLICT DO NOTHING",
+            ground.uuid(key(byte)),
+            ground.blob(&[byte; 60]),
+        )
+    };
+    for (byte, purpose, label) in [
+        (1, "person", "NULL"),
+        (2, "person", "NULL"),
+        (3, "callers", "'20000'"),
+    ] {
+        ground.sql(&insert(byte, purpose, label)).await;
+    }
+    assert!(ground.location().migrate().await.unwrap() > 0);
+    // The program before goes on beside this one.
+    ground.sql(&insert(4, "callers", "'20000'")).await;
+    ground.sql(&insert(5, "callers", "'20001'")).await;
+    ground.sql(&insert(6, "person", "NULL")).await;
+
+    let store = ground.open().await;
+    let kept = |byte| WrappedKey {
+        id: key(byte),
+        master_key: format!("k{byte}"),
+        wrapped: vec![byte; 60],
+    };
+    for (label, byte) in [("20000", 3), ("20001", 5)] {
+        let (first, found) = store.write(Claim(label)).await.unwrap();
+        assert!(!first, "there was one of {label}");
+        assert_eq!(found, Some(kept(byte)));
+    }
+    assert!(store.write(Claim("20002")).await.unwrap().0);
+    let names = ground
+        .sql("SELECT master_key FROM data_keys ORDER BY 1")
+        .await;
+    assert_eq!(names.concat(), ["k1", "k2", "k3", "k5", "k6", "k9"]);
+}
+
 fn session(ground: &Ground, byte: u8) -> String {
     session_of(ground, byte, byte, "pending")
 }
@@ -217,6 +276,32 @@ impl Unit for Look {
         };
         Ok(Written {
             output: age_customers::find(tx, &key).await?,
+            records: Vec::new(),
+        })
+    }
+}
+
+/// Makes a key of a label, unless there is one, and looks it up.
+struct Claim(&'static str);
+
+impl Unit for Claim {
+    type Output = (bool, Option<WrappedKey>);
+
+    fn lane(&self) -> Lane {
+        Lane::of(self.0.as_bytes())
+    }
+
+    async fn run(&mut self, tx: &mut Tx<'_>) -> Result<Written<Self::Output>> {
+        let made = WrappedKey {
+            id: key(9),
+            master_key: "k9".to_owned(),
+            wrapped: vec![9; 60],
+        };
+        let (purpose, label, at) = (Purpose::Callers, self.0, jiff::Timestamp::UNIX_EPOCH);
+        let first = data_keys::insert(tx, "default", purpose, Some(label), &made, at).await?;
+        let found = data_keys::find(tx, "default", purpose, label).await?;
+        Ok(Written {
+            output: (first, found),
             records: Vec::new(),
         })
     }
