@@ -86,7 +86,8 @@ fn instances_may_migrate_a_fresh_postgres_database_at_once() {
 struct Schema {
     /// By table, by column: type, and whether it may be NULL.
     tables: BTreeMap<String, BTreeMap<String, (String, bool)>>,
-    /// Table, whether unique, and columns in order, of every index, primary keys included.
+    /// Table, whether unique, columns in order, and whether it has a condition, of every index, primary
+    /// keys included.
     indexes: BTreeSet<(String, bool, String)>,
 }
 
@@ -112,11 +113,11 @@ async fn sqlite(ground: &Ground) -> Schema {
          pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' \
          AND t.name NOT LIKE 'refinery_%' AND t.name <> 'notes'";
     // An INTEGER PRIMARY KEY is the table itself and has no index: it is added by hand.
-    let indexes = "SELECT name, u, group_concat(column, ',') FROM (SELECT t.name, i.name AS i, \
-         i.\"unique\" AS u, c.name AS column FROM sqlite_master t, pragma_index_list(t.name) i, \
+    let indexes = "SELECT name, u, group_concat(column, ',') || iif(p, ' of some', '') FROM (SELECT t.name, i.name AS i, \
+         i.\"unique\" AS u, i.partial AS p, c.name AS column FROM sqlite_master t, pragma_index_list(t.name) i, \
          pragma_index_info(i.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'refinery_%' \
          ORDER BY t.name, i.name, c.seqno) \
-         GROUP BY name, i, u UNION SELECT t.name, 1, c.name FROM sqlite_master t, \
+         GROUP BY name, i, u, p UNION SELECT t.name, 1, c.name FROM sqlite_master t, \
          pragma_table_info(t.name) c WHERE t.type = 'table' AND c.pk = 1 AND c.type = 'INTEGER' \
          AND t.name NOT LIKE 'refinery_%' \
          AND NOT EXISTS (SELECT 1 FROM pragma_index_list(t.name) WHERE origin = 'pk')";
@@ -131,11 +132,12 @@ async fn postgres(ground: &Ground) -> Schema {
          AND table_name NOT LIKE 'refinery_%' AND table_name <> 'notes' \
          AND NOT (SELECT relispartition FROM pg_class WHERE oid = table_name::regclass)";
     let indexes = "SELECT t.relname, i.indisunique::int, string_agg(a.attname, ',' ORDER BY k.at) \
+         || CASE WHEN i.indpred IS NULL THEN '' ELSE ' of some' END \
          FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid \
          JOIN pg_namespace n ON n.oid = t.relnamespace AND n.nspname = 'public', \
          unnest(i.indkey::int[]) WITH ORDINALITY AS k(attnum, at) \
          JOIN pg_attribute a ON a.attnum = k.attnum WHERE a.attrelid = t.oid \
          AND NOT t.relispartition AND t.relname NOT LIKE 'refinery_%' \
-         GROUP BY t.relname, i.indexrelid, i.indisunique";
+         GROUP BY t.relname, i.indexrelid, i.indisunique, i.indpred";
     schema(ground.sql(columns).await, ground.sql(indexes).await)
 }

@@ -181,7 +181,10 @@ async fn keys_are_found_after_an_upgrade(ground: Ground) {
     ] {
         ground.sql(&insert(byte, purpose, label)).await;
     }
+    let kept = "SELECT * FROM data_keys ORDER BY id";
+    let before = ground.sql(kept).await;
     assert!(ground.location().migrate().await.unwrap() > 0);
+    assert_eq!(ground.sql(kept).await, before);
     // The program before goes on beside this one.
     ground.sql(&insert(4, "callers", "'20000'")).await;
     ground.sql(&insert(5, "callers", "'20001'")).await;
