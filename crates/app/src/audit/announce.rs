@@ -139,7 +139,7 @@ impl Line for Announcements {
         async move {
             let body = match parcel.open() {
                 Ok(body) => body,
-                Err(word) => return Sent::Withheld(word),
+                Err(unopened) => return unopened.into(),
             };
             let message = Message {
                 url: self.url.to_string(),

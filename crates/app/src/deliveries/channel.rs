@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::audit::Record;
-use domain::seal::KeyRing;
+use domain::seal::{KeyRing, SealError};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use store::tables::deliveries::Claimed;
@@ -72,14 +72,36 @@ impl Parcel {
     /// Opens what is in it.
     ///
     /// # Errors
-    /// The word for a delivery that can never be opened: whom it is about was erased, or it was
-    /// moved or changed.
-    pub fn open(&self) -> std::result::Result<Zeroizing<Vec<u8>>, &'static str> {
-        let wrapped = self.delivery.data_key.as_ref().ok_or("erased")?;
+    /// [`Unopened`].
+    pub fn open(&self) -> std::result::Result<Zeroizing<Vec<u8>>, Unopened> {
+        let wrapped = self.delivery.data_key.as_ref();
+        let wrapped = wrapped.ok_or(Unopened::ForGood("erased"))?;
         self.key_ring
             .unwrap(wrapped)
             .and_then(|key| key.open(place(&self.delivery.id), &self.delivery.payload))
-            .map_err(|_| "unreadable")
+            .map_err(|error| match error {
+                SealError::UnknownMasterKey => Unopened::Here,
+                _ => Unopened::ForGood("unreadable"),
+            })
+    }
+}
+
+/// Why a parcel is not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unopened {
+    /// It never can be: whom it is about was erased, or it was moved or changed. The word for it.
+    ForGood(&'static str),
+    /// This process lacks the master key. They are rotated one process after the other, so another has
+    /// it, or this one once it was restarted.
+    Here,
+}
+
+impl From<Unopened> for Sent {
+    fn from(unopened: Unopened) -> Self {
+        match unopened {
+            Unopened::ForGood(word) => Self::Withheld(word),
+            Unopened::Here => Self::Left,
+        }
     }
 }
 

@@ -145,7 +145,7 @@ impl WriteBacks {
         }
         let number = match parcel.open() {
             Ok(number) => number,
-            Err(word) => return Sent::Withheld(word),
+            Err(unopened) => return unopened.into(),
         };
         let name = std::str::from_utf8(&number)
             .ok()

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::letter::{Found, Letter, Letters, Links, Mailer, Notice, Render};
 use super::suppression::{Refusal, index_of};
-use crate::deliveries::channel::{Channel, Fared, Fate, Line, Note, Parcel, Sent, Tried};
+use crate::deliveries::channel::{Channel, Fared, Fate, Line, Note, Parcel, Sent, Tried, Unopened};
 use crate::{App, Code, Error, Result};
 
 /// The name of the channel.
@@ -61,6 +61,7 @@ impl Line for Mails {
                     }
                 }
                 Ok(Prepared::Withheld(word)) => Sent::Withheld(word),
+                Ok(Prepared::Unopened(unopened)) => unopened.into(),
                 Err(error) => unprepared(parcel, &error),
             }
         }
@@ -76,6 +77,8 @@ enum Prepared {
     },
     /// Nothing, and why.
     Withheld(&'static str),
+    /// What it is could not be read.
+    Unopened(Unopened),
 }
 
 impl Mails {
@@ -97,7 +100,7 @@ impl Mails {
     async fn letter(&self, parcel: &Parcel) -> Result<Prepared> {
         let payload = match parcel.open() {
             Ok(payload) => payload,
-            Err(word) => return Ok(Prepared::Withheld(word)),
+            Err(unopened) => return Ok(Prepared::Unopened(unopened)),
         };
         let company = parcel.company();
         let found = self

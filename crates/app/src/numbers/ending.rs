@@ -7,7 +7,7 @@ use domain::clock::Clock;
 use domain::number::{Session, Status};
 use domain::random::{Random, uuid_v7};
 use domain::seal::{DataKey, KeyRing, SealError};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::Tx;
 use store::tables::verification_sessions::{self, Found, Progress};
 
@@ -16,6 +16,20 @@ use super::{Event, Policy};
 use crate::App;
 use crate::deliveries::{Outgoing, Sealed, WEBHOOK};
 use crate::people::sealing;
+
+/// How long a session whose time is over is left to those who have its master key: keys are rotated one
+/// process after the other. After that nobody has it, and the session ends without being told.
+const LEFT_TO_OTHERS: SignedDuration = SignedDuration::from_hours(24);
+
+/// What came of a look at whether a session's time is over.
+pub(super) enum Expiry {
+    /// It is not, or that has been written down.
+    None,
+    /// It is, and that is written down now; the record of it.
+    Ended(Box<Record>),
+    /// It is, but this process lacks the master key to tell of it.
+    Elsewhere,
+}
 
 /// What it takes to write how a session goes on.
 #[derive(Clone)]
@@ -111,7 +125,11 @@ impl Pen {
     pub async fn make_way(&self, tx: &mut Tx<'_>, found: &Found) -> store::Result<Option<Record>> {
         let now = self.clock.now();
         if found.data_key.is_some() || found.session.status != Status::Pending {
-            return self.expire(tx, found, now).await;
+            return match self.expire(tx, found, now).await? {
+                Expiry::None => Ok(None),
+                Expiry::Ended(record) => Ok(Some(*record)),
+                Expiry::Elsewhere => Err(sealing(SealError::UnknownMasterKey)),
+            };
         }
         let session = Session {
             status: Status::Expired,
@@ -141,19 +159,23 @@ impl Pen {
         Err(store::Error::Conflict("session ended elsewhere".into()))
     }
 
-    /// Writes down that a session's time is over, if it is and nobody has; returns the record of
-    /// it.
+    /// Writes down that a session's time is over, if it is and nobody has.
     pub async fn expire(
         &self,
         tx: &mut Tx<'_>,
         found: &Found,
         now: Timestamp,
-    ) -> store::Result<Option<Record>> {
+    ) -> store::Result<Expiry> {
         let Some(session) = found.session.expired(now) else {
-            return Ok(None);
+            return Ok(Expiry::None);
         };
         match Shown::open(&self.ring, found, now) {
             Ok(_) => self.write(tx, found, session, None, now).await?,
+            Err(SealError::UnknownMasterKey)
+                if now.duration_since(session.expires_at) < LEFT_TO_OTHERS =>
+            {
+                return Ok(Expiry::Elsewhere);
+            }
             Err(error) => {
                 // It must not keep others from being told, nor its request id for ever.
                 if found.data_key.is_some() {
@@ -163,7 +185,7 @@ impl Pen {
                 self.expire_untold(tx, found, session, now).await?;
             }
         }
-        Ok(Some(self.record(found, now)))
+        Ok(Expiry::Ended(Box::new(self.record(found, now))))
     }
 
     /// What the audit log keeps of a session that nobody ended.

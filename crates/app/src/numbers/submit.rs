@@ -9,7 +9,7 @@ use std::sync::Arc;
 use store::tables::verification_sessions::{self, Found};
 use store::{Lane, Tx, Unit, Written};
 
-use super::ending::Pen;
+use super::ending::{Expiry, Pen};
 use super::{not_found, number_index};
 use crate::audit::Draft;
 use crate::exchange::Exchange;
@@ -180,7 +180,10 @@ impl Unit for Submit {
         {
             Ok(session) => self.take(tx, &found, session).await,
             Err(closed) => {
-                let record = self.pen.expire(tx, &found, self.now).await?;
+                let record = match self.pen.expire(tx, &found, self.now).await? {
+                    Expiry::Ended(record) => Some(*record),
+                    Expiry::None | Expiry::Elsewhere => None,
+                };
                 Ok(Written {
                     output: Submitted::Closed {
                         closed,

@@ -4,11 +4,11 @@
 //! Must not: let one session that cannot be read keep the others from their turn.
 
 use domain::number::Status;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::tables::verification_sessions;
 use store::{Lane, Spoilt, Tx, Unit, Written};
 
-use super::ending::Pen;
+use super::ending::{Expiry, Pen};
 use crate::{App, Result};
 
 /// How many sessions one transaction ends.
@@ -16,6 +16,9 @@ const BATCH: i64 = 200;
 /// How many of the deadlines that have come one transaction looks at: most of them are of sessions that
 /// have ended by themselves.
 const WINDOW: i64 = 500;
+
+/// When a session is looked at again whose end only another process can tell.
+const AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// Ends every session whose time is over; returns how many there were. Any number of instances may
 /// sweep at once.
@@ -69,18 +72,28 @@ impl Unit for Sweep {
         let due = verification_sessions::list_due_for_update(tx, self.now, WINDOW, BATCH).await?;
         let count = due.rows.len() + due.spoilt.len();
         let mut records = Vec::with_capacity(count);
+        let mut put_off = 0;
         for found in &due.rows {
-            records.extend(self.pen.expire(tx, found, self.now).await?);
+            match self.pen.expire(tx, found, self.now).await? {
+                Expiry::None => {}
+                Expiry::Ended(record) => records.push(*record),
+                Expiry::Elsewhere => {
+                    let id = &found.verification_id;
+                    let later = self.now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
+                    verification_sessions::put_off(tx, id, self.now, WINDOW, later).await?;
+                    put_off += 1;
+                }
+            }
         }
         for row in &due.spoilt {
             verification_sessions::end_spoilt(tx, row.id, self.now, WINDOW).await?;
         }
         let forgotten = verification_sessions::forget_deadlines(tx, self.now, WINDOW).await?;
-        let ended = count as u64;
+        let met = count as u64;
         let output = Swept {
-            ended,
+            ended: met - put_off,
             spoilt: due.spoilt,
-            is_more: ended == BATCH.unsigned_abs() || forgotten == WINDOW.unsigned_abs(),
+            is_more: met == BATCH.unsigned_abs() || forgotten == WINDOW.unsigned_abs(),
         };
         Ok(Written { output, records })
     }

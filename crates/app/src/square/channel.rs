@@ -52,7 +52,7 @@ impl Showing {
         }
         let index = match parcel.open() {
             Ok(bytes) => BlindIndex::from_bytes(&bytes),
-            Err(word) => return Sent::Withheld(word),
+            Err(unopened) => return unopened.into(),
         };
         let Some(index) = index else {
             return Sent::Withheld("unreadable");

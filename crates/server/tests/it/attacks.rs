@@ -1,5 +1,6 @@
 //! Attacks on number verification and deliveries: each of them worked once.
 
+mod rotation;
 mod shops;
 mod vendors;
 

@@ -109,7 +109,7 @@ const FOUND: usize = 15;
 mod due;
 mod groups;
 
-pub use due::{end_spoilt, forget_deadlines, list_due_for_update};
+pub use due::{end_spoilt, forget_deadlines, list_due_for_update, put_off};
 pub use groups::list_of_company;
 pub(super) use groups::{group, of_number};
 

@@ -113,7 +113,7 @@ impl Line for WebhookLine {
                     let answer = self.sender.send(&message).await;
                     Sent::Tried(self.tried(parcel, message.url, answer))
                 }
-                Err(word) => Sent::Withheld(word),
+                Err(sent) => sent,
             }
         }
         .boxed()
@@ -121,9 +121,9 @@ impl Line for WebhookLine {
 }
 
 impl WebhookLine {
-    /// The message to send, or why there is none.
-    fn message(&self, parcel: &Parcel) -> std::result::Result<Message, &'static str> {
-        let url = self.url.clone()?;
+    /// The message to send, or what becomes of the parcel without one.
+    fn message(&self, parcel: &Parcel) -> std::result::Result<Message, Sent> {
+        let url = self.url.clone().map_err(Sent::Withheld)?;
         let body = parcel.open()?;
         let id = webhook::message_id(parcel.id());
         Ok(Message {

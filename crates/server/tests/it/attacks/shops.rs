@@ -71,12 +71,12 @@ async fn another_company_does_not_release_the_shops_order(app: TestApp) {
 }
 
 /// Keys are rotated one instance after the other: for a while some lack the newest one.
-async fn give_away(app: &TestApp, purpose: &str) {
+pub async fn give_away(app: &TestApp, purpose: &str) {
     let sql = format!("UPDATE data_keys SET master_key = 'next' WHERE purpose = '{purpose}'");
     app.database().sql(&sql).await;
 }
 
-async fn give_back(app: &TestApp) {
+pub async fn give_back(app: &TestApp) {
     let sql = "UPDATE data_keys SET master_key = 'k1' WHERE master_key = 'next'";
     app.database().sql(sql).await;
 }

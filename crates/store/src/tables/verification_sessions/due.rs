@@ -3,6 +3,7 @@
 //! A sweep looks at a window of the deadlines that have come, the oldest: however many there are, and
 //! however many of their sessions have ended by themselves, one transaction does a bounded amount of work.
 
+use domain::number::SessionId;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -60,6 +61,25 @@ pub async fn end_spoilt(tx: &mut Tx<'_>, id: Uuid, now: Timestamp, window: i64) 
         .map(drop)
 }
 
+/// Has a session of the `window` looked at again `later`, whose time is over all the same.
+///
+/// # Errors
+/// Those of the database.
+pub async fn put_off(
+    tx: &mut Tx<'_>,
+    id: &SessionId,
+    now: Timestamp,
+    window: i64,
+    later: Timestamp,
+) -> Result<()> {
+    let sql = match tx {
+        Tx::Sqlite(_) => sqlite::PUT_OFF,
+        Tx::Postgres(_) => postgres::PUT_OFF,
+    };
+    let values = [now.into(), window.into(), later.into(), id.as_str().into()];
+    tx.execute(sql, &values).await.map(drop)
+}
+
 /// Forgets the deadlines of the `window` whose sessions have ended, however they did, or are there no
 /// longer. Returns how many there were.
 ///
@@ -96,6 +116,13 @@ mod sqlite {
     pub const END_SPOILT: &str = concat!(
         "UPDATE verification_sessions SET status = 'expired', ended_at = $1 \
          WHERE status = 'pending' AND id = $3 AND verification_id IN (SELECT verification_id FROM ",
+        window!("", ""),
+        ")"
+    );
+
+    pub const PUT_OFF: &str = concat!(
+        "UPDATE verification_deadlines SET expires_at = $3 WHERE verification_id = $4 \
+         AND (expires_at, verification_id) IN (SELECT expires_at, verification_id FROM ",
         window!("", ""),
         ")"
     );
@@ -141,6 +168,13 @@ mod postgres {
             "s.verification_id = d.verification_id"
         ),
         "s WHERE s.id = $3))"
+    );
+
+    pub const PUT_OFF: &str = concat!(
+        "UPDATE verification_deadlines SET expires_at = $3 \
+         WHERE ctid = ANY(ARRAY(SELECT d.place FROM ",
+        window!(", ctid AS place", ""),
+        "WHERE d.verification_id = $4))"
     );
 
     pub const FORGET: &str = concat!(
