@@ -13,6 +13,7 @@ mod connections;
 mod error;
 pub mod inspect;
 mod ledger;
+mod look;
 mod look_ups;
 mod migrate;
 pub mod postgres;
@@ -202,22 +203,22 @@ impl Store {
     pub fn write<U: Unit>(&self, unit: U) -> impl Future<Output = Result<U::Output>> + Send {
         let mut lanes = vec![unit.lane()];
         lanes.extend(unit.other_lanes());
-        let written = self.submit("store.write", unit, lanes);
+        let (unit, answer) = work::pending(unit);
+        let since = Instant::now();
+        let work = Work::Unit { lanes, since, unit };
+        let written = self.submit("store.write", work, answer);
         async move { self.writing.note(written.await) }
     }
 
-    /// Hands a unit that stands in `lanes` to a writer. Who waits for its answer does not carry the
-    /// unit along.
-    fn submit<U: Unit>(
+    /// Hands work to a writer. Who waits for its answer does not carry the work along.
+    fn submit<T: Send>(
         &self,
         visit: &'static str,
-        unit: U,
-        lanes: Vec<Lane>,
-    ) -> impl Future<Output = Result<U::Output>> + Send {
+        work: Work,
+        answer: oneshot::Receiver<Result<T>>,
+    ) -> impl Future<Output = Result<T>> + Send {
         let visit = self.watched.visit(visit);
-        let (unit, answer) = work::pending(unit);
-        let since = Instant::now();
-        let sent = self.send(Work::Unit { lanes, since, unit });
+        let sent = self.send(work);
         async move {
             let _visit = visit;
             match sent {
@@ -233,19 +234,15 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when it could not be written in time.
     pub fn append(&self, record: Record) -> impl Future<Output = Result<()>> + Send {
-        let visit = self.watched.visit("store.append");
         let (reply, answer) = oneshot::channel();
-        let sent = self.send(Work::Record {
+        let work = Work::Record {
             since: Instant::now(),
             record: Box::new(record),
             reply,
-        });
+        };
+        let appended = self.submit("store.append", work, answer);
         async move {
-            let _visit = visit;
-            let appended = match sent {
-                Ok(()) => answered(answer).await,
-                Err(error) => Err(error),
-            };
+            let appended = appended.await;
             match &appended {
                 Ok(()) => self.writing.succeeded(),
                 // Whatever it is: a log that takes no record answers nobody.

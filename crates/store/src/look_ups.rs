@@ -5,13 +5,16 @@
 //! statement, and their records with the commit: the more there are, the less each costs.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use domain::audit::Record;
 
+use crate::look::{self, Sought};
 use crate::tables::age_customers;
 use crate::tables::customers::{self, Found, Key, Wanted};
 use crate::tables::verification_sessions;
-use crate::{Engine, Error, Lane, Occupation, Result, Store, Tx, Unit, Written};
+use crate::work::Work;
+use crate::{Engine, Occupation, Result, Store};
 
 /// The name of a look-up, for whoever watches.
 const FIND: &str = "store.find";
@@ -71,7 +74,7 @@ impl Store {
     where
         R: Fn(Option<&age_customers::Found>) -> Option<Record> + Send + 'static,
     {
-        self.look_up(AgeCustomer(key), record)
+        self.look_up(age_customers::Sought(key), record)
     }
 
     /// A session of number verification, and the audit record that is made of what was found;
@@ -101,6 +104,7 @@ impl Store {
         self.look_up(key, |_| None)
     }
 
+    /// Hands a look-up to a writer.
     fn look_up<S, R>(
         &self,
         sought: S,
@@ -110,7 +114,9 @@ impl Store {
         S: Sought,
         R: Fn(Option<&S::Found>) -> Option<Record> + Send + 'static,
     {
-        let looked = self.submit(FIND, LookUp { sought, record }, Vec::new());
+        let (look, answer) = look::look_up(sought, record);
+        let since = Instant::now();
+        let looked = self.submit(FIND, Work::Look { since, look }, answer);
         async move {
             let looked = match looked.await {
                 // Without a record it tells nothing of whether writing works.
@@ -119,83 +125,5 @@ impl Store {
             };
             looked?.found
         }
-    }
-}
-
-/// What can be looked up.
-trait Sought: Send + 'static {
-    type Found: Send + 'static;
-
-    fn find(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Option<Self::Found>>> + Send;
-}
-
-impl Sought for Wanted {
-    type Found = Found;
-
-    async fn find(&self, tx: &mut Tx<'_>) -> Result<Option<Found>> {
-        customers::find(tx, self).await
-    }
-}
-
-/// A customer of the age surface.
-struct AgeCustomer(Key);
-
-impl Sought for AgeCustomer {
-    type Found = age_customers::Found;
-
-    async fn find(&self, tx: &mut Tx<'_>) -> Result<Option<age_customers::Found>> {
-        age_customers::find(tx, &self.0).await
-    }
-}
-
-impl Sought for verification_sessions::Key {
-    type Found = verification_sessions::Found;
-
-    async fn find(&self, tx: &mut Tx<'_>) -> Result<Option<verification_sessions::Found>> {
-        verification_sessions::find(tx, self).await
-    }
-}
-
-/// A look-up, with the record that is made of what was found, if any.
-struct LookUp<S, R> {
-    sought: S,
-    record: R,
-}
-
-/// What a look-up found, or that it cannot be read, and whether a record tells of it.
-struct Looked<T> {
-    found: Result<Option<T>>,
-    recorded: bool,
-}
-
-impl<S, R> Unit for LookUp<S, R>
-where
-    S: Sought,
-    R: Fn(Option<&S::Found>) -> Option<Record> + Send + 'static,
-{
-    type Output = Looked<S::Found>;
-
-    const LOOKS: bool = true;
-
-    /// None is asked for: it is handed in without.
-    fn lane(&self) -> Lane {
-        Lane::of(&[])
-    }
-
-    async fn run(&mut self, tx: &mut Tx<'_>) -> Result<Written<Self::Output>> {
-        let (found, record) = match self.sought.find(tx).await {
-            Ok(found) => {
-                let record = (self.record)(found.as_ref());
-                (Ok(found), record)
-            }
-            // Whoever is beside it is not to be undone because a row cannot be read.
-            Err(error @ Error::Corrupt { .. }) => (Err(error), None),
-            Err(error) => return Err(error),
-        };
-        let recorded = record.is_some();
-        Ok(Written {
-            output: Looked { found, recorded },
-            records: record.into_iter().collect(),
-        })
     }
 }

@@ -4,6 +4,7 @@
 //! SQLite the parameters become `?n` and row locks fall away (its one writer
 //! needs none). The SQLite arm never waits, so its futures are ready at once.
 
+use crate::look::Statement;
 use crate::postgres::Shared;
 use crate::sqlite::Connection as SqliteConnection;
 use crate::{Result, Row, Value};
@@ -47,17 +48,16 @@ impl Tx<'_> {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
 
-    /// Runs a statement that finds one row or none: `one` on SQLite; `many`, its set-based form, on
-    /// PostgreSQL, where it travels together with those of others.
+    /// Runs a statement that finds one row or none; on PostgreSQL it travels together with those of
+    /// others.
     pub(crate) async fn find_together(
         &mut self,
-        one: &'static str,
-        many: &'static str,
+        statement: &'static Statement,
         values: &[Value<'_>],
     ) -> Result<Option<Row>> {
         match self {
-            Self::Sqlite(_) => self.find(one, values).await,
-            Self::Postgres(shared) => shared.together(many, values).await,
+            Self::Sqlite(_) => self.find(statement.one, values).await,
+            Self::Postgres(shared) => shared.together(statement.many, values).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What waits for the writer: units of work and audit records.
+//! What waits for the writer: units of work, look-ups and audit records.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use crate::look::Look;
 use crate::tables::age_statistics::Tally;
 use crate::{Error, Result, Tx};
 
@@ -25,9 +26,6 @@ pub trait Unit: Send + 'static {
     /// Whether its transaction must be its own: it looks at what other units of one
     /// transaction have done, of which some stands only when the transaction ends.
     const ALONE: bool = false;
-
-    /// Whether it only looks: then it is left undone when nobody waits for it any more.
-    const LOOKS: bool = false;
 
     /// What its last run decided, to be counted in the same transaction.
     fn tally(&self) -> Option<Tally> {
@@ -81,10 +79,14 @@ impl Lane {
 /// Something waiting for the writer.
 pub(crate) enum Work {
     Unit {
-        /// The first is that of the writer; what only looks stands in none.
+        /// The first is that of the writer.
         lanes: Vec<Lane>,
         since: Instant,
         unit: Box<dyn Pending>,
+    },
+    Look {
+        since: Instant,
+        look: Box<dyn Look>,
     },
     Record {
         since: Instant,
@@ -96,38 +98,53 @@ pub(crate) enum Work {
 impl Work {
     pub fn since(&self) -> Instant {
         match self {
-            Self::Unit { since, .. } | Self::Record { since, .. } => *since,
+            Self::Unit { since, .. } | Self::Look { since, .. } | Self::Record { since, .. } => {
+                *since
+            }
         }
     }
 
     fn is_alone(&self) -> bool {
         match self {
             Self::Unit { unit, .. } => unit.is_alone(),
-            Self::Record { .. } => false,
+            Self::Look { .. } | Self::Record { .. } => false,
         }
     }
 
     /// Whether nobody misses it when it is not done.
     pub fn is_moot(&self) -> bool {
         match self {
-            Self::Unit { unit, .. } => unit.is_moot(),
-            Self::Record { .. } => false,
+            Self::Look { look, .. } => look.is_moot(),
+            Self::Unit { .. } | Self::Record { .. } => false,
         }
     }
 
-    /// The unit, unless it is a record.
+    /// Whether it may change something.
+    pub const fn changes(&self) -> bool {
+        matches!(self, Self::Unit { .. })
+    }
+
+    /// The unit, if it is one.
     pub fn unit(&mut self) -> Option<&mut Box<dyn Pending>> {
         match self {
             Self::Unit { unit, .. } => Some(unit),
-            Self::Record { .. } => None,
+            Self::Look { .. } | Self::Record { .. } => None,
         }
     }
 
-    /// The lanes of a unit; records have none.
+    /// The look-up, if it is one.
+    pub fn look(&mut self) -> Option<&mut Box<dyn Look>> {
+        match self {
+            Self::Look { look, .. } => Some(look),
+            Self::Unit { .. } | Self::Record { .. } => None,
+        }
+    }
+
+    /// The lanes of a unit; nothing else has any.
     pub fn lanes(&self) -> &[Lane] {
         match self {
             Self::Unit { lanes, .. } => lanes,
-            Self::Record { .. } => &[],
+            Self::Look { .. } | Self::Record { .. } => &[],
         }
     }
 
@@ -139,6 +156,7 @@ impl Work {
     pub fn fail(self, error: &Error) {
         match self {
             Self::Unit { unit, .. } => unit.fail(error.clone()),
+            Self::Look { look, .. } => look.fail(error.clone()),
             // A caller that stopped waiting needs no answer.
             Self::Record { reply, .. } => drop(reply.send(Err(error.clone()))),
         }
@@ -147,6 +165,7 @@ impl Work {
     pub fn succeed(self) {
         match self {
             Self::Unit { unit, .. } => unit.succeed(),
+            Self::Look { look, .. } => look.succeed(),
             Self::Record { reply, .. } => drop(reply.send(Ok(()))),
         }
     }
@@ -155,14 +174,15 @@ impl Work {
     pub fn tally(&self) -> Option<Tally> {
         match self {
             Self::Unit { unit, .. } => unit.tally(),
-            Self::Record { .. } => None,
+            Self::Look { .. } | Self::Record { .. } => None,
         }
     }
 
-    /// The records to commit; of a unit, those of its last run.
+    /// The records to commit; of a unit or a look-up, those of its last run.
     pub fn records(&self) -> &[Record] {
         match self {
             Self::Unit { unit, .. } => unit.records(),
+            Self::Look { look, .. } => look.records(),
             Self::Record { record, .. } => std::slice::from_ref(record),
         }
     }
@@ -193,7 +213,6 @@ pub(crate) fn transactions(mut works: Vec<Work>) -> Vec<Vec<Work>> {
 pub(crate) trait Pending: Send {
     fn run<'t>(&'t mut self, tx: Tx<'t>) -> BoxFuture<'t, Result<()>>;
     fn is_alone(&self) -> bool;
-    fn is_moot(&self) -> bool;
     fn tally(&self) -> Option<Tally>;
     fn records(&self) -> &[Record];
     fn succeed(self: Box<Self>);
@@ -237,10 +256,6 @@ impl<U: Unit> Pending for Typed<U> {
 
     fn is_alone(&self) -> bool {
         U::ALONE
-    }
-
-    fn is_moot(&self) -> bool {
-        U::LOOKS && self.reply.is_closed()
     }
 
     fn tally(&self) -> Option<Tally> {

@@ -3,8 +3,10 @@
 
 mod connection;
 mod link;
+mod looks;
 mod readers;
 mod session;
+mod set;
 mod target;
 mod wave;
 mod writer;

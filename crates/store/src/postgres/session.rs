@@ -1,16 +1,17 @@
 //! A connection that has claimed an audit log, and the transactions of batches on it.
 //!
-//! A batch is one transaction: its units run side by side in *waves* (no two units of a wave share a
-//! lane), then its records are written and the transaction is committed. A batch that only looks needs
-//! none around it: reading what is committed, each of its two statements sees what it would see alone,
-//! and the records are one statement, which stands or falls as a whole.
+//! A batch is one transaction: its look-ups come first, for in it they must not find what is not
+//! committed yet; then its units run side by side in *waves* (no two units of a wave share a lane), its
+//! records are written and the transaction is committed. A batch that only looks needs none around it:
+//! reading what is committed, each of its statements sees what it would see alone, and the records are
+//! one statement, which stands or falls as a whole.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use domain::audit::Head;
 
-use super::{Connection, wave};
+use super::{Connection, looks, wave};
 use crate::tables::age_statistics;
 use crate::work::{Lane, Work};
 use crate::{Error, Result, StoreClock, ledger};
@@ -105,35 +106,49 @@ impl Session {
         self.connection.is_closed()
     }
 
-    /// Runs the units, if there are any, and leaves their transaction open, if they need one. A
-    /// failure undoes them and leaves the session as it was, unless the database is away.
+    /// Runs what there is to run, and leaves its transaction open, if it needs one. A failure undoes it
+    /// and leaves the session as it was, unless the database is away.
     pub async fn run(&self, works: &mut [Work]) -> Result<()> {
-        let run = self.run_units(works).await;
+        let run = self.run_works(works).await;
         if run.is_err() && changes(works) {
             self.connection.control("ROLLBACK").await?;
         }
         run
     }
 
-    /// Runs all units wave by wave, in one transaction if any of them changes something. The first
-    /// wave's statements travel with the `BEGIN`.
-    async fn run_units(&self, works: &mut [Work]) -> Result<()> {
+    /// Runs the look-ups, then all units wave by wave, in one transaction if there are any of these.
+    /// What comes first travels with the `BEGIN`.
+    async fn run_works(&self, works: &mut [Work]) -> Result<()> {
         let connection = &self.connection;
         let mut begin = changes(works).then_some(match works {
             [_] => self.begin_alone.as_str(),
             _ => BEGIN,
         });
+        let looks: Vec<_> = works.iter_mut().filter_map(Work::look).collect();
+        if !looks.is_empty() {
+            self.begin_with(begin.take(), looks::run(connection, looks))
+                .await?;
+        }
         for mut wave in waves(works) {
             let units = wave.iter_mut().filter_map(|work| work.unit());
-            let run = wave::run(connection, units);
-            match begin.take() {
-                Some(begin) => {
-                    tokio::try_join!(biased; connection.control(begin), run)?;
-                }
-                None => run.await?,
-            }
+            self.begin_with(begin.take(), wave::run(connection, units))
+                .await?;
         }
         Ok(())
+    }
+
+    async fn begin_with(
+        &self,
+        begin: Option<&str>,
+        run: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
+        match begin {
+            Some(begin) => {
+                let begun = self.connection.control(begin);
+                tokio::try_join!(biased; begun, run).map(drop)
+            }
+            None => run.await,
+        }
     }
 
     /// Writes the records and commits. Without a transaction there is nothing to commit but the
@@ -182,26 +197,20 @@ fn lock_timeout(log: i64) -> Duration {
     LOCK_TIMEOUT + LATER * place
 }
 
-/// Whether any of them may change something: what stands in no lane looks, or is a record.
+/// Whether any of them may change something.
 fn changes(works: &[Work]) -> bool {
-    works.iter().any(|work| !work.lanes().is_empty())
+    works.iter().any(Work::changes)
 }
 
-/// Splits works so that no two units of a wave share a lane and units of one lane
-/// keep their order. What stands in no lane only looks, and comes first: it finds nothing of what
-/// the others do, which is not committed yet. Within a wave units stand in the order of their lanes, so
-/// that two instances lock the same rows in the same order.
+/// Splits units so that no two of a wave share a lane and those of one lane keep their order. Within a
+/// wave they stand in the order of their lanes, so that two instances lock the same rows in the same
+/// order.
 fn waves(works: &mut [Work]) -> Vec<Vec<&mut Work>> {
-    let mut looks: Vec<&mut Work> = Vec::new();
     let mut waves: Vec<(HashSet<Lane>, Vec<&mut Work>)> = Vec::new();
     for work in works {
         let Work::Unit { lanes, .. } = work else {
             continue;
         };
-        if lanes.is_empty() {
-            looks.push(work);
-            continue;
-        }
         let lanes = lanes.clone();
         let last = waves
             .iter()
@@ -219,8 +228,7 @@ fn waves(works: &mut [Work]) -> Vec<Vec<&mut Work>> {
         members.sort_by(|one, other| one.lanes().cmp(other.lanes()));
         members
     });
-    let looks = (!looks.is_empty()).then_some(looks);
-    looks.into_iter().chain(waves).collect()
+    waves.collect()
 }
 
 /// Claims the preferred log if it is free, else the first free one.

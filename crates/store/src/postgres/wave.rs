@@ -2,9 +2,8 @@
 //!
 //! The units of a wave mostly do the same to different rows. What one of them hands in with
 //! [`Shared::together`] waits until none of them can go on; then everything that was handed in for
-//! one text travels as the columns of one set-based statement. Such a text takes an array for each
-//! value, and each of its rows ends with the number of those it is for, counted from 1. Values are
-//! handed in, and rows touched, in the order of the units.
+//! one text travels as the columns of one [set-based statement](super::set). Values are handed in, and
+//! rows touched, in the order of the units.
 
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
@@ -14,10 +13,9 @@ use futures_util::StreamExt as _;
 use futures_util::future::{poll_fn, try_join_all};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::Connection;
+use super::{Connection, set};
 use crate::work::Pending;
 use crate::{Error, Result, Row, Tx, Value};
 
@@ -70,6 +68,12 @@ impl std::ops::Deref for Shared<'_> {
 struct Asked {
     values: Vec<Owned>,
     reply: oneshot::Sender<Result<Option<Row>>>,
+}
+
+impl Asked {
+    fn values(&self) -> Vec<Value<'_>> {
+        self.values.iter().map(Owned::borrow).collect()
+    }
 }
 
 /// What was handed in and not yet sent, by the statement it is for.
@@ -129,7 +133,9 @@ pub(super) async fn run<'u>(
 
 /// Runs a statement for all who asked, and tells each what was found.
 async fn send(connection: &Connection, sql: &'static str, asked: Vec<Asked>) {
-    let found = find(connection, sql, &asked).await;
+    let values: Vec<Vec<Value<'_>>> = asked.iter().map(Asked::values).collect();
+    let found = set::find(connection, sql, &values).await;
+    drop(values);
     match found {
         Ok(found) => {
             for (asked, row) in asked.into_iter().zip(found) {
@@ -142,39 +148,6 @@ async fn send(connection: &Connection, sql: &'static str, asked: Vec<Asked>) {
             }
         }
     }
-}
-
-async fn find(
-    connection: &Connection,
-    sql: &'static str,
-    asked: &[Asked],
-) -> Result<Vec<Option<Row>>> {
-    let columns = columns(asked);
-    let values: Vec<&(dyn ToSql + Sync)> = columns
-        .iter()
-        .map(|column| column as &(dyn ToSql + Sync))
-        .collect();
-    let mut found: Vec<Option<Row>> = asked.iter().map(|_| None).collect();
-    for row in connection.query_native(sql, &values).await? {
-        let last = row.len().saturating_sub(1);
-        let row = Row::Postgres(row);
-        let number = usize::try_from(row.int(last, "row")? - 1).ok();
-        let place = number.and_then(|number| found.get_mut(number));
-        *place.ok_or_else(|| Error::corrupt("a statement", "unasked row"))? = Some(row);
-    }
-    Ok(found)
-}
-
-/// The values of all, each kind in a column.
-fn columns(asked: &[Asked]) -> Vec<Vec<Value<'_>>> {
-    let width = asked.first().map_or(0, |asked| asked.values.len());
-    let column = |at: usize| {
-        let values = asked.iter().map(|asked| asked.values.get(at));
-        values
-            .map(|value| value.map_or(Value::Null, Owned::borrow))
-            .collect()
-    };
-    (0..width).map(column).collect()
 }
 
 /// A value that waits for others.

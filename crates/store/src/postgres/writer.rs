@@ -77,7 +77,7 @@ impl Writers {
         self.queues.iter().map(in_line).sum()
     }
 
-    /// Units of one lane always go to the same writer. What stands in no lane goes where the fewest
+    /// Units of one lane always go to the same writer. What stands in none goes where the fewest
     /// wait: while one writer's batch is with the database, the other's is being answered and fills.
     ///
     /// A work that no writer takes, because too many wait already, comes back.

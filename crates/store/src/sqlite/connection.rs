@@ -98,12 +98,26 @@ impl Connection {
         let mut found = statement.query(rusqlite::params_from_iter(values))?;
         let mut rows = Vec::new();
         while let Some(row) = found.next()? {
-            let values = (0..columns)
-                .map(|at| row.get(at))
-                .collect::<Result<_, _>>()?;
-            rows.push(Row::Sqlite(values));
+            rows.push(copied(row, columns)?);
         }
         Ok(rows)
+    }
+
+    /// Runs a statement that finds one row or none once for each set of values; it is looked up but
+    /// once.
+    pub(crate) fn find_each(
+        &mut self,
+        sql: &'static str,
+        sets: &[Vec<Value<'_>>],
+    ) -> Result<Vec<Option<Row>>> {
+        let sql = self.translated(sql);
+        let mut statement = self.raw.prepare_cached(&sql)?;
+        let columns = statement.column_count();
+        let mut find = |values: &Vec<Value<'_>>| {
+            let mut found = statement.query(rusqlite::params_from_iter(values))?;
+            found.next()?.map(|row| copied(row, columns)).transpose()
+        };
+        sets.iter().map(&mut find).collect()
     }
 
     /// Hands each row of an answer to `visit` as it lies there, without a copy.
@@ -134,6 +148,11 @@ impl Connection {
             .or_insert_with(|| translate(sql).into())
             .clone()
     }
+}
+
+fn copied(row: &rusqlite::Row<'_>, columns: usize) -> Result<Row> {
+    let values = (0..columns).map(|at| row.get(at));
+    Ok(Row::Sqlite(values.collect::<Result<_, _>>()?))
 }
 
 /// Begins the write-ahead log of a fresh file. Of several processes that do so at once all but one

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::connection::BUSY_TIMEOUT;
 use super::{Connection, LogEnd, Turnstile};
 use crate::ledger::{self, SQLITE_LOG};
+use crate::look;
 use crate::tables::age_statistics;
 use crate::watch::Watched;
 use crate::work::{Pending, Work, transactions};
@@ -102,8 +103,9 @@ impl Writer {
         }
     }
 
-    /// Runs all units without a net: savepoints copy every page that is written.
+    /// Runs all look-ups, then all units, without a net: savepoints copy every page that is written.
     fn run_together(&mut self, works: &mut [Work]) -> Result<()> {
+        self.look(works)?;
         for work in works {
             if let Work::Unit { unit, .. } = work {
                 run_at_once(unit.as_mut(), &mut self.connection)?;
@@ -173,10 +175,32 @@ impl Writer {
         self.connection.control("BEGIN IMMEDIATE")
     }
 
-    /// Runs one unit between savepoints, so that its failure is its own.
+    /// Runs all look-ups among them to their end.
+    fn look(&mut self, works: &mut [Work]) -> Result<()> {
+        let mut looks: Vec<_> = works.iter_mut().filter_map(Work::look).collect();
+        looks.iter_mut().for_each(|look| look.begin());
+        loop {
+            let asked = look::asked(&looks);
+            if asked.is_empty() {
+                return Ok(());
+            }
+            let mut answers = Vec::with_capacity(asked.len());
+            for asked in asked {
+                let found = self
+                    .connection
+                    .find_each(asked.statement.one, &asked.values)?;
+                answers.push((asked.places, found));
+            }
+            for (places, rows) in answers {
+                look::tell(&mut looks, places, rows);
+            }
+        }
+    }
+
+    /// Runs one work; a unit between savepoints, so that its failure is its own.
     fn run(&mut self, work: &mut Work) -> Result<()> {
         let Work::Unit { unit, .. } = work else {
-            return Ok(());
+            return self.look(std::slice::from_mut(work));
         };
         self.connection.control("SAVEPOINT unit")?;
         let outcome = run_at_once(unit.as_mut(), &mut self.connection);

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::age_decisions::AgeDecision;
 use super::customers::Key;
 use super::data_keys;
+use crate::look::{self, Statement};
 use crate::{Error, Result, Row, Tx, Value};
 
 /// What a look-up finds.
@@ -116,12 +117,33 @@ fn verification(row: &Row, id: String) -> Result<Verification> {
 /// # Errors
 /// Those of the database.
 pub async fn find(tx: &mut Tx<'_>, key: &Key) -> Result<Option<Found>> {
-    let values = [key.company.as_str().into(), key.index.as_bytes().into()];
-    let row = tx
-        .find_together(sqlite::FIND, postgres::FIND, &values)
-        .await?;
+    let row = tx.find_together(&FIND, &key.values()).await?;
     row.as_ref().map(found).transpose()
 }
+
+/// A customer that is looked up.
+pub(crate) struct Sought(pub Key);
+
+impl look::Sought for Sought {
+    type Found = Found;
+
+    fn statement(&self, vain: usize) -> Option<&'static Statement> {
+        (vain == 0).then_some(&FIND)
+    }
+
+    fn values(&self, _: usize) -> Vec<Value<'_>> {
+        self.0.values().into()
+    }
+
+    fn read(&self, _: usize, row: &Row) -> Result<Option<Found>> {
+        found(row).map(Some)
+    }
+}
+
+static FIND: Statement = Statement {
+    one: sqlite::FIND,
+    many: postgres::FIND,
+};
 
 /// Finds a customer and locks the row.
 ///

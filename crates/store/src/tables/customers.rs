@@ -11,7 +11,7 @@ use crate::{Error, Result, Row, Tx};
 mod look_up;
 mod seen;
 
-pub use look_up::{Key, Wanted, find};
+pub use look_up::{Key, Wanted};
 pub(crate) use look_up::{postgres, sqlite};
 pub use seen::{Piece, Seen, list_evidence, see};
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::data_keys::{self, Purpose};
 use super::deliveries::{self, NewDelivery};
+use crate::look::{Sought, Statement};
 use crate::{Error, Result, Row, Tx, Value};
 
 /// A session as it is stored.
@@ -222,17 +223,27 @@ fn new_values<'v>(session: &'v NewSession<'_>, data_key: Uuid) -> [Value<'v>; 11
     ]
 }
 
-/// Finds a session.
-///
-/// # Errors
-/// Those of the database.
-pub async fn find(tx: &mut Tx<'_>, key: &Key) -> Result<Option<Found>> {
-    let values = [key.id.as_str().into()];
-    let row = tx
-        .find_together(sqlite::FIND, postgres::FIND, &values)
-        .await?;
-    let found = row.as_ref().map(found).transpose()?;
-    Ok(found.filter(|found| key.finds(found)))
+impl Sought for Key {
+    type Found = Found;
+
+    fn statement(&self, vain: usize) -> Option<&'static Statement> {
+        static FIND: Statement = Statement {
+            one: sqlite::FIND,
+            many: postgres::FIND,
+        };
+        (vain == 0).then_some(&FIND)
+    }
+
+    fn values(&self, _: usize) -> Vec<Value<'_>> {
+        vec![self.id.as_str().into()]
+    }
+
+    fn read(&self, _: usize, row: &Row) -> Result<Option<Found>> {
+        let found = found(row)?;
+        let company = self.company.as_ref();
+        let is_theirs = company.is_none_or(|company| company.as_str() == found.company_id);
+        Ok(is_theirs.then_some(found))
+    }
 }
 
 /// Only the last session of a request may be pending. It alone is locked: what is joined to it may be
@@ -276,9 +287,12 @@ pub async fn find_for_update(
     company_id: &str,
     id: &SessionId,
 ) -> Result<Option<Found>> {
+    static FIND: Statement = Statement {
+        one: sqlite::FIND_OF_COMPANY,
+        many: postgres::FIND_FOR_UPDATE,
+    };
     let values = [id.as_str().into(), company_id.into()];
-    let (one, many) = (sqlite::FIND_OF_COMPANY, postgres::FIND_FOR_UPDATE);
-    let row = tx.find_together(one, many, &values).await?;
+    let row = tx.find_together(&FIND, &values).await?;
     row.as_ref().map(found).transpose()
 }
 
@@ -353,13 +367,6 @@ impl Progress<'_> {
             is(Status::Verified).then_some(self.at).into(),
             (!is(Status::Pending)).then_some(self.at).into(),
         ]
-    }
-}
-
-impl Key {
-    fn finds(&self, found: &Found) -> bool {
-        let company = self.company.as_ref();
-        company.is_none_or(|company| company.as_str() == found.company_id)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bonafide_store::tables::customers::{self, Customer, Found, Key, Phone, Wanted};
 use bonafide_store::tables::data_keys::{self, Purpose};
-use bonafide_store::{Lane, PATIENCE, Result, Store, Tx, Unit, Written};
+use bonafide_store::{Error, Lane, PATIENCE, Result, Store, Tx, Unit, Written};
 use domain::access::CompanyId;
 use domain::seal::{BlindIndex, WrappedKey};
 use domain::standing::{Change, Proof, Standing};
@@ -14,12 +14,16 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::ground::{self, Ground, contract, now, record};
+use crate::sessions;
 
 contract!(
     statements_that_stand_one_in_another_are_told_apart,
     every_caller_gets_its_own_answer,
     a_row_that_cannot_be_read_fails_only_who_asks_for_it,
     look_ups_that_fail_leave_no_record_and_harm_nobody_after_them,
+    a_look_up_that_panics_takes_only_itself_down,
+    whoever_asks_for_nothing_finds_nothing_and_is_recorded,
+    look_ups_of_all_kinds_stand_beside_units_in_one_batch,
     a_look_up_sees_what_was_just_written,
     a_bulk_look_up_keeps_the_order_with_repeats,
 );
@@ -186,6 +190,66 @@ async fn look_ups_that_fail_leave_no_record_and_harm_nobody_after_them(ground: G
             i64::try_from(turn * 41).unwrap()
         );
     }
+}
+
+async fn a_look_up_that_panics_takes_only_itself_down(ground: Ground) {
+    let store = &ground.open().await;
+    fill(store).await;
+    let asked = (0..100_u64).map(|number| async move {
+        let guilty = number % 7 == 3;
+        let told = move |_: Option<&Found>| match guilty {
+            true => panic!("no record of {number}"),
+            false => record("asked"),
+        };
+        let found = store.find_customer(by_email(key("acme", number)), told);
+        match found.await {
+            Ok(found) => assert_eq!(time(found), Some(changed_at("acme", number))),
+            Err(error) => assert!(guilty && matches!(error, Error::Refused(_)), "{error:?}"),
+        }
+        usize::from(!guilty)
+    });
+    let answered: usize = join_all(asked).await.into_iter().sum();
+    let records = "SELECT COUNT(*) FROM audit_records WHERE request_id = 'asked'";
+    assert_eq!(ground.number(records).await, answered as i64);
+}
+
+async fn whoever_asks_for_nothing_finds_nothing_and_is_recorded(ground: Ground) {
+    let store = ground.open().await;
+    assert!(find(&store, Wanted::default()).await.is_none());
+    let records = "SELECT COUNT(*) FROM audit_records WHERE request_id = 'found false'";
+    assert_eq!(ground.number(records).await, 1);
+}
+
+async fn look_ups_of_all_kinds_stand_beside_units_in_one_batch(ground: Ground) {
+    let store = &ground.open().await;
+    fill(store).await;
+    let turns = (0..100_u64).map(|number| async move {
+        let create = Create {
+            company: "acme",
+            number: 100 + number,
+            updated_at: changed_at("acme", 100 + number),
+        };
+        let either = Wanted {
+            by_email: Some(key("none", number)),
+            by_phone: Some(key("acme", 1_000_000 + number / 2)),
+        };
+        let (created, by_phone, by_email, age, session) = tokio::join!(
+            store.write(create),
+            find(store, either),
+            find(store, by_email(key("bolt", number))),
+            store.find_age_customer(key("acme", number), |_| Some(record("age"))),
+            store.find_session(sessions::key("acme", number), |_| record("session")),
+        );
+        assert!(created.unwrap());
+        assert!(by_phone.as_ref().is_some_and(|found| found.by_phone));
+        // Two share a phone, and the one that changed last is meant.
+        assert!(time(by_phone) >= Some(changed_at("acme", number)));
+        assert_eq!(time(by_email), Some(changed_at("bolt", number)));
+        assert!(age.unwrap().is_none() && session.unwrap().is_none());
+    });
+    join_all(turns).await;
+    let records = "SELECT COUNT(*) FROM audit_records";
+    assert_eq!(ground.number(records).await, 400);
 }
 
 async fn every_caller_gets_its_own_answer(ground: Ground) {

@@ -5,7 +5,8 @@ use domain::access::CompanyId;
 use domain::seal::BlindIndex;
 
 use super::{FOUND, Found, found, standing_columns};
-use crate::{Result, Tx};
+use crate::look::{Sought, Statement};
+use crate::{Result, Row, Value};
 
 /// What a customer is looked up by: an e-mail or a phone index of one company.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,36 +27,66 @@ pub struct Wanted {
     pub by_phone: Option<Key>,
 }
 
-/// Finds a customer: by e-mail address, and by phone if there is nobody.
-///
-/// # Errors
-/// Those of the database.
-pub async fn find(tx: &mut Tx<'_>, wanted: &Wanted) -> Result<Option<Found>> {
-    if let Some(email) = &wanted.by_email {
-        let customer = find_by(tx, sqlite::BY_EMAIL, postgres::BY_EMAIL, email).await?;
-        if customer.is_some() {
-            return Ok(customer);
-        }
+impl Key {
+    /// What the statements take.
+    pub(crate) fn values(&self) -> [Value<'_>; 2] {
+        [self.company.as_str().into(), self.index.as_bytes().into()]
     }
-    let Some(phone) = &wanted.by_phone else {
-        return Ok(None);
-    };
-    let customer = find_by(tx, sqlite::BY_PHONE, postgres::BY_PHONE, phone).await?;
-    Ok(customer.map(|customer| Found {
-        by_phone: true,
-        ..customer
-    }))
 }
 
-async fn find_by(
-    tx: &mut Tx<'_>,
-    one: &'static str,
-    many: &'static str,
-    key: &Key,
-) -> Result<Option<Found>> {
-    let values = [key.company.as_str().into(), key.index.as_bytes().into()];
-    let row = tx.find_together(one, many, &values).await?;
-    row.as_ref().map(found).transpose()
+/// What leads to a customer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Email,
+    Phone,
+}
+
+impl By {
+    const fn statement(self) -> &'static Statement {
+        static BY_EMAIL: Statement = Statement {
+            one: sqlite::BY_EMAIL,
+            many: postgres::BY_EMAIL,
+        };
+        static BY_PHONE: Statement = Statement {
+            one: sqlite::BY_PHONE,
+            many: postgres::BY_PHONE,
+        };
+        match self {
+            Self::Email => &BY_EMAIL,
+            Self::Phone => &BY_PHONE,
+        }
+    }
+}
+
+impl Wanted {
+    /// The way to take when so many led nowhere.
+    fn way(&self, vain: usize) -> Option<(By, &Key)> {
+        let by_email = self.by_email.iter().map(|key| (By::Email, key));
+        let by_phone = self.by_phone.iter().map(|key| (By::Phone, key));
+        by_email.chain(by_phone).nth(vain)
+    }
+}
+
+impl Sought for Wanted {
+    type Found = Found;
+
+    fn statement(&self, vain: usize) -> Option<&'static Statement> {
+        self.way(vain).map(|(by, _)| by.statement())
+    }
+
+    fn values(&self, vain: usize) -> Vec<Value<'_>> {
+        self.way(vain)
+            .map_or_else(Vec::new, |(_, key)| key.values().into())
+    }
+
+    fn read(&self, vain: usize, row: &Row) -> Result<Option<Found>> {
+        let by_phone = self.way(vain).is_some_and(|(by, _)| by == By::Phone);
+        let customer = found(row)?;
+        Ok(Some(Found {
+            by_phone,
+            ..customer
+        }))
+    }
 }
 
 pub(crate) mod sqlite {
@@ -87,8 +118,7 @@ pub(crate) mod sqlite {
     }
 
     fn by_email(connection: &mut Connection, key: &Key) -> Result<Option<Found>> {
-        let values = [key.company.as_str().into(), key.index.as_bytes().into()];
-        let rows = connection.query(BY_EMAIL, &values)?;
+        let rows = connection.query(BY_EMAIL, &key.values())?;
         rows.first().map(found).transpose()
     }
 }
