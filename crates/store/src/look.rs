@@ -1,14 +1,16 @@
 //! What only looks: one question after another until one of them is answered, and the audit record
 //! that is made of the answer.
 //!
-//! The questions of all that wait together are asked by one statement each. A look-up writes nothing,
-//! and a row that cannot be read concerns only who asked for it.
+//! What all that wait together ask is asked together, before anything is written. A look-up's
+//! statements only read, which SQLite sees to, and a value that makes no sense concerns only who asked
+//! for its row.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use domain::audit::Record;
 use tokio::sync::oneshot;
 
+use crate::tx::Statement;
 use crate::{Error, Result, Row, Value};
 
 /// What can be looked up.
@@ -16,11 +18,8 @@ pub(crate) trait Sought: Send + 'static {
     /// What there is to find.
     type Found: Send + 'static;
 
-    /// The statement to ask next, when so many were asked in vain.
-    fn statement(&self, vain: usize) -> Option<&'static Statement>;
-
-    /// What that one is asked for.
-    fn values(&self, vain: usize) -> Vec<Value<'_>>;
+    /// The question to ask next, when so many were asked in vain.
+    fn question(&self, vain: usize) -> Option<Question<'_>>;
 
     /// Reads what that one found; nothing, if it is not for this one to see.
     ///
@@ -29,12 +28,10 @@ pub(crate) trait Sought: Send + 'static {
     fn read(&self, vain: usize, row: &Row) -> Result<Option<Self::Found>>;
 }
 
-/// A statement that finds one row or none: for one on SQLite, and on PostgreSQL for many, set-based,
-/// as [`together`](crate::postgres::Shared::together) has it. Each is a `static`: told from others by
-/// where it stands.
-pub(crate) struct Statement {
-    pub one: &'static str,
-    pub many: &'static str,
+/// A statement, and what it is asked for.
+pub(crate) struct Question<'v> {
+    pub statement: &'static Statement,
+    pub values: Vec<Value<'v>>,
 }
 
 /// A look-up whose types are forgotten.
@@ -43,12 +40,9 @@ pub(crate) trait Look: Send {
     fn begin(&mut self);
 
     /// What it asks next; nothing when it is done.
-    fn statement(&self) -> Option<&'static Statement>;
+    fn question(&self) -> Option<Question<'_>>;
 
-    /// What the statement is asked for.
-    fn values(&self) -> Vec<Value<'_>>;
-
-    /// Hears what the statement found.
+    /// Hears what was found.
     fn hear(&mut self, row: Option<Row>);
 
     /// Whether nobody waits for the answer any more.
@@ -111,7 +105,7 @@ where
     fn read(&mut self, row: Option<&Row>) {
         let found = row.and_then(|row| self.sought.read(self.vain, row).transpose());
         self.vain += 1;
-        if found.is_some() || self.sought.statement(self.vain).is_none() {
+        if found.is_some() || self.sought.question(self.vain).is_none() {
             self.settle(found.transpose());
         }
     }
@@ -131,20 +125,16 @@ where
     fn begin(&mut self) {
         self.vain = 0;
         self.heard = None;
-        if self.sought.statement(0).is_none() {
+        if self.sought.question(0).is_none() {
             self.hear(None);
         }
     }
 
-    fn statement(&self) -> Option<&'static Statement> {
+    fn question(&self) -> Option<Question<'_>> {
         match self.heard {
             Some(_) => None,
-            None => self.sought.statement(self.vain),
+            None => self.sought.question(self.vain),
         }
-    }
-
-    fn values(&self) -> Vec<Value<'_>> {
-        self.sought.values(self.vain)
     }
 
     /// One that panics must not take the writer, and everybody's writes, with it.
@@ -192,23 +182,24 @@ pub(crate) struct Asked<'l> {
     pub values: Vec<Vec<Value<'l>>>,
 }
 
-/// What all of them ask next, by statement; nothing when all are done.
+/// What all of them ask next, by statement; nothing when all are done. Statements are told apart by
+/// where they stand.
 pub(crate) fn asked<'l>(looks: &'l [&mut Box<dyn Look>]) -> Vec<Asked<'l>> {
     let mut all: Vec<Asked<'l>> = Vec::new();
     for (place, look) in looks.iter().enumerate() {
-        let Some(statement) = look.statement() else {
+        let Some(Question { statement, values }) = look.question() else {
             continue;
         };
         let same = |asked: &&mut Asked<'l>| std::ptr::eq(asked.statement, statement);
         match all.iter_mut().find(same) {
             Some(asked) => {
                 asked.places.push(place);
-                asked.values.push(look.values());
+                asked.values.push(values);
             }
             None => all.push(Asked {
                 statement,
                 places: vec![place],
-                values: vec![look.values()],
+                values: vec![values],
             }),
         }
     }

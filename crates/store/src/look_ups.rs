@@ -1,8 +1,8 @@
 //! The look-ups behind every answer, each with the audit record that is made of what was found.
 //!
 //! Both are one visit to the writer. SQLite's keeps the pages at hand, where every commit empties
-//! the cache of a reader. On PostgreSQL the keys that wait together go out as one set-based
-//! statement, and their records with the commit: the more there are, the less each costs.
+//! the cache of a reader. What waits together is looked up together, on PostgreSQL by one set-based
+//! statement, and the records go with the commit: the more there are, the less each costs.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -74,7 +74,7 @@ impl Store {
     where
         R: Fn(Option<&age_customers::Found>) -> Option<Record> + Send + 'static,
     {
-        self.look_up(age_customers::Sought(key), record)
+        self.look_up(age_customers::Wanted(key), record)
     }
 
     /// A session of number verification, and the audit record that is made of what was found;

@@ -4,10 +4,16 @@
 //! SQLite the parameters become `?n` and row locks fall away (its one writer
 //! needs none). The SQLite arm never waits, so its futures are ready at once.
 
-use crate::look::Statement;
 use crate::postgres::Shared;
 use crate::sqlite::Connection as SqliteConnection;
 use crate::{Result, Row, Value};
+
+/// A statement that finds one row or none: for one on SQLite, and for many on PostgreSQL, as a
+/// [set](crate::postgres). It is a `static`, one in one place, by which it is told from others.
+pub(crate) struct Statement {
+    pub one: &'static str,
+    pub many: &'static str,
+}
 
 /// A connection inside (or, for reads, outside) a transaction.
 pub enum Tx<'a> {

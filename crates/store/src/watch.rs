@@ -81,8 +81,8 @@ impl Watched {
         self.0.get()?.visit(name)
     }
 
-    /// This work is given up. Of a unit or a look-up nothing happened, so nothing is missing in the log; a
-    /// record stood for something that has happened.
+    /// This work is given up. Of a unit or a look-up nothing happened, so nothing is missing in the
+    /// log; a record stood for something that has happened.
     pub fn failed(&self, work: &Work) {
         if matches!(work, Work::Record { .. }) {
             self.lost();

@@ -189,9 +189,11 @@ impl Work {
 }
 
 /// Splits what waits into transactions: one, but for units whose transaction must be their own.
-/// What nobody misses is left out.
+/// What nobody misses is left out. Look-ups come first, in the audit log too: they are asked before
+/// anything is written, and a record must not deny what the one before it says.
 pub(crate) fn transactions(mut works: Vec<Work>) -> Vec<Vec<Work>> {
     works.retain(|work| !work.is_moot());
+    works.sort_by_key(|work| !matches!(work, Work::Look { .. }));
     if works.is_empty() {
         return Vec::new();
     }

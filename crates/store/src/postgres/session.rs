@@ -1,7 +1,6 @@
 //! A connection that has claimed an audit log, and the transactions of batches on it.
 //!
-//! A batch is one transaction: its look-ups come first, for in it they must not find what is not
-//! committed yet; then its units run side by side in *waves* (no two units of a wave share a lane), its
+//! A batch is one transaction: its look-ups come first, all together; then its units run side by side in *waves* (no two units of a wave share a lane), its
 //! records are written and the transaction is committed. A batch that only looks needs none around it:
 //! reading what is committed, each of its statements sees what it would see alone, and the records are
 //! one statement, which stands or falls as a whole.

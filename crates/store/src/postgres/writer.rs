@@ -173,9 +173,19 @@ impl Writer {
         patient
     }
 
+    /// Look-ups share nothing with units, so they stay together unless one of them is to blame.
     async fn commit_one_by_one(&mut self, works: Vec<Work>) {
-        for work in works {
-            Box::pin(self.commit(vec![work])).await;
+        let (looks, others): (Vec<_>, Vec<_>) = works
+            .into_iter()
+            .partition(|work| matches!(work, Work::Look { .. }));
+        let together = !others.is_empty();
+        let batches = match together {
+            true => vec![looks],
+            false => looks.into_iter().map(|look| vec![look]).collect(),
+        };
+        let others = others.into_iter().map(|work| vec![work]);
+        for batch in batches.into_iter().chain(others) {
+            Box::pin(self.commit(batch)).await;
         }
     }
 

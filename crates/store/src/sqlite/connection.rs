@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{ErrorCode, OpenFlags};
 
-use crate::{Result, Row, Value};
+use crate::{Error, Result, Row, Value};
 
 /// How long a statement waits for another process's write transaction, and a process for its turn
 /// before that: together not longer than a caller waits.
@@ -103,8 +103,8 @@ impl Connection {
         Ok(rows)
     }
 
-    /// Runs a statement that finds one row or none once for each set of values; it is looked up but
-    /// once.
+    /// Runs a statement that finds one row or none, and writes nothing, once for each set of values;
+    /// it is looked up but once.
     pub(crate) fn find_each(
         &mut self,
         sql: &'static str,
@@ -112,6 +112,9 @@ impl Connection {
     ) -> Result<Vec<Option<Row>>> {
         let sql = self.translated(sql);
         let mut statement = self.raw.prepare_cached(&sql)?;
+        if !statement.readonly() {
+            return Err(Error::Refused("a look-up would write".into()));
+        }
         let columns = statement.column_count();
         let mut find = |values: &Vec<Value<'_>>| {
             let mut found = statement.query(rusqlite::params_from_iter(values))?;

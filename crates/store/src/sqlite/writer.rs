@@ -85,7 +85,7 @@ impl Writer {
     }
 
     /// One transaction; when anything in it fails it is undone, and made again with each
-    /// unit on its own. What comes back may be tried again.
+    /// work on its own. What comes back may be tried again.
     fn attempt(&mut self, mut works: Vec<Work>) -> (Option<Error>, Vec<Work>) {
         if let Err(error) = self.begin() {
             return (Some(error), works);
@@ -114,7 +114,7 @@ impl Writer {
         Ok(())
     }
 
-    /// One transaction. Units that fail are answered, or come back when trying again
+    /// One transaction. Works that fail are answered, or come back when trying again
     /// may help, without keeping the others; when the transaction fails, all come
     /// back, those of a lane in their order.
     fn attempt_one_by_one(&mut self, works: Vec<Work>) -> (Option<Error>, Vec<Work>) {
@@ -199,8 +199,10 @@ impl Writer {
 
     /// Runs one work; a unit between savepoints, so that its failure is its own.
     fn run(&mut self, work: &mut Work) -> Result<()> {
-        let Work::Unit { unit, .. } = work else {
-            return self.look(std::slice::from_mut(work));
+        let unit = match work {
+            Work::Unit { unit, .. } => unit,
+            Work::Look { .. } => return self.look(std::slice::from_mut(work)),
+            Work::Record { .. } => return Ok(()),
         };
         self.connection.control("SAVEPOINT unit")?;
         let outcome = run_at_once(unit.as_mut(), &mut self.connection);

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::age_decisions::AgeDecision;
 use super::customers::Key;
 use super::data_keys;
-use crate::look::{self, Statement};
+use crate::look::{Question, Sought};
+use crate::tx::Statement;
 use crate::{Error, Result, Row, Tx, Value};
 
 /// What a look-up finds.
@@ -112,6 +113,11 @@ fn verification(row: &Row, id: String) -> Result<Verification> {
     })
 }
 
+static FIND: Statement = Statement {
+    one: sqlite::FIND,
+    many: postgres::FIND,
+};
+
 /// Finds a customer.
 ///
 /// # Errors
@@ -122,28 +128,22 @@ pub async fn find(tx: &mut Tx<'_>, key: &Key) -> Result<Option<Found>> {
 }
 
 /// A customer that is looked up.
-pub(crate) struct Sought(pub Key);
+pub(crate) struct Wanted(pub Key);
 
-impl look::Sought for Sought {
+impl Sought for Wanted {
     type Found = Found;
 
-    fn statement(&self, vain: usize) -> Option<&'static Statement> {
-        (vain == 0).then_some(&FIND)
-    }
-
-    fn values(&self, _: usize) -> Vec<Value<'_>> {
-        self.0.values().into()
+    fn question(&self, vain: usize) -> Option<Question<'_>> {
+        (vain == 0).then(|| Question {
+            statement: &FIND,
+            values: self.0.values().into(),
+        })
     }
 
     fn read(&self, _: usize, row: &Row) -> Result<Option<Found>> {
         found(row).map(Some)
     }
 }
-
-static FIND: Statement = Statement {
-    one: sqlite::FIND,
-    many: postgres::FIND,
-};
 
 /// Finds a customer and locks the row.
 ///

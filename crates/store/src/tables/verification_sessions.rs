@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::data_keys::{self, Purpose};
 use super::deliveries::{self, NewDelivery};
-use crate::look::{Sought, Statement};
+use crate::look::{Question, Sought};
+use crate::tx::Statement;
 use crate::{Error, Result, Row, Tx, Value};
 
 /// A session as it is stored.
@@ -226,16 +227,15 @@ fn new_values<'v>(session: &'v NewSession<'_>, data_key: Uuid) -> [Value<'v>; 11
 impl Sought for Key {
     type Found = Found;
 
-    fn statement(&self, vain: usize) -> Option<&'static Statement> {
+    fn question(&self, vain: usize) -> Option<Question<'_>> {
         static FIND: Statement = Statement {
             one: sqlite::FIND,
             many: postgres::FIND,
         };
-        (vain == 0).then_some(&FIND)
-    }
-
-    fn values(&self, _: usize) -> Vec<Value<'_>> {
-        vec![self.id.as_str().into()]
+        (vain == 0).then(|| Question {
+            statement: &FIND,
+            values: vec![self.id.as_str().into()],
+        })
     }
 
     fn read(&self, _: usize, row: &Row) -> Result<Option<Found>> {

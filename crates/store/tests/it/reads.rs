@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::ground::{self, Ground, contract, now, record};
+use crate::ground::{self, Act, Ground, Step, contract, now, record};
 use crate::sessions;
 
 contract!(
@@ -23,7 +23,9 @@ contract!(
     look_ups_that_fail_leave_no_record_and_harm_nobody_after_them,
     a_look_up_that_panics_takes_only_itself_down,
     whoever_asks_for_nothing_finds_nothing_and_is_recorded,
-    look_ups_of_all_kinds_stand_beside_units_in_one_batch,
+    look_ups_that_fail_fail_nobody_who_asked_something_else,
+    look_ups_of_all_kinds_share_batches_with_units,
+    look_ups_come_before_what_is_written_beside_them,
     a_look_up_sees_what_was_just_written,
     a_bulk_look_up_keeps_the_order_with_repeats,
 );
@@ -220,7 +222,60 @@ async fn whoever_asks_for_nothing_finds_nothing_and_is_recorded(ground: Ground) 
     assert_eq!(ground.number(records).await, 1);
 }
 
-async fn look_ups_of_all_kinds_stand_beside_units_in_one_batch(ground: Ground) {
+/// One statement of several fails when others were answered, and some asked a second question.
+async fn look_ups_that_fail_fail_nobody_who_asked_something_else(ground: Ground) {
+    let store = &ground.open().await;
+    fill(store).await;
+    ground
+        .sql("ALTER TABLE verification_sessions RENAME TO hidden")
+        .await;
+    let turns = (0..50_u64).map(|number| async move {
+        let either = Wanted {
+            by_email: Some(key("acme", 500 + number)),
+            by_phone: Some(key("acme", 1_000_000 + number / 2)),
+        };
+        let create = Create {
+            company: "acme",
+            number: 100 + number,
+            updated_at: changed_at("acme", 100 + number),
+        };
+        let (by_phone, session, by_email, created) = tokio::join!(
+            find(store, either),
+            store.find_session(sessions::key("acme", number), |_| record("session")),
+            find(store, by_email(key("bolt", number))),
+            store.write(create),
+        );
+        assert!(by_phone.is_some_and(|found| found.by_phone));
+        assert!(session.is_err());
+        assert_eq!(time(by_email), Some(changed_at("bolt", number)));
+        assert!(created.unwrap());
+    });
+    join_all(turns).await;
+    let records = "SELECT request_id, COUNT(*) FROM audit_records GROUP BY request_id";
+    assert_eq!(ground.sql(records).await, [["found true", "100"]]);
+}
+
+/// In the audit log, too: no record denies what the one before it says.
+async fn look_ups_come_before_what_is_written_beside_them(ground: Ground) {
+    let store = &ground.open().await;
+    let turns = (0..200_i64).map(|at| async move {
+        let act = Act::new(at, "written", [Step::Insert(at, at)]);
+        let (written, _) = tokio::join!(store.write(act), find(store, Wanted::default()));
+        written.unwrap();
+    });
+    join_all(turns).await;
+    let late = "SELECT COUNT(*) FROM audit_records looked JOIN audit_records written \
+                ON written.log = looked.log AND written.batch = looked.batch \
+                AND written.position < looked.position \
+                WHERE looked.request_id = 'found false' AND written.request_id = 'written'";
+    assert_eq!(ground.number(late).await, 0);
+    let together = "SELECT COUNT(*) FROM audit_records looked JOIN audit_records written \
+                    ON written.log = looked.log AND written.batch = looked.batch \
+                    WHERE looked.request_id = 'found false' AND written.request_id = 'written'";
+    assert!(ground.number(together).await > 0, "no batch has both");
+}
+
+async fn look_ups_of_all_kinds_share_batches_with_units(ground: Ground) {
     let store = &ground.open().await;
     fill(store).await;
     let turns = (0..100_u64).map(|number| async move {
@@ -250,6 +305,8 @@ async fn look_ups_of_all_kinds_stand_beside_units_in_one_batch(ground: Ground) {
     join_all(turns).await;
     let records = "SELECT COUNT(*) FROM audit_records";
     assert_eq!(ground.number(records).await, 400);
+    let batches = ground.number("SELECT COUNT(*) FROM audit_batches").await;
+    assert!(batches < 100, "{batches} batches share nothing");
 }
 
 async fn every_caller_gets_its_own_answer(ground: Ground) {

@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 
 use crate::ground::{Act, Ground, Step, contract, record};
+use crate::reads;
 
 contract!(
     a_unit_is_committed_whole_with_its_record,
@@ -73,10 +74,15 @@ async fn only_the_guilty_fail(ground: Ground, fault: &Step) {
     let appends = (0..50).map(|at| async move {
         store.append(record(&format!("a{at}"))).await.unwrap();
     });
-    tokio::join!(join_all(units), join_all(appends));
+    let looks = (0..50).map(|at| async move {
+        let nobody = reads::by_email(reads::key("acme", at));
+        let found = store.find_customer(nobody, move |_| record(&format!("l{at}")));
+        assert!(found.await.unwrap().is_none());
+    });
+    tokio::join!(join_all(units), join_all(appends), join_all(looks));
     let good = (0..200).filter(|at| at % 7 != 3).count() as i64;
     assert_eq!(ground.number(NOTES).await, good);
-    assert_eq!(ground.number(RECORDS).await, good + 50);
+    assert_eq!(ground.number(RECORDS).await, good + 100);
 }
 
 /// On a connection as fresh as can be: nothing is prepared on it yet.

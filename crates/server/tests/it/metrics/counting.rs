@@ -223,7 +223,7 @@ async fn connections_tell_how_long_they_are_busy(app: TestApp) {
     let since = Since::now();
     let question = json!({"email": "ann@example.com"});
     check(&app, &key, &question).expect(200).await;
-    // One batch, and on PostgreSQL the look-up before it; SQLite's writer looks up itself.
+    // The look-up and its record are one batch.
     since.assert_rise(COUNT, &[("work", "writing")], 1.0);
     app.get("/health/ready").expect(200).await;
     since.assert_rise(COUNT, &[("work", "reading")], 1.0);

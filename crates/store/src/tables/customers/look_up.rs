@@ -5,7 +5,8 @@ use domain::access::CompanyId;
 use domain::seal::BlindIndex;
 
 use super::{FOUND, Found, found, standing_columns};
-use crate::look::{Sought, Statement};
+use crate::look::{Question, Sought};
+use crate::tx::Statement;
 use crate::{Result, Row, Value};
 
 /// What a customer is looked up by: an e-mail or a phone index of one company.
@@ -70,13 +71,12 @@ impl Wanted {
 impl Sought for Wanted {
     type Found = Found;
 
-    fn statement(&self, vain: usize) -> Option<&'static Statement> {
-        self.way(vain).map(|(by, _)| by.statement())
-    }
-
-    fn values(&self, vain: usize) -> Vec<Value<'_>> {
-        self.way(vain)
-            .map_or_else(Vec::new, |(_, key)| key.values().into())
+    fn question(&self, vain: usize) -> Option<Question<'_>> {
+        let (by, key) = self.way(vain)?;
+        Some(Question {
+            statement: by.statement(),
+            values: key.values().into(),
+        })
     }
 
     fn read(&self, vain: usize, row: &Row) -> Result<Option<Found>> {
