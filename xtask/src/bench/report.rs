@@ -39,15 +39,24 @@ pub fn markdown(results: &Results, bars: &[Bar]) -> String {
             "\nStart on an existing database, {name}: {took:.0?}\n"
         );
     }
-    text.push_str("\n| bar | wanted | measured | |\n|---|---:|---:|---|\n");
-    for bar in bars {
+    text.push_str(&verdicts(bars));
+    text
+}
+
+/// The table of bars, of those that this run has measured, and how many it has not.
+fn verdicts(bars: &[Bar]) -> String {
+    let (measured, others): (Vec<_>, Vec<_>) = bars.iter().partition(|bar| bar.measured.is_some());
+    let mut text = String::new();
+    if !measured.is_empty() {
+        text.push_str("\n| bar | wanted | measured | |\n|---|---:|---:|---|\n");
+    }
+    for bar in measured {
         let (wanted, verdict) = (wanted(bar.limit), bar.verdict());
-        _ = writeln!(
-            text,
-            "| {} | {wanted} | {} | {verdict} |",
-            bar.text,
-            shown(bar.measured, 2)
-        );
+        let measured = shown(bar.measured, 2);
+        _ = writeln!(text, "| {} | {wanted} | {measured} | {verdict} |", bar.text);
+    }
+    if !others.is_empty() {
+        _ = write!(text, "\nNot measured: {} bars\n", others.len());
     }
     text
 }
@@ -132,4 +141,29 @@ fn sample_json(sample: &Sample) -> Value {
         "failures": sample.failures,
         "first_failure": sample.first_failure,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_that_were_not_measured_are_counted() {
+        let bar = |text: &str, measured| Bar {
+            text: text.into(),
+            measured,
+            limit: Limit::AtLeast(2.0),
+        };
+        let bars = [
+            bar("kept", Some(2.5)),
+            bar("missed", Some(1.0)),
+            bar("left", None),
+        ];
+        assert_eq!(
+            verdicts(&bars),
+            "\n| bar | wanted | measured | |\n|---|---:|---:|---|\n\
+             | kept | ≥ 2 | 2.50 | pass |\n| missed | ≥ 2 | 1.00 | miss |\n\
+             \nNot measured: 1 bars\n"
+        );
+    }
 }
