@@ -51,8 +51,8 @@ impl Connection {
         raw.pragma_update(None, "foreign_keys", true)?;
         // What is deleted is overwritten: a destroyed key must not stay in a free page.
         raw.pragma_update(None, "secure_delete", true)?;
-        // 10 MiB, so that hot index pages stay; the rest is the kernel's.
-        raw.pragma_update(None, "cache_size", -10_240)?;
+        // 6 MiB, so that hot index pages stay; the rest is the kernel's.
+        raw.pragma_update(None, "cache_size", -6_144)?;
         // The checkpointer copies the log back; whoever commits does so himself only when
         // that does not get on with it, at 256 MiB.
         raw.pragma_update(None, "wal_autocheckpoint", 65_536)?;
