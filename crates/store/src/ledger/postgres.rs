@@ -5,18 +5,18 @@ use tokio_postgres::types::ToSql;
 use super::{Batch, Record, Result};
 use crate::postgres::Connection;
 
+/// The arrays are unnested where columns are selected, side by side: as a table, each of them would be
+/// written into a store of its own before the first row is made of them.
 const INSERT: &str = concat!(
     "WITH batch AS (INSERT INTO audit_batches \
      (log, batch, size, committed_at, previous, root, head, leaves) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)) \
      INSERT INTO audit_records (",
     record_columns!(),
-    ") SELECT $1, $2, row - 1, $22, r.at, r.request_id, r.company_id, r.credential, r.action, \
-     r.subject, r.outcome, r.status, r.latency, r.occurrences, r.data_key, r.client, r.detail \
-     FROM UNNEST($9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], \
-     $14::bytea[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[], $19::uuid[], \
-     $20::bytea[], $21::text[]) WITH ORDINALITY AS r(at, request_id, company_id, credential, \
-     action, subject, outcome, status, latency, occurrences, data_key, client, detail, row)"
+    ") SELECT $1, $2, generate_series(0, $3 - 1), $22, UNNEST($9::bigint[]), UNNEST($10::text[]), \
+     UNNEST($11::text[]), UNNEST($12::text[]), UNNEST($13::text[]), UNNEST($14::bytea[]), \
+     UNNEST($15::text[]), UNNEST($16::bigint[]), UNNEST($17::bigint[]), UNNEST($18::bigint[]), \
+     UNNEST($19::uuid[]), UNNEST($20::bytea[]), UNNEST($21::text[])"
 );
 
 /// Prepares the statement, so that [`insert`] sends it at its first poll.

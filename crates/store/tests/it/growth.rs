@@ -47,6 +47,10 @@ const READ: &str = "SELECT SUM(seq_tup_read + idx_read) FROM pg_stat_user_tables
 const CHANGED: &str = "SELECT n_tup_hot_upd || ' of ' || n_tup_upd FROM pg_stat_user_tables \
      WHERE relname = 'verification_sessions'";
 
+/// Look-ups by the hash of customers, by connections that have ended.
+const FOUND_BY_HASH: &str = "SELECT idx_scan FROM pg_stat_user_indexes \
+     WHERE indexrelname = 'customer_verification_by_hash'";
+
 const CONNECTED: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
      AND application_name = 'bonafide'";
 
@@ -134,6 +138,23 @@ fn what_was_planned_for_a_few_does_not_read_all_of_many() {
     run(async {
         let read = read_when_grown("growth_few", Some(2)).await;
         assert!(read < MANY, "{read}");
+    });
+}
+
+#[test]
+fn customers_are_found_by_a_hash() {
+    run(async {
+        let ground = Ground::postgres("growth_hash").await;
+        let store = ground.open().await;
+        whole_way(&store, 1).await;
+        ground.sql(GROW[0]).await;
+        ground.sql("ANALYZE").await;
+        let before = ground.number(FOUND_BY_HASH).await;
+        let email = by_email(reads::key("default", 1));
+        assert!(reads::find(&store, email).await.is_some());
+        drop(store);
+        all_are_gone(&ground).await;
+        assert!(ground.number(FOUND_BY_HASH).await > before);
     });
 }
 

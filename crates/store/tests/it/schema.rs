@@ -87,7 +87,7 @@ struct Schema {
     /// By table, by column: type, and whether it may be NULL.
     tables: BTreeMap<String, BTreeMap<String, (String, bool)>>,
     /// Table, whether unique, columns in order, and whether it has a condition, of every index, primary
-    /// keys included.
+    /// keys included, and hashes not, which SQLite lacks.
     indexes: BTreeSet<(String, bool, String)>,
 }
 
@@ -134,7 +134,9 @@ async fn postgres(ground: &Ground) -> Schema {
     let indexes = "SELECT t.relname, i.indisunique::int, string_agg(a.attname, ',' ORDER BY k.at) \
          || CASE WHEN i.indpred IS NULL THEN '' ELSE ' of some' END \
          FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid \
-         JOIN pg_namespace n ON n.oid = t.relnamespace AND n.nspname = 'public', \
+         JOIN pg_namespace n ON n.oid = t.relnamespace AND n.nspname = 'public' \
+         JOIN pg_class x ON x.oid = i.indexrelid \
+         JOIN pg_am m ON m.oid = x.relam AND m.amname <> 'hash', \
          unnest(i.indkey::int[]) WITH ORDINALITY AS k(attnum, at) \
          JOIN pg_attribute a ON a.attnum = k.attnum WHERE a.attrelid = t.oid \
          AND NOT t.relispartition AND t.relname NOT LIKE 'refinery_%' \

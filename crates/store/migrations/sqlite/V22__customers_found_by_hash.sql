@@ -1,0 +1,1 @@
+-- Nothing to do here: the hash that PostgreSQL finds customers by is a kind of index that SQLite lacks.
